@@ -1,0 +1,141 @@
+// Package status is all that an operator may ask about a zone, as one value. The
+// command, the metrics and readiness are renderings of it, so that there is no
+// second truth. The engine fills it in.
+package status
+
+import "time"
+
+// Zone is the state of one zone at one signer.
+type Zone struct {
+	Zone   string    `json:"zone"`   // fully qualified, lower case
+	Signer string    `json:"signer"` // our name in the group
+	At     time.Time `json:"at"`     // when this was true
+	Where  string    `json:"where"`  // where it is configured, file:line
+
+	Serving bool   `json:"serving"`          // everybody is answered; else only those who look at us
+	Refuse  string `json:"refuse,omitempty"` // why outsiders get SERVFAIL
+	Frozen  bool   `json:"frozen"`           // rollovers stand still until told to thaw
+	Serial  uint32 `json:"serial"`
+	Names   int    `json:"names"`
+	Records int    `json:"records"` // RRs, signatures included
+	Denial  string `json:"denial"`  // nsec, nsec3, nsec3-optout
+
+	Source     Source     `json:"source"`
+	Signatures Signatures `json:"signatures"`
+	Keys       []Key      `json:"keys"`   // of every signer, as we know them
+	DS         []string   `json:"ds"`     // the whole set that the parent should have now, in presentation form without owner, class and type; empty: none is safe yet
+	DSWhy      string     `json:"ds_why"` // what that set is, or why there is none
+	Self       []Address  `json:"self"`   // our own addresses and our secondaries', as seen from outside
+	Peers      []Peer     `json:"peers"`
+	Parent     Parent     `json:"parent"`
+	Waits      []Wait     `json:"waits"`
+	Alarms     []Alarm    `json:"alarms"`
+	Wake       time.Time  `json:"wake,omitzero"`    // when the zone's next turn is due
+	Matrix     *Matrix    `json:"matrix,omitempty"` // of the last check, if there was one
+}
+
+// Source is where the unsigned content comes from.
+type Source struct {
+	File     string    `json:"file,omitempty"`
+	Serial   uint32    `json:"serial"`        // of the unsigned zone
+	Read     time.Time `json:"read,omitzero"` // when the content now served was read
+	Problems []Problem `json:"problems"`      // of the last reading
+	Refused  bool      `json:"refused"`       // the last reading was refused: an older one is served
+}
+
+// Problem is something wrong with the content of a zone.
+type Problem struct {
+	Where string `json:"where,omitempty"` // file:line
+	Name  string `json:"name,omitempty"`
+	Text  string `json:"text"`
+	Fatal bool   `json:"fatal"` // it kept the content out
+}
+
+// Signatures says how long the zone's signatures live.
+type Signatures struct {
+	Earliest time.Time `json:"earliest,omitzero"` // end of the one that ends first
+	Renewed  time.Time `json:"renewed,omitzero"`  // when it is due to be made anew
+}
+
+// Key is a key of the group.
+type Key struct {
+	Tag       uint16   `json:"tag"`
+	Algorithm uint8    `json:"algorithm"`
+	Mnemonic  string   `json:"mnemonic"`         // of the algorithm: ECDSAP256SHA256
+	Role      string   `json:"role"`             // ksk, zsk, csk; "?" where a peer's flags do not tell
+	Owner     string   `json:"owner"`            // name of the signer that made it
+	Own       bool     `json:"own"`              // that is us
+	State     string   `json:"state"`            // one word: generated, published, ready, active, retired, removed, ...
+	Signs     []string `json:"signs"`            // what it signs at us: dnskey, cds, data
+	DNSKEY    string   `json:"dnskey,omitempty"` // rdata in presentation form
+	DS        string   `json:"ds,omitempty"`     // its SHA-256 DS
+	Moments   []Moment `json:"moments"`          // in order of time
+}
+
+// Moment is when something happened to a key, or is due to.
+type Moment struct {
+	What string    `json:"what"` // created, published, seen everywhere, signing, ...
+	At   time.Time `json:"at"`
+}
+
+// Address is what one address was last seen to publish.
+type Address struct {
+	Address string    `json:"address"`        // ip:port
+	Host    string    `json:"host,omitempty"` // the NS name it was found by
+	Seen    time.Time `json:"seen,omitzero"`  // the last look; zero: not yet looked at
+	State   string    `json:"state"`          // good, unreachable, not authoritative, unsigned, bogus, expired, garbled
+	Why     string    `json:"why,omitempty"`
+	Serial  uint32    `json:"serial"`
+	DNSKEY  []uint16  `json:"dnskey"` // tags
+	CDS     []uint16  `json:"cds"`
+}
+
+// Peer is another signer of the group.
+type Peer struct {
+	Name      string    `json:"name"`
+	Trusted   bool      `json:"trusted"` // what it publishes is believed
+	Why       string    `json:"why,omitempty"`
+	Addresses []Address `json:"addresses"`
+}
+
+// Parent is what the parent publishes for the zone.
+type Parent struct {
+	Mode      string          `json:"mode"` // none, servers, resolver
+	Zone      string          `json:"zone,omitempty"`
+	DS        []string        `json:"ds"` // the union over its addresses
+	Addresses []ParentAddress `json:"addresses"`
+}
+
+// ParentAddress is one server of the parent.
+type ParentAddress struct {
+	Address string    `json:"address"`
+	Seen    time.Time `json:"seen,omitzero"`
+	State   string    `json:"state"`
+	Why     string    `json:"why,omitempty"`
+	DS      []string  `json:"ds"`
+}
+
+// Wait is something that must come true before the next step.
+type Wait struct {
+	What     string    `json:"what"` // to publish 12345 at b
+	Why      string    `json:"why"`
+	Key      uint16    `json:"key,omitempty"`
+	Since    time.Time `json:"since,omitzero"`
+	Earliest time.Time `json:"earliest,omitzero"` // zero: it depends on somebody, not on time
+	Holding  []string  `json:"holding"`           // who holds it up: addresses, names
+}
+
+// Alarm is something that a person must see to.
+type Alarm struct {
+	What string `json:"what"`
+	Cure string `json:"cure"`
+}
+
+// Expires is how long from at until the first signature ends; zero when the zone
+// has none.
+func (z Zone) Expires(at time.Time) time.Duration {
+	if z.Signatures.Earliest.IsZero() {
+		return 0
+	}
+	return z.Signatures.Earliest.Sub(at)
+}
