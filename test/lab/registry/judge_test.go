@@ -1,0 +1,209 @@
+package registry
+
+import (
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/stretchr/testify/require"
+)
+
+func (g group) judge(t *testing.T, present []*dns.DS) Verdict {
+	d := Delegation{Child: childName, DS: present}
+	return Judge(d, Look(t.Context(), childName, g.nameservers()), now)
+}
+
+// What every server of the group asks for, signed by keys that its own chain
+// reaches, is done: for a child without DS and for one that has it.
+func TestAccepted(t *testing.T) {
+	g := newGroup(t, 2)
+	for name, present := range map[string][]*dns.DS{
+		"first DS":            nil,
+		"one signer joins":    g[:1].ds(),
+		"an old key is there": append(g.ds(), newKey(t, 257, dns.ECDSAP256SHA256).ToDS(dns.SHA256)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "one signer joins" { // the parent asks those that it delegates to, and B is not yet one
+				joined := Judge(Delegation{Child: childName, DS: present}, Look(t.Context(), childName, g[:1].nameservers()), now)
+				require.True(t, joined.Change, joined.Why)
+				require.True(t, sameDS(g.ds(), joined.DS))
+				return
+			}
+			v := g.judge(t, present)
+			require.True(t, v.Change, v.Why)
+			require.True(t, sameDS(g.ds(), v.DS))
+			require.Len(t, v.Inceptions, 2)
+		})
+	}
+}
+
+// Each of these would break the delegation, obey a liar or act on half of what is
+// known. The registry changes nothing and says which server is the reason.
+func TestRefused(t *testing.T) {
+	stranger := newKey(t, 257, dns.ECDSAP256SHA256)
+	zeroCDS := &dns.CDS{DS: dns.DS{Hdr: header(dns.TypeCDS), Digest: "00"}}
+	zeroCDNSKEY := &dns.CDNSKEY{DNSKEY: dns.DNSKEY{Hdr: header(dns.TypeCDNSKEY), Protocol: 3, PublicKey: "AA=="}}
+	for _, tc := range []struct {
+		name  string
+		spoil func(t *testing.T, g group)
+		why   string
+	}{
+		{"a server is silent", func(t *testing.T, g group) { g[1].mute = true }, "b.example.test at .* timeout"},
+		{"a server refuses", func(t *testing.T, g group) { g[1].rcode = dns.RcodeRefused }, "b.example.test at .* answers REFUSED"},
+		{"a server is lame", func(t *testing.T, g group) { g[1].lame = true }, "b.example.test at .* without authority"},
+		{"an answer is neither data nor its absence", func(t *testing.T, g group) {
+			g[1].empty = true
+			g[1].ask(t, nil, nil)
+		}, "b.example.test at .* neither records nor their absence"},
+		{"nobody asks", func(t *testing.T, g group) {
+			g.everyone(func(s *server) { s.ask(t, nil, nil) })
+		}, "no server asks for anything"},
+		{"one server does not ask", func(t *testing.T, g group) { g[1].ask(t, nil, nil) }, "b.example.test at .* no CDS, others have one"},
+		{"CDS alone", func(t *testing.T, g group) {
+			g[1].ask(t, g.cds(dns.SHA256), nil, g[1].ksk)
+		}, "b.example.test at .* CDS without CDNSKEY"},
+		{"CDNSKEY alone", func(t *testing.T, g group) {
+			g[1].ask(t, nil, g.cdnskey(), g[1].ksk)
+		}, "b.example.test at .* CDNSKEY without CDS"},
+		{"CDS differ", func(t *testing.T, g group) {
+			g[1].ask(t, g[1:].cds(dns.SHA256), g.cdnskey(), g[1].ksk)
+		}, "CDS of a.example.test at .* and b.example.test at .* differ"},
+		{"CDNSKEY differ", func(t *testing.T, g group) {
+			g[1].ask(t, g.cds(dns.SHA256), g[1:].cdnskey(), g[1].ksk)
+		}, "CDNSKEY of a.example.test at .* and b.example.test at .* differ"},
+		{"CDS and CDNSKEY mean different keys", func(t *testing.T, g group) {
+			g.everyone(func(s *server) { s.ask(t, g.cds(dns.SHA256), g[:1].cdnskey(), s.ksk) })
+		}, "CDS means .* CDNSKEY means"},
+		{"a digest that is no longer used", func(t *testing.T, g group) {
+			g.everyone(func(s *server) { s.ask(t, g.cds(dns.SHA1, dns.SHA256), g.cdnskey(), s.ksk) })
+		}, "not SHA-256 or SHA-384"},
+		{"the strongest digest leaves a signer out", func(t *testing.T, g group) {
+			mixed := append(g.cds(dns.SHA256), g[0].ksk.cds(dns.SHA384))
+			g.everyone(func(s *server) { s.ask(t, mixed, g.cdnskey(), s.ksk) })
+		}, "CDS means .* CDNSKEY means"},
+		{"a signer is left out by all", func(t *testing.T, g group) {
+			g.everyone(func(s *server) { s.ask(t, append(g[:1].cds(dns.SHA256), stranger.cds(dns.SHA256)), append(g[:1].cdnskey(), stranger.cdnskey()), s.ksk) })
+		}, "b.example.test at .* would break under DS .* none of its keys"},
+		{"CDS is not signed", func(t *testing.T, g group) {
+			g[1].ask(t, g.cds(dns.SHA256), g.cdnskey())
+		}, "b.example.test at .* CDS: not signed by a key that a DS names"},
+		{"CDS is signed by the ZSK alone", func(t *testing.T, g group) {
+			g[1].put(t, dns.TypeCDS, g.cds(dns.SHA256), g[1].zsk)
+		}, "b.example.test at .* CDS: not signed by a key that a DS names"},
+		{"CDNSKEY is signed by the ZSK alone", func(t *testing.T, g group) {
+			g[1].put(t, dns.TypeCDNSKEY, g.cdnskey(), g[1].zsk)
+		}, "b.example.test at .* CDNSKEY: not signed by a key that a DS names"},
+		{"CDS is signed by a key that is not published", func(t *testing.T, g group) {
+			g[1].put(t, dns.TypeCDS, g.cds(dns.SHA256), stranger)
+		}, "b.example.test at .* CDS: not signed by a key that a DS names"},
+		{"the signature has ended", func(t *testing.T, g group) {
+			g[1].putAt(t, now.Add(-48*time.Hour), dns.TypeCDS, g.cds(dns.SHA256), g[1].ksk)
+		}, "b.example.test at .* valid from .* only"},
+		{"the signature has not begun", func(t *testing.T, g group) {
+			g[1].putAt(t, now.Add(48*time.Hour), dns.TypeCDS, g.cds(dns.SHA256), g[1].ksk)
+		}, "b.example.test at .* valid from .* only"},
+		{"the signature is of another set", func(t *testing.T, g group) {
+			g[1].sets[dns.TypeCDS] = append(g.cds(dns.SHA256), g[0].sets[dns.TypeDNSKEY][len(g[0].sets[dns.TypeDNSKEY])-1])
+		}, "b.example.test at .* CDS: not signed"},
+		{"the signature is damaged", func(t *testing.T, g group) {
+			sig := g[1].sets[dns.TypeCDS][len(g.cds(dns.SHA256))].(*dns.RRSIG)
+			sig.OrigTtl++
+		}, "b.example.test at .* CDS: signature by key .*"},
+		{"the DNSKEY set is signed by the ZSK alone", func(t *testing.T, g group) {
+			g[1].publish(t, g.dnskeys(g[1]), g[1].zsk)
+		}, "b.example.test at .* DNSKEY, algorithm 13: not signed"},
+		{"no DNSKEY set", func(t *testing.T, g group) {
+			g[1].publish(t, nil)
+		}, "b.example.test at .* no DNSKEY"},
+		{"the entry key is revoked", func(t *testing.T, g group) {
+			revoked := *g[1].ksk.DNSKEY
+			revoked.Flags |= dns.REVOKE
+			g[1].publish(t, []dns.RR{&revoked, g[0].zsk.DNSKEY, g[1].zsk.DNSKEY}, key{&revoked, g[1].ksk.private})
+		}, "b.example.test at .* none of its keys"},
+		{"an algorithm of the DS does not sign at one signer", func(t *testing.T, g group) {
+			other := newKey(t, 257, dns.ED25519)
+			cds, cdnskey := append(g.cds(dns.SHA256), other.cds(dns.SHA256)), append(g.cdnskey(), other.cdnskey())
+			g.everyone(func(s *server) { s.ask(t, cds, cdnskey, s.ksk) })
+			g[0].publish(t, append(g.dnskeys(g[0]), other.DNSKEY), g[0].ksk, other)
+		}, "b.example.test at .* would break under DS .* algorithm 15: not signed"},
+		{"a delete request at one server", func(t *testing.T, g group) {
+			g[1].ask(t, []dns.RR{zeroCDS}, []dns.RR{zeroCDNSKEY}, g[1].ksk)
+		}, "CDS of a.example.test at .* differ"},
+		{"a delete request beside keys", func(t *testing.T, g group) {
+			g.everyone(func(s *server) { s.ask(t, append(g.cds(dns.SHA256), zeroCDS), append(g.cdnskey(), zeroCDNSKEY), s.ksk) })
+		}, "a delete request beside something else"},
+		{"a delete request in CDS alone", func(t *testing.T, g group) {
+			g.everyone(func(s *server) { s.ask(t, []dns.RR{zeroCDS}, g.cdnskey(), s.ksk) })
+		}, "a delete request beside something else"},
+		{"a delete request that is not signed", func(t *testing.T, g group) {
+			g.everyone(func(s *server) { s.ask(t, []dns.RR{zeroCDS}, []dns.RR{zeroCDNSKEY}) })
+		}, "CDS: not signed"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			g := newGroup(t, 2)
+			// A DS more than they ask for, so that without the fault there would be a change.
+			present := append(g.ds(), stranger.ToDS(dns.SHA256))
+			require.True(t, g.judge(t, present).Change, "without the fault")
+			tc.spoil(t, g)
+			v := g.judge(t, present)
+			require.False(t, v.Change, v.Why)
+			require.Regexp(t, tc.why, v.Why)
+		})
+	}
+}
+
+// All as they ask: nothing to do, and no word about it being wrong.
+func TestInStep(t *testing.T) {
+	g := newGroup(t, 3)
+	v := g.judge(t, g.ds())
+	require.False(t, v.Change)
+	require.Regexp(t, "^in step: DS", v.Why)
+}
+
+// A child may leave DNSSEC when every server says so under the chain it leaves (RFC 8078 4).
+func TestDelete(t *testing.T) {
+	g := newGroup(t, 2)
+	cds := &dns.CDS{DS: dns.DS{Hdr: header(dns.TypeCDS), Digest: "00"}}
+	cdnskey := &dns.CDNSKEY{DNSKEY: dns.DNSKEY{Hdr: header(dns.TypeCDNSKEY), Protocol: 3, PublicKey: "AA=="}}
+	g.everyone(func(s *server) { s.ask(t, []dns.RR{cds}, []dns.RR{cdnskey}, s.ksk) })
+	v := g.judge(t, g.ds())
+	require.True(t, v.Change, v.Why)
+	require.Empty(t, v.DS)
+
+	v = g.judge(t, nil)
+	require.False(t, v.Change, "there is nothing to delete")
+}
+
+// An old CDS RRset whose signatures still run must not bring old keys back (RFC 7344 6.2).
+func TestReplay(t *testing.T) {
+	g := newGroup(t, 2)
+	present := append(g.ds(), newKey(t, 257, dns.ECDSAP256SHA256).ToDS(dns.SHA256))
+	look := func(last time.Time) Verdict {
+		d := Delegation{Child: childName, DS: present, Inceptions: map[string]uint32{g[1].addr: uint32(last.Unix())}}
+		return Judge(d, Look(t.Context(), childName, g.nameservers()), now)
+	}
+	signed := now.Add(-time.Hour)
+	require.True(t, look(signed).Change, "the same signature again is no replay")
+	require.True(t, look(signed.Add(-time.Second)).Change)
+	v := look(signed.Add(time.Second))
+	require.False(t, v.Change)
+	require.Regexp(t, "b.example.test at .* a replay", v.Why)
+}
+
+// One nameserver with two addresses is two servers: a stale node behind one name
+// is found. And an answer that does not fit comes over TCP.
+func TestEveryAddress(t *testing.T) {
+	g := newGroup(t, 2)
+	g[0].shorten = true
+	stale := &server{ksk: g[1].ksk, zsk: g[1].zsk, sets: map[uint16][]dns.RR{}}
+	listen(t, stale)
+	stale.publish(t, g.dnskeys(g[1]), g[1].ksk)
+	stale.ask(t, g[1:].cds(dns.SHA256), g[1:].cdnskey(), g[1].ksk)
+	hosts := g.nameservers()
+	require.True(t, Judge(Delegation{Child: childName}, Look(t.Context(), childName, hosts), now).Change)
+
+	hosts["b.example.test."] = append(hosts["b.example.test."], stale.addr)
+	v := Judge(Delegation{Child: childName}, Look(t.Context(), childName, hosts), now)
+	require.False(t, v.Change)
+	require.Contains(t, v.Why, "differ")
+}
