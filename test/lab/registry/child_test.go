@@ -79,6 +79,13 @@ func (s *server) ServeDNS(w dns.ResponseWriter, req *dns.Msg) {
 	_ = w.WriteMsg(resp) // a lost answer is the asker's to notice
 }
 
+// be changes how s behaves from now on.
+func (s *server) be(change func(s *server)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
+}
+
 // group is the signers of the child, each with a KSK and a ZSK of its own.
 type group []*server
 
@@ -185,7 +192,5 @@ func (s *server) putAt(t *testing.T, at time.Time, rrtype uint16, set []dns.RR, 
 			signed = append(signed, sig)
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sets[rrtype] = signed
+	s.be(func(s *server) { s.sets[rrtype] = signed })
 }

@@ -19,22 +19,23 @@ func TestAccepted(t *testing.T) {
 	g := newGroup(t, 2)
 	for name, present := range map[string][]*dns.DS{
 		"first DS":            nil,
-		"one signer joins":    g[:1].ds(),
 		"an old key is there": append(g.ds(), newKey(t, 257, dns.ECDSAP256SHA256).ToDS(dns.SHA256)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if name == "one signer joins" { // the parent asks those that it delegates to, and B is not yet one
-				joined := Judge(Delegation{Child: childName, DS: present}, Look(t.Context(), childName, g[:1].nameservers()), now)
-				require.True(t, joined.Change, joined.Why)
-				require.True(t, sameDS(g.ds(), joined.DS))
-				return
-			}
 			v := g.judge(t, present)
 			require.True(t, v.Change, v.Why)
 			require.True(t, sameDS(g.ds(), v.DS))
 			require.Len(t, v.Inceptions, 2)
 		})
 	}
+}
+
+// A signer that joins gets its DS while only the others are delegated to and asked.
+func TestJoin(t *testing.T) {
+	g := newGroup(t, 2)
+	v := Judge(Delegation{Child: childName, DS: g[:1].ds()}, Look(t.Context(), childName, g[:1].nameservers()), now)
+	require.True(t, v.Change, v.Why)
+	require.True(t, sameDS(g.ds(), v.DS))
 }
 
 // Each of these would break the delegation, obey a liar or act on half of what is
@@ -48,11 +49,11 @@ func TestRefused(t *testing.T) {
 		spoil func(t *testing.T, g group)
 		why   string
 	}{
-		{"a server is silent", func(t *testing.T, g group) { g[1].mute = true }, "b.example.test at .* timeout"},
-		{"a server refuses", func(t *testing.T, g group) { g[1].rcode = dns.RcodeRefused }, "b.example.test at .* answers REFUSED"},
-		{"a server is lame", func(t *testing.T, g group) { g[1].lame = true }, "b.example.test at .* without authority"},
+		{"a server is silent", func(t *testing.T, g group) { g[1].be(func(s *server) { s.mute = true }) }, "b.example.test at .* timeout"},
+		{"a server refuses", func(t *testing.T, g group) { g[1].be(func(s *server) { s.rcode = dns.RcodeRefused }) }, "b.example.test at .* answers REFUSED"},
+		{"a server is lame", func(t *testing.T, g group) { g[1].be(func(s *server) { s.lame = true }) }, "b.example.test at .* without authority"},
 		{"an answer is neither data nor its absence", func(t *testing.T, g group) {
-			g[1].empty = true
+			g[1].be(func(s *server) { s.empty = true })
 			g[1].ask(t, nil, nil)
 		}, "b.example.test at .* neither records nor their absence"},
 		{"nobody asks", func(t *testing.T, g group) {
@@ -82,7 +83,9 @@ func TestRefused(t *testing.T) {
 			g.everyone(func(s *server) { s.ask(t, mixed, g.cdnskey(), s.ksk) })
 		}, "CDS means .* CDNSKEY means"},
 		{"a signer is left out by all", func(t *testing.T, g group) {
-			g.everyone(func(s *server) { s.ask(t, append(g[:1].cds(dns.SHA256), stranger.cds(dns.SHA256)), append(g[:1].cdnskey(), stranger.cdnskey()), s.ksk) })
+			g.everyone(func(s *server) {
+				s.ask(t, append(g[:1].cds(dns.SHA256), stranger.cds(dns.SHA256)), append(g[:1].cdnskey(), stranger.cdnskey()), s.ksk)
+			})
 		}, "b.example.test at .* would break under DS .* none of its keys"},
 		{"CDS is not signed", func(t *testing.T, g group) {
 			g[1].ask(t, g.cds(dns.SHA256), g.cdnskey())
@@ -103,11 +106,10 @@ func TestRefused(t *testing.T) {
 			g[1].putAt(t, now.Add(48*time.Hour), dns.TypeCDS, g.cds(dns.SHA256), g[1].ksk)
 		}, "b.example.test at .* valid from .* only"},
 		{"the signature is of another set", func(t *testing.T, g group) {
-			g[1].sets[dns.TypeCDS] = append(g.cds(dns.SHA256), g[0].sets[dns.TypeDNSKEY][len(g[0].sets[dns.TypeDNSKEY])-1])
+			g[1].be(func(s *server) { s.sets[dns.TypeCDS] = append(g.cds(dns.SHA256), s.sets[dns.TypeDNSKEY][len(g.dnskeys(s))]) })
 		}, "b.example.test at .* CDS: not signed"},
 		{"the signature is damaged", func(t *testing.T, g group) {
-			sig := g[1].sets[dns.TypeCDS][len(g.cds(dns.SHA256))].(*dns.RRSIG)
-			sig.OrigTtl++
+			g[1].be(func(s *server) { s.sets[dns.TypeCDS][len(g.cds(dns.SHA256))].(*dns.RRSIG).OrigTtl++ })
 		}, "b.example.test at .* CDS: signature by key .*"},
 		{"the DNSKEY set is signed by the ZSK alone", func(t *testing.T, g group) {
 			g[1].publish(t, g.dnskeys(g[1]), g[1].zsk)
@@ -194,7 +196,7 @@ func TestReplay(t *testing.T) {
 // is found. And an answer that does not fit comes over TCP.
 func TestEveryAddress(t *testing.T) {
 	g := newGroup(t, 2)
-	g[0].shorten = true
+	g[0].be(func(s *server) { s.shorten = true })
 	stale := &server{ksk: g[1].ksk, zsk: g[1].zsk, sets: map[uint16][]dns.RR{}}
 	listen(t, stale)
 	stale.publish(t, g.dnskeys(g[1]), g[1].ksk)

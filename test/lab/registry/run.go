@@ -35,3 +35,7 @@ func Run(args []string, stdout, stderr io.Writer) int {
 	}
 	return 0
 }
+
+// AnchorsFile is the file in Config.Dir that holds the zone's DS records, one a
+// line, from the moment the registry has its key.
+const AnchorsFile = "anchors"

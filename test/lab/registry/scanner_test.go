@@ -36,9 +36,9 @@ func TestFirstAcceptance(t *testing.T) {
 	s.look(t)
 	require.Empty(t, kept.DS, "two looks of three")
 
-	g[1].rcode = dns.RcodeServerFailure
+	g[1].be(func(s *server) { s.rcode = dns.RcodeServerFailure })
 	s.look(t)
-	g[1].rcode = dns.RcodeSuccess
+	g[1].be(func(s *server) { s.rcode = dns.RcodeSuccess })
 	s.look(t)
 	s.look(t)
 	require.Empty(t, kept.DS, "counted anew after the failure")

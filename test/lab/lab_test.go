@@ -1,0 +1,225 @@
+package lab
+
+import (
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/test/lab/registry"
+)
+
+// fakeServer is a file that passes for a coredns nobody runs.
+func fakeServer(t *testing.T) string {
+	path := filepath.Join(t.TempDir(), "coredns")
+	require.NoError(t, os.WriteFile(path, nil, 0o755))
+	return path
+}
+
+func layoutOf(t *testing.T, args ...string) *layout {
+	o, err := parseOptions(append([]string{"--dir", t.TempDir(), "--coredns", fakeServer(t)}, args...), os.Stderr)
+	require.NoError(t, err)
+	l, err := layOut(o)
+	require.NoError(t, err)
+	return l
+}
+
+// What a newcomer mistypes is answered with what would be right.
+func TestOptionsRefused(t *testing.T) {
+	for _, tc := range []struct{ args, says string }{
+		{"--signers 0", "from 1 to 9"},
+		{"--signers 10", "from 1 to 9"},
+		{"--denial nsec5", "nsec, nsec3, nsec3-optout"},
+		{"--algorithm RSASHA1", "RSASHA256, ECDSAP256SHA256, ECDSAP384SHA384, ED25519"},
+		{"--keys both", "split, csk"},
+		{"--port 70000", "from 1 to"},
+		{"--sigers 3", "flag provided but not defined"},
+		{"three", "not an option"},
+		{"--coredns /nowhere/coredns", "make build"},
+	} {
+		t.Run(tc.args, func(t *testing.T) {
+			var stdout, stderr strings.Builder
+			args := append([]string{"--dir", t.TempDir()}, strings.Fields(tc.args)...)
+			require.NotZero(t, Run(args, &stdout, &stderr))
+			require.Contains(t, stderr.String(), tc.says)
+			require.Empty(t, stdout.String())
+		})
+	}
+}
+
+// Each process has an address of its own, and the next port.
+func TestAddresses(t *testing.T) {
+	l := layoutOf(t, "--signers", "3")
+	seen := map[string]bool{l.Parent.Address: true}
+	for _, s := range l.Signers {
+		require.NoError(t, free(s.Address))
+		seen[s.Address] = true
+	}
+	require.Len(t, seen, 4)
+
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	_, err = chooseAddresses(2, taken.Addr().(*net.TCPAddr).Port)
+	require.ErrorContains(t, err, "in use")
+}
+
+// The signers know each other, the parent and their common file; each pair has
+// one key, known to no third.
+func TestCorefiles(t *testing.T) {
+	l := layoutOf(t, "--signers", "3", "--denial", "nsec3", "--algorithm", "ed25519", "--keys", "csk", "--fast")
+	text := make([]string, 3)
+	for i, s := range l.Signers {
+		raw, err := os.ReadFile(l.path(s.Corefile))
+		require.NoError(t, err)
+		text[i] = string(raw)
+		info, err := os.Stat(l.path(s.Corefile))
+		require.NoError(t, err)
+		require.Zero(t, info.Mode().Perm()&0o077, "it holds secrets")
+	}
+	secret := func(i int, name string) string {
+		_, after, found := strings.Cut(text[i], "secret "+name+" ")
+		require.True(t, found)
+		return strings.Fields(after)[0]
+	}
+	require.Equal(t, secret(0, "a-b.lab."), secret(1, "a-b.lab."))
+	require.Equal(t, secret(0, "a-c.lab."), secret(2, "a-c.lab."))
+	require.NotEqual(t, secret(0, "a-b.lab."), secret(0, "a-c.lab."))
+	require.NotContains(t, text[0], "b-c.lab.")
+
+	host, port, err := net.SplitHostPort(l.Signers[0].Address)
+	require.NoError(t, err)
+	want := strings.NewReplacer("PORT", port, "HOST", host, "DIR", l.dir, "S1", secret(0, "a-b.lab."), "S2", secret(0, "a-c.lab."),
+		"PARENT", l.Parent.Address, "ADDR_A", l.Signers[0].Address, "ADDR_B", l.Signers[1].Address, "ADDR_C", l.Signers[2].Address).Replace(`
+example.test:PORT {
+    bind HOST
+    errors
+    tsig {
+        secret a-b.lab. S1
+        secret a-c.lab. S2
+    }
+    multisigner {
+        file "DIR/db.example.test"
+        state "DIR/a/state"
+        signer a ADDR_A
+        keys csk
+        algorithm ED25519
+        denial nsec3
+        ttl dnskey 2s
+        margin 1s
+        look 1s 2s
+        parent PARENT
+        peer b {
+            address ADDR_B
+            key a-b.lab. hmac-sha256
+            trust tsig
+        }
+        peer c {
+            address ADDR_C
+            key a-c.lab. hmac-sha256
+            trust tsig
+        }
+    }
+}
+`)
+	_, body, _ := strings.Cut(text[0], "\n")
+	require.Equal(t, want, "\n"+body)
+}
+
+// The registry asks every signer by the name that the zone gives it.
+func TestParentConfig(t *testing.T) {
+	l := layoutOf(t, "--signers", "2")
+	c, err := registry.ReadConfig(l.path("parent", "config.json"))
+	require.NoError(t, err)
+	require.Equal(t, map[string][]string{
+		"ns-a.example.test.": {l.Signers[0].Address},
+		"ns-b.example.test.": {l.Signers[1].Address},
+	}, c.Nameservers)
+	require.Equal(t, l.Parent.Address, c.Address)
+}
+
+// records parses the zone file that was written and groups it.
+func records(t *testing.T, l *layout) map[string][]string {
+	text, err := os.ReadFile(l.path(zoneFile))
+	require.NoError(t, err)
+	parser := dns.NewZoneParser(strings.NewReader(string(text)), "", "")
+	all := make(map[string][]string)
+	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
+		h := rr.Header()
+		require.EqualValues(t, l.options.pace().ttl, h.Ttl, rr)
+		key := h.Name + " " + dns.TypeToString[h.Rrtype]
+		all[key] = append(all[key], strings.TrimPrefix(rr.String(), h.String()))
+	}
+	require.NoError(t, parser.Err())
+	return all
+}
+
+func TestZone(t *testing.T) {
+	all := records(t, layoutOf(t, "--fast", "--signers", "3"))
+	require.Equal(t, []string{"ns-a.example.test.", "ns-b.example.test.", "ns-c.example.test."}, all["example.test. NS"])
+	require.Equal(t, []string{"127.0.0.3"}, all["ns-b.example.test. A"])
+	require.Len(t, all["example.test. SOA"], 1)
+	require.Len(t, all["big.example.test. TXT"], 20)
+	for _, key := range []string{"*.wild.example.test. A", "moved.example.test. DNAME", "alias.example.test. CNAME", "secure.example.test. DS", "svc.example.test. HTTPS"} {
+		require.Contains(t, all, key)
+	}
+}
+
+// A file of the user's own is served with the signers in the place of its NS RRset.
+func TestUsersZone(t *testing.T) {
+	write := func(text string) string {
+		path := filepath.Join(t.TempDir(), "db")
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+		return path
+	}
+	good := write("$TTL 2\n@ SOA ns.provider.test. me 7 1 1 1 1\n@ NS ns.provider.test.\nsub NS ns.provider.test.\nwww A 192.0.2.1\n")
+	all := records(t, layoutOf(t, "--zone", good, "--fast"))
+	require.Equal(t, []string{"ns-a.example.test.", "ns-b.example.test."}, all["example.test. NS"])
+	require.Equal(t, []string{"ns.provider.test."}, all["sub.example.test. NS"])
+	require.Equal(t, []string{"192.0.2.1"}, all["www.example.test. A"])
+
+	for name, tc := range map[string]struct{ text, says string }{
+		"no SOA":       {"www 2 A 192.0.2.1\n", "no SOA"},
+		"another zone": {"example.org. 2 SOA a b 1 1 1 1 1\n", "is not in example.test."},
+		"syntax":       {"@ 2 SOA a b 1 1 1 1 1\nwww 2 A 192.0.2\n", "line: 2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, err := parseOptions([]string{"--dir", t.TempDir(), "--coredns", fakeServer(t), "--zone", write(tc.text)}, os.Stderr)
+			require.NoError(t, err)
+			_, err = layOut(o)
+			require.ErrorContains(t, err, tc.says)
+		})
+	}
+}
+
+// An earlier lab's directory is gone on with, unless its state would not fit; and
+// nobody takes the old lab.json for the new lab's.
+func TestSecondLab(t *testing.T) {
+	l := layoutOf(t)
+	require.NoError(t, registry.WriteJSON(l.path(File), Description{Ready: true}))
+	again := func(args ...string) error {
+		o, err := parseOptions(append([]string{"--dir", l.dir, "--coredns", l.coredns}, args...), os.Stderr)
+		require.NoError(t, err)
+		_, err = layOut(o)
+		return err
+	}
+	require.NoError(t, again("--denial", "nsec3"))
+	require.NoFileExists(t, l.path(File))
+	require.ErrorContains(t, again("--signers", "3"), "2 signers")
+	require.ErrorContains(t, again("--algorithm", "ED25519"), "ECDSAP256SHA256")
+	require.ErrorContains(t, again("--keys", "csk"), "keys split")
+}
+
+// Programs read lab.json by these names.
+func TestDescription(t *testing.T) {
+	text, err := json.Marshal(Description{Ready: true, Zone: "z.", Parent: Parent{"p.", "addr", []string{"ds"}, 1}, Signers: []Signer{{"a", "addr", "a/state", "a/Corefile", 2}}})
+	require.NoError(t, err)
+	require.JSONEq(t, `{"ready": true, "zone": "z.",
+		"parent": {"zone": "p.", "address": "addr", "anchors": ["ds"], "pid": 1},
+		"signers": [{"name": "a", "address": "addr", "state": "a/state", "corefile": "a/Corefile", "pid": 2}]}`, string(text))
+}

@@ -1,0 +1,202 @@
+package lab
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/miekg/dns"
+
+	"github.com/multisigner/multisigner/test/lab/registry"
+)
+
+// Description is what lab.json holds. Paths are relative to its directory.
+type Description struct {
+	Ready   bool     `json:"ready"` // the signers and the parent agree
+	Zone    string   `json:"zone"`
+	Parent  Parent   `json:"parent"`
+	Signers []Signer `json:"signers"`
+}
+
+// Parent is the lab's parent zone and the process that serves it.
+type Parent struct {
+	Zone    string   `json:"zone"`
+	Address string   `json:"address"`
+	Anchors []string `json:"anchors"` // DS records of the parent zone, to be trusted
+	PID     int      `json:"pid"`
+}
+
+// Signer is one signer and its process.
+type Signer struct {
+	Name     string `json:"name"`
+	Address  string `json:"address"`
+	State    string `json:"state"`
+	Corefile string `json:"corefile"`
+	PID      int    `json:"pid"`
+}
+
+// Host is the name under which the signer stands in the zone's NS RRset.
+func (s Signer) Host() string { return "ns-" + s.Name + "." + zoneName }
+
+const (
+	zoneName   = "example.test."
+	parentName = "test."
+	// File is the name of the description in the lab's directory.
+	File = "lab.json"
+)
+
+// layout is a lab on disk: what runs where, before anything runs.
+type layout struct {
+	Description
+	dir     string // absolute
+	coredns string
+	options options
+	ds      []*dns.DS // at the parent, when all last agreed
+}
+
+// shape is what must not change between two labs in one directory: the state of
+// the signers would no longer fit them.
+type shape struct {
+	Signers   int    `json:"signers"`
+	Algorithm string `json:"algorithm"`
+	Keys      string `json:"keys"`
+}
+
+// layOut chooses addresses and writes every file that the processes read.
+func layOut(o options) (*layout, error) {
+	coredns, err := o.server()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(o.dir)
+	if err != nil {
+		return nil, err
+	}
+	l := &layout{dir: dir, coredns: coredns, options: o}
+	if err := l.claim(); err != nil {
+		return nil, err
+	}
+	addresses, err := chooseAddresses(o.signers+1, o.port)
+	if err != nil {
+		return nil, err
+	}
+	l.Zone = zoneName
+	l.Parent = Parent{Zone: parentName, Address: addresses[0], Anchors: []string{}}
+	for i, address := range addresses[1:] {
+		name := string(rune('a' + i))
+		l.Signers = append(l.Signers, Signer{
+			Name: name, Address: address,
+			State: filepath.Join(name, "state"), Corefile: filepath.Join(name, "Corefile"),
+		})
+	}
+	return l, errors.Join(l.writeZone(), l.writeCorefiles(), l.writeParent())
+}
+
+// claim makes the directory, or goes on with an earlier lab's of the same shape.
+func (l *layout) claim() error {
+	if err := os.MkdirAll(l.dir, 0o755); err != nil {
+		return err
+	}
+	if err := os.Remove(l.path(File)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	now := shape{l.options.signers, l.options.algorithm, l.options.keys}
+	text, err := os.ReadFile(l.path("shape.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return registry.WriteJSON(l.path("shape.json"), now)
+	}
+	if err != nil {
+		return err
+	}
+	var before shape
+	if err := json.Unmarshal(text, &before); err != nil {
+		return fmt.Errorf("%s: %w", l.path("shape.json"), err)
+	}
+	if before != now {
+		return fmt.Errorf("%s holds a lab with %d signers, %s, keys %s: give another --dir, or remove it", l.dir, before.Signers, before.Algorithm, before.Keys)
+	}
+	return nil
+}
+
+func (l *layout) path(elements ...string) string {
+	return filepath.Join(append([]string{l.dir}, elements...)...)
+}
+
+// writeParent writes what the registry is to serve and whom it is to ask.
+func (l *layout) writeParent() error {
+	if err := os.MkdirAll(l.path("parent"), 0o755); err != nil {
+		return err
+	}
+	c := registry.Config{
+		Zone: parentName, Address: l.Parent.Address, Child: zoneName, Dir: l.path("parent"),
+		Nameservers: map[string][]string{}, TTL: uint32(l.options.pace().ttl), Rounds: 3,
+	}
+	if err := c.Interval.UnmarshalText([]byte(l.options.pace().look)); err != nil {
+		return err
+	}
+	for _, s := range l.Signers {
+		c.Nameservers[s.Host()] = []string{s.Address}
+	}
+	return registry.WriteJSON(l.path("parent", "config.json"), c)
+}
+
+// chooseAddresses gives n addresses with consecutive ports, each on a loopback
+// address of its own where the system has them. With first 0 the ports are ones
+// that are free now; they lie below those that systems give to outgoing sockets.
+func chooseAddresses(n, first int) ([]string, error) {
+	if first != 0 {
+		return freeAddresses(n, first)
+	}
+	const low, high, attempts = 10000, 30000, 100
+	var err error
+	for range attempts {
+		var addresses []string
+		if addresses, err = freeAddresses(n, low+rand.IntN(high-low)); err == nil {
+			return addresses, nil
+		}
+	}
+	return nil, fmt.Errorf("no free ports on loopback: %w", err)
+}
+
+func freeAddresses(n, first int) ([]string, error) {
+	var addresses []string
+	for i := range n {
+		port := first + i
+		host := net.IPv4(127, 0, 0, byte(1+i)).String()
+		if !bindable(host) {
+			host = "127.0.0.1" // macOS has only this one
+		}
+		address := net.JoinHostPort(host, fmt.Sprint(port))
+		if err := free(address); err != nil {
+			return nil, err
+		}
+		addresses = append(addresses, address)
+	}
+	return addresses, nil
+}
+
+func bindable(host string) bool {
+	conn, err := net.ListenPacket("udp", host+":0")
+	if err != nil {
+		return false
+	}
+	return conn.Close() == nil
+}
+
+// free reports whether a server can have address, over UDP and TCP.
+func free(address string) error {
+	udp, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return err
+	}
+	tcp, err := net.Listen("tcp", address)
+	if err != nil {
+		return errors.Join(err, udp.Close())
+	}
+	return errors.Join(udp.Close(), tcp.Close())
+}

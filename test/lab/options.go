@@ -1,0 +1,112 @@
+package lab
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// options are what the command line may say.
+type options struct {
+	signers   int
+	dir       string
+	denial    string
+	algorithm string
+	keys      string
+	zone      string // a zone file of the user's own
+	coredns   string
+	port      int // 0: free ones
+	fast      bool
+	json      bool
+}
+
+// The most signers a lab has: each gets a letter and a loopback address.
+const maxSigners = 9
+
+var (
+	denials    = []string{"nsec", "nsec3", "nsec3-optout"}
+	algorithms = []string{"RSASHA256", "ECDSAP256SHA256", "ECDSAP384SHA384", "ED25519"}
+	keyKinds   = []string{"split", "csk"}
+)
+
+func parseOptions(args []string, stderr io.Writer) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("multisigner lab", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.IntVar(&o.signers, "signers", 2, "how many signers, 1 to 9")
+	flags.StringVar(&o.dir, "dir", "lab", "`directory` of configuration, keys, state and logs; an earlier lab's goes on")
+	flags.StringVar(&o.denial, "denial", "nsec", strings.Join(denials, ", "))
+	flags.StringVar(&o.algorithm, "algorithm", "ECDSAP256SHA256", strings.Join(algorithms, ", "))
+	flags.StringVar(&o.keys, "keys", "split", "split (KSK and ZSK) or csk")
+	flags.StringVar(&o.zone, "zone", "", "`file` with an unsigned example.test. to serve in place of the lab's own")
+	flags.StringVar(&o.coredns, "coredns", "", "the coredns to run; else the one beside this program")
+	flags.IntVar(&o.port, "port", 0, "first port; the signers have the next ones. 0: free ports")
+	flags.BoolVar(&o.fast, "fast", false, "TTLs and waits of a second or two in place of half a minute")
+	flags.BoolVar(&o.json, "json", false, "print lab.json when all is ready, in place of what to try")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	err := o.check(flags.Args())
+	if err != nil {
+		fmt.Fprintln(stderr, "multisigner lab:", err)
+	}
+	return o, err
+}
+
+func (o *options) check(rest []string) error {
+	var errs []error
+	oneOf := func(name, value string, allowed []string) {
+		if !slices.Contains(allowed, value) {
+			errs = append(errs, fmt.Errorf("--%s %s: not one of %s", name, value, strings.Join(allowed, ", ")))
+		}
+	}
+	if len(rest) > 0 {
+		errs = append(errs, fmt.Errorf("%q: not an option", rest))
+	}
+	if o.signers < 1 || o.signers > maxSigners {
+		errs = append(errs, fmt.Errorf("--signers %d: from 1 to %d", o.signers, maxSigners))
+	}
+	if o.port < 0 || o.port > 65535-maxSigners {
+		errs = append(errs, fmt.Errorf("--port %d: from 1 to %d", o.port, 65535-maxSigners))
+	}
+	o.algorithm = strings.ToUpper(o.algorithm)
+	oneOf("denial", o.denial, denials)
+	oneOf("algorithm", o.algorithm, algorithms)
+	oneOf("keys", o.keys, keyKinds)
+	return errors.Join(errs...)
+}
+
+// server finds the coredns to run.
+func (o options) server() (string, error) {
+	path := o.coredns
+	if path == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return "", err
+		}
+		path = filepath.Join(filepath.Dir(self), "coredns")
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("no coredns to run: %w (make build makes one; --coredns names another)", err)
+	}
+	return filepath.Abs(path)
+}
+
+// pace is how fast a lab's time runs.
+type pace struct {
+	ttl                int // seconds, of every record
+	margin, busy, idle string
+	look               string // the parent's
+}
+
+func (o options) pace() pace {
+	if o.fast {
+		return pace{ttl: 2, margin: "1s", busy: "1s", idle: "2s", look: "1s"}
+	}
+	return pace{ttl: 30, margin: "5s", busy: "2s", idle: "10s", look: "2s"}
+}

@@ -1,0 +1,89 @@
+package lab
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// zoneFile is the unsigned zone in the lab's directory, the same for all signers.
+const zoneFile = "db.example.test"
+
+// awkward is a zone of one of everything that goes wrong elsewhere, without its
+// SOA and the signers' names.
+//
+//go:embed awkward.zone
+var awkward string
+
+// writeZone writes the unsigned zone: the lab's, or the user's with the signers'
+// names in the place of its apex NS RRset.
+func (l *layout) writeZone() error {
+	var body string
+	if l.options.zone != "" {
+		var err error
+		if body, err = usersZone(l.options.zone); err != nil {
+			return err
+		}
+	} else {
+		body = l.soa() + strings.ReplaceAll(awkward, "{ttl}", strconv.Itoa(l.options.pace().ttl))
+	}
+	text := fmt.Sprintf("; Unsigned; every signer reads this file. Change it, raise nothing, and look: the signers re-sign what changed.\n$ORIGIN %s\n$TTL %d\n%s%s",
+		zoneName, l.options.pace().ttl, body, l.nameservers())
+	return os.WriteFile(l.path(zoneFile), []byte(text), 0o644)
+}
+
+func (l *layout) soa() string {
+	return fmt.Sprintf("@ SOA ns-a hostmaster 1 3600 600 1209600 %d\n", l.options.pace().ttl)
+}
+
+// nameservers are the signers' NS records, and the addresses of their names.
+func (l *layout) nameservers() string {
+	var b strings.Builder
+	for _, s := range l.Signers {
+		host, _, err := net.SplitHostPort(s.Address)
+		if err != nil {
+			panic(err) // we made it
+		}
+		fmt.Fprintf(&b, "@ NS %s\n%s A %s\n", s.Host(), s.Host(), host)
+	}
+	return b.String()
+}
+
+// usersZone reads a zone file and leaves out its apex NS RRset.
+func usersZone(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	parser := dns.NewZoneParser(bytes.NewReader(text), zoneName, path)
+	parser.SetIncludeAllowed(true)
+	parser.SetDefaultTTL(3600)
+	var b strings.Builder
+	soa := false
+	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
+		h := rr.Header()
+		if !dns.IsSubDomain(zoneName, h.Name) {
+			return "", fmt.Errorf("%s: %s is not in %s, which is the zone that a lab serves", path, h.Name, zoneName)
+		}
+		apex := strings.EqualFold(h.Name, zoneName)
+		soa = soa || apex && h.Rrtype == dns.TypeSOA
+		if apex && h.Rrtype == dns.TypeNS {
+			continue
+		}
+		b.WriteString(rr.String() + "\n")
+	}
+	if err := parser.Err(); err != nil {
+		return "", fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	if !soa {
+		return "", fmt.Errorf("%s: no SOA at %s", path, zoneName)
+	}
+	return b.String(), nil
+}
