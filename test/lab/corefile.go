@@ -71,6 +71,7 @@ func (l *layout) corefile(s Signer, secrets map[string]string) string {
 	line("        denial %s", l.options.denial)
 	line("        ttl dnskey %ds", pace.ttl)
 	line("        margin %s", pace.margin)
+	line("        propagation %s", pace.propagation)
 	line("        look %s %s", pace.busy, pace.idle)
 	line("        parent %s", l.Parent.Address)
 	for _, t := range l.Signers {

@@ -112,6 +112,7 @@ example.test:PORT {
         denial nsec3
         ttl dnskey 2s
         margin 1s
+        propagation 1s
         look 1s 2s
         parent PARENT
         peer b {

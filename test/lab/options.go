@@ -99,14 +99,16 @@ func (o options) server() (string, error) {
 
 // pace is how fast a lab's time runs.
 type pace struct {
-	ttl                int // seconds, of every record
-	margin, busy, idle string
-	look               string // the parent's
+	ttl         int    // seconds, of every record
+	margin      string // added to every wait
+	propagation string // taken to be needed until a change is at all servers of a signer
+	busy, idle  string // between two looks of a signer
+	look        string // between two of the parent
 }
 
 func (o options) pace() pace {
 	if o.fast {
-		return pace{ttl: 2, margin: "1s", busy: "1s", idle: "2s", look: "1s"}
+		return pace{ttl: 2, margin: "1s", propagation: "1s", busy: "1s", idle: "2s", look: "1s"}
 	}
-	return pace{ttl: 30, margin: "5s", busy: "2s", idle: "10s", look: "2s"}
+	return pace{ttl: 30, margin: "5s", propagation: "1s", busy: "2s", idle: "10s", look: "2s"}
 }

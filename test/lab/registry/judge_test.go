@@ -106,7 +106,9 @@ func TestRefused(t *testing.T) {
 			g[1].putAt(t, now.Add(48*time.Hour), dns.TypeCDS, g.cds(dns.SHA256), g[1].ksk)
 		}, "b.example.test at .* valid from .* only"},
 		{"the signature is of another set", func(t *testing.T, g group) {
-			g[1].be(func(s *server) { s.sets[dns.TypeCDS] = append(g.cds(dns.SHA256), s.sets[dns.TypeDNSKEY][len(g.dnskeys(s))]) })
+			g[1].be(func(s *server) {
+				s.sets[dns.TypeCDS] = append(g.cds(dns.SHA256), s.sets[dns.TypeDNSKEY][len(g.dnskeys(s))])
+			})
 		}, "b.example.test at .* CDS: not signed"},
 		{"the signature is damaged", func(t *testing.T, g group) {
 			g[1].be(func(s *server) { s.sets[dns.TypeCDS][len(g.cds(dns.SHA256))].(*dns.RRSIG).OrigTtl++ })

@@ -1,0 +1,42 @@
+# Everything below needs Go alone, but for `race` (a C compiler) and `interop` (Debian's packages, which it installs).
+GO ?= go
+FUZZTIME ?= 30s
+SIM_YEARS ?= 1000000
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: build test race interop interop-all lab lint bench fuzz soak clean
+
+build: ## bin/coredns and bin/multisigner
+	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/coredns ./cmd/multisigner
+
+test: ## every test that needs Go alone, the end-to-end ones too
+	$(GO) test ./...
+
+race: ## the packages that share memory between goroutines, under the race detector
+	$(GO) test -race ./plugin/... ./test/lab/...
+
+interop: ## the tests against other people's validators and servers, which it installs first
+	.ci/packages && $(GO) test -tags interop -timeout 30m ./...
+
+interop-all: ## the same over every size, algorithm and denial
+	.ci/packages && INTEROP=all $(GO) test -tags interop -timeout 3h -v ./test/...
+
+lab: build ## a parent and two signers to play with, until Ctrl-C
+	@bin/multisigner lab $(LAB)
+
+lint: ## gofmt, vet, staticcheck; the bans of docs/ARCHITECTURE.md are tests
+	@test -z "$$(gofmt -l cmd plugin test | tee /dev/stderr)"
+	$(GO) vet ./... && $(GO) vet -tags interop,failpoints ./... && $(GO) run $(STATICCHECK) -tags interop,failpoints ./...
+
+bench: ## figures, with allocations
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## each fuzz target for FUZZTIME
+	@$(GO) list ./... | while read -r p; do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+		$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
+
+soak: ## a million simulated zone-years
+	SIM_YEARS=$(SIM_YEARS) $(GO) test -timeout 0 -v ./test/simulation
+
+clean: ## what the others made
+	rm -rf bin lab
