@@ -13,8 +13,8 @@ import (
 type Delegation struct {
 	Child string
 	DS    []*dns.DS
-	// Inceptions of the CDS signatures that were last acted on, by address: an
-	// older one there is a replay (RFC 7344 6.2).
+	// Inceptions of the CDS signatures that were last acted on, by nameserver, the
+	// earliest of its addresses: an older one there is a replay (RFC 7344 6.2).
 	Inceptions map[string]uint32
 }
 
@@ -106,10 +106,12 @@ func accept(d Delegation, ds []*dns.DS, answers []Answer, now time.Time) Verdict
 	inceptions := make(map[string]uint32)
 	for _, a := range answers {
 		at := a.CDS.newest(now)
-		if last, known := d.Inceptions[a.Addr]; known && int32(at-last) < 0 { // RFC 1982
+		if last, known := d.Inceptions[a.Host]; known && before(at, last) {
 			return hold("%s: CDS is signed before the last one acted on: a replay", a.where())
 		}
-		inceptions[a.Addr] = at
+		if least, known := inceptions[a.Host]; !known || before(at, least) {
+			inceptions[a.Host] = at
+		}
 	}
 	why := fmt.Sprintf("DS %s -> %s", tags(d.DS), tags(ds))
 	return Verdict{Change: true, DS: ds, Inceptions: inceptions, Why: why}
@@ -171,12 +173,15 @@ func (s Set) text() []string {
 func (s Set) newest(now time.Time) uint32 {
 	var at uint32
 	for _, sig := range s.Sigs {
-		if sig.ValidityPeriod(now) && (at == 0 || int32(sig.Inception-at) > 0) {
+		if sig.ValidityPeriod(now) && (at == 0 || before(at, sig.Inception)) {
 			at = sig.Inception
 		}
 	}
 	return at
 }
+
+// before compares signature times in serial arithmetic (RFC 4034 3.1.5).
+func before(a, b uint32) bool { return int32(a-b) < 0 }
 
 func sameDS(a, b []*dns.DS) bool { return slices.Equal(dsText(a), dsText(b)) }
 

@@ -183,7 +183,7 @@ func TestReplay(t *testing.T) {
 	g := newGroup(t, 2)
 	present := append(g.ds(), newKey(t, 257, dns.ECDSAP256SHA256).ToDS(dns.SHA256))
 	look := func(last time.Time) Verdict {
-		d := Delegation{Child: childName, DS: present, Inceptions: map[string]uint32{g[1].addr: uint32(last.Unix())}}
+		d := Delegation{Child: childName, DS: present, Inceptions: map[string]uint32{"b.example.test.": uint32(last.Unix())}}
 		return Judge(d, Look(t.Context(), childName, g.nameservers()), now)
 	}
 	signed := now.Add(-time.Hour)

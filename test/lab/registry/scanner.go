@@ -14,6 +14,7 @@ type scanner struct {
 	log        *slog.Logger
 	now        func() time.Time
 	adopt      func(Delegation) error // saves and publishes; an error leaves the delegation as it was
+	between    func()                 // called after each look
 
 	agreed int    // looks in a row that asked for the same first DS
 	asked  string // the DS RRset they asked for
@@ -26,6 +27,7 @@ func (s *scanner) run(ctx context.Context, notified <-chan struct{}) {
 	defer ticker.Stop()
 	for {
 		s.turn(Look(ctx, s.config.Child, s.config.Nameservers))
+		s.between()
 		select {
 		case <-ctx.Done():
 			return
