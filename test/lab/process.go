@@ -98,7 +98,7 @@ func (ps *processes) stop() {
 // alone: its number may be another's by now.
 func (p *process) signal(s syscall.Signal) {
 	if !p.ended() {
-		_ = syscall.Kill(-p.cmd.Process.Pid, s) // it may end between the two lines
+		_ = signalGroup(p.cmd.Process, s) // it may end between the two lines
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"syscall"
 )
 
+// tie gives cmd a process group, and has the kernel end it with the thread that starts it.
 func tie(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

@@ -34,7 +34,7 @@ func (l *layout) writeZone() error {
 	} else {
 		body = l.soa() + strings.ReplaceAll(awkward, "{ttl}", strconv.Itoa(l.options.pace().ttl))
 	}
-	text := fmt.Sprintf("; Unsigned; every signer reads this file. Change it, raise nothing, and look: the signers re-sign what changed.\n$ORIGIN %s\n$TTL %d\n%s%s",
+	text := fmt.Sprintf("; Unsigned; every signer reads this file. Save a change, its serial left as it is, and each signs what changed.\n$ORIGIN %s\n$TTL %d\n%s%s",
 		zoneName, l.options.pace().ttl, body, l.nameservers())
 	return os.WriteFile(l.path(zoneFile), []byte(text), 0o644)
 }
