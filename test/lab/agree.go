@@ -1,13 +1,17 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/control/client"
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
 )
 
 // reportEvery is how often a lab that is not ready says what keeps it.
@@ -25,7 +29,7 @@ func (l *layout) agree(ctx context.Context, running *processes, stdout io.Writer
 		why := l.disagreement(ctx)
 		if why != nil && ctx.Err() == nil && time.Since(spoken) > reportEvery {
 			spoken = time.Now()
-			fmt.Fprintf(stdout, "  still waiting: %v\n", why)
+			fmt.Fprintf(stdout, "  still waiting: %v\n%s", why, l.waits(ctx))
 		}
 		return why == nil, nil
 	})
@@ -51,6 +55,9 @@ func (l *layout) disagreement(ctx context.Context) error {
 	}
 	now := time.Now()
 	for i, s := range l.Signers {
+		if z, err := l.status(ctx, s); err != nil || !z.Serving {
+			return fmt.Errorf("signer %s does not say that it serves: %s", s.Name, cmp.Or(z.Refuse, fmt.Sprint(err)))
+		}
 		if !dnskeys[i].signedBy(named(dnskeys[i], parentDS), now) {
 			return fmt.Errorf("the DS at the parent does not reach signer %s", s.Name)
 		}
@@ -69,66 +76,30 @@ func (l *layout) disagreement(ctx context.Context) error {
 	return nil
 }
 
-// answer is an RRset as one server gave it.
-type answer struct {
-	records []dns.RR
-	sigs    []*dns.RRSIG
+func (l *layout) status(ctx context.Context, s Signer) (status.Zone, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	return client.New(l.path(s.State)).Zone(ctx, l.Zone)
 }
 
-// ask puts one question over TCP, which needs no second try.
-func ask(ctx context.Context, address, name string, t uint16) (answer, error) {
-	q := new(dns.Msg).SetQuestion(name, t).SetEdns0(dns.MaxMsgSize, true)
-	q.RecursionDesired = false
-	client := &dns.Client{Net: "tcp", Timeout: 2 * time.Second}
-	resp, _, err := client.ExchangeContext(ctx, q, address)
-	if err != nil {
-		return answer{}, err
-	}
-	if resp.Rcode != dns.RcodeSuccess {
-		return answer{}, fmt.Errorf("answers %s", dns.RcodeToString[resp.Rcode])
-	}
-	var a answer
-	for _, rr := range resp.Answer {
-		if sig, ok := rr.(*dns.RRSIG); ok && sig.TypeCovered == t {
-			a.sigs = append(a.sigs, sig)
-		} else if rr.Header().Rrtype == t {
-			a.records = append(a.records, rr)
+// waits is what each signer says that it waits for, and what troubles it, a line each.
+func (l *layout) waits(ctx context.Context) string {
+	var b strings.Builder
+	for _, s := range l.Signers {
+		z, err := l.status(ctx, s)
+		if err != nil {
+			fmt.Fprintf(&b, "    signer %s: %v\n", s.Name, err)
+			continue
+		}
+		if z.Refuse != "" {
+			fmt.Fprintf(&b, "    signer %s refuses: %s\n", s.Name, z.Refuse)
+		}
+		for _, w := range z.Waits {
+			fmt.Fprintf(&b, "    signer %s waits for %s: %s %s\n", s.Name, w.What, w.Why, strings.Join(w.Holding, ", "))
+		}
+		for _, a := range z.Alarms {
+			fmt.Fprintf(&b, "    signer %s: ALARM: %s (%s)\n", s.Name, a.What, a.Cure)
 		}
 	}
-	return a, nil
-}
-
-func (a answer) keys() []*dns.DNSKEY {
-	var keys []*dns.DNSKEY
-	for _, rr := range a.records {
-		if key, ok := rr.(*dns.DNSKEY); ok {
-			keys = append(keys, key)
-		}
-	}
-	return keys
-}
-
-// named are the keys that the DS RRset speaks of.
-func named(dnskey, ds answer) []*dns.DNSKEY {
-	return slices.DeleteFunc(dnskey.keys(), func(key *dns.DNSKEY) bool {
-		return !slices.ContainsFunc(ds.records, func(rr dns.RR) bool {
-			ds, ok := rr.(*dns.DS)
-			if !ok {
-				return false
-			}
-			made := key.ToDS(ds.DigestType)
-			return made != nil && made.Digest == ds.Digest && made.KeyTag == ds.KeyTag
-		})
-	})
-}
-
-func (a answer) signedBy(keys []*dns.DNSKEY, now time.Time) bool {
-	for _, sig := range a.sigs {
-		for _, key := range keys {
-			if sig.KeyTag == key.KeyTag() && sig.ValidityPeriod(now) && sig.Verify(key, a.records) == nil {
-				return true
-			}
-		}
-	}
-	return false
+	return b.String()
 }
