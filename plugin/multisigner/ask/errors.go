@@ -1,0 +1,57 @@
+package ask
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// What may go wrong between us and a server. Each is wrapped with the details;
+// callers tell them apart by errors.Is, because each is another state of the server.
+var (
+	// ErrUnreachable: no answer, or no connection. It says nothing about what the server has.
+	ErrUnreachable = errors.New("unreachable")
+	// ErrGarbled: what came is no answer to what was asked, or no DNS message.
+	ErrGarbled = errors.New("garbled")
+	// ErrTSIG: the answer is not signed as it must be, or the server did not take our signature.
+	ErrTSIG = errors.New("TSIG")
+	// ErrLimit: a transfer was larger or slower than allowed.
+	ErrLimit = errors.New("limit")
+)
+
+// Refused is the error of a transfer or NOTIFY that was answered with an rcode.
+type Refused struct{ Rcode int }
+
+func (e *Refused) Error() string { return "answered " + Rcode(e.Rcode) }
+
+// Rcode names an rcode.
+func Rcode(rcode int) string {
+	if s, ok := dns.RcodeToString[rcode]; ok {
+		return s
+	}
+	return fmt.Sprintf("RCODE%d", rcode)
+}
+
+// cause is a sentinel with what happened, in words that stand alone.
+type cause struct {
+	kind error
+	text string
+}
+
+func (e *cause) Error() string { return e.text }
+func (e *cause) Unwrap() error { return e.kind }
+
+func failed(kind error, format string, args ...any) error {
+	return &cause{kind: kind, text: fmt.Sprintf(format, args...)}
+}
+
+// unreachable puts a network error into words: the address is in the caller's already.
+func unreachable(err error) error {
+	text := err.Error()
+	if i := strings.LastIndex(text, ": "); i >= 0 {
+		text = text[i+2:]
+	}
+	return failed(ErrUnreachable, "%s", text)
+}

@@ -1,0 +1,134 @@
+// Package peer looks at what a set of addresses publishes for a zone - a peer's,
+// our own, our secondaries' - and believes it only so far as its signatures lead
+// back to keys that are trusted already. What to do about it is for others to decide.
+package peer
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// Via is how a signer's keys are fetched.
+type Via uint8
+
+const (
+	Query Via = iota // the records of the apex are asked for
+	AXFR             // and besides, the zone is transferred when its serial changed
+)
+
+// TrustMode is how the keys of a signer are first believed. Every mode seeds the
+// pins; after that, they follow by signature, and the seed plays no part any more.
+type TrustMode uint8
+
+const (
+	TrustTSIG   TrustMode = iota // by the DNSKEY RRset first seen at an address that we share a TSIG key with
+	TrustParent                  // by the DS RRset at the parent
+	TrustDS                      // by configured DS records
+)
+
+// Trust is the seed. DS is the parent's DS RRset, validated, or the configured one.
+type Trust struct {
+	Mode TrustMode
+	DS   zone.RRset
+}
+
+// Memory is what one look must know of those before. Its owner keeps it; losing it
+// means that trust begins anew from its seed.
+type Memory struct {
+	// Pins are the entry keys by which the signer is believed; none: not yet.
+	Pins []zone.DNSKEY
+	// Newest is for each address the newest DNSKEY RRset that was believed there. An
+	// address that shows an older one again is stale: it may be a replay.
+	Newest map[netip.AddrPort]Mark
+	// Transferred is the serial of the last transfer of which the result was used.
+	Transferred *uint32
+}
+
+// Mark identifies a DNSKEY RRset and says when it was signed.
+type Mark struct {
+	Inception uint32 // the latest of its valid signatures
+	Keys      zone.Packed
+}
+
+// Target is whom to look at, and how.
+type Target struct {
+	Zone    zone.Name
+	Servers []ask.Server              // every address; those with a TSIG key are asked with it
+	Hosts   map[netip.AddrPort]string // the nameserver's name, for those found through one
+	Trust   Trust
+	Memory  Memory
+	Via     Via
+	// Algorithms are those that the group's keys may have; empty: any. A set with a
+	// key of another is not used (RFC 4035 2.2).
+	Algorithms []uint8
+	MaxKeys    int       // in a DNSKEY, CDS or CDNSKEY RRset; 0: 64
+	Limit      ask.Limit // of a transfer; fields that are 0: 64 MiB, 1,000,000 records, 1 min
+}
+
+// Status is how it stands with one address. Only what a Good one publishes may be used.
+type Status uint8
+
+const (
+	Good             Status = iota
+	Unreachable             // no answer: what it publishes is not known
+	NotAuthoritative        // it answers, but not for this zone: REFUSED, SERVFAIL, lame
+	Garbled                 // its answers cannot be read, or its TSIG is wrong
+	TooMany                 // more keys or signatures than any signer needs; none was verified
+	Unsigned                // no DNSKEY, or no signatures
+	WrongAlgorithm          // a key of an algorithm that the group does not have
+	UnknownKey              // signed, but by no key that is trusted
+	Expired                 // signed by a trusted key at another time: over, or not yet begun
+	Bogus                   // a signature of a trusted key that is wrong
+	Stale                   // signed and trusted, but older than what was seen there before: lagging, or replayed
+)
+
+// Address is what one address publishes.
+type Address struct {
+	Server ask.Server
+	Host   string    // the nameserver's name; "": a configured address
+	At     time.Time // of the look
+	Status Status
+	Err    string // why it is not Good; what could not be used at a Good one
+	// Sets are the RRsets at the apex, with their signatures, that were validated:
+	// DNSKEY under the pins, the others under this address's own DNSKEY RRset. CDS
+	// and CDNSKEY are there only if an entry key signed them (RFC 7344 4.1). Empty
+	// unless the DNSKEY RRset was believed.
+	Sets map[zone.Type]zone.RRset
+	// Absent are the types of which the absence was validly denied. A type in
+	// neither is unknown.
+	Absent map[zone.Type]bool
+	// Entry are the keys that validly sign its DNSKEY RRset: those with the SEP
+	// flag, if any of them has it, else all; no revoked ones.
+	Entry []zone.DNSKEY
+	// DataSigners are the keys that were seen validly signing anything else.
+	DataSigners []zone.DNSKEY
+	// TransferFrom: what was seen came by a transfer. It is for taking in keys, and
+	// says nothing about what resolvers see.
+	TransferFrom bool
+}
+
+// Report is what a look found.
+type Report struct {
+	Addresses []Address // as Target.Servers; one more, with TransferFrom, where the zone was transferred
+	Memory    Memory    // for the next look; save its Pins before using the rest
+	Trusted   bool      // there are pins, and at least one address is believed
+	Why       string    // why not
+	// Transfer is the apex of the transferred zone; nil: none was transferred this time.
+	Transfer *zone.Version
+	// TransferErr says why a transfer that was due did not come whole.
+	TransferErr string
+	// Digest is of the content of the transferred zone; the zero value when it did not come whole.
+	Digest Digest
+}
+
+// Look asks every address at once for DNSKEY, SOA, NS, CDS, CDNSKEY and CSYNC,
+// and judges the answers as of now. An error of one address is in its Address:
+// silence, refusal and nonsense are told apart, and none of them means that
+// something was withdrawn.
+func Look(ctx context.Context, c *ask.Client, t Target, now time.Time) Report {
+	return Report{}
+}
