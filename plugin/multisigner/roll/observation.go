@@ -1,0 +1,119 @@
+package roll
+
+import "time"
+
+// Observation is what was last seen of everything that Step must look at. What is
+// missing is unknown, and unknown is never taken for absent.
+type Observation struct {
+	// Steady is a clock that runs no faster than time really passes, kept over
+	// restarts by the caller (protocol: a wait ends only when it, too, has passed).
+	// It need not agree with the wall clock. Zero: the wall clock is trusted.
+	Steady time.Time
+
+	Own       []OwnKey  // the private keys that can be used now
+	Published Published // what our current version serves
+	Self      View      // our addresses and our secondaries as seen from outside; no address: Published is all there is
+	Peers     []View    // by name; a peer without a View was not looked at
+	Parent    ParentView
+}
+
+// OwnKey is a private key in the key store.
+type OwnKey struct {
+	ID   KeyID
+	Role Role // what it was made for; Unknown: as SEP and the policy suggest
+	SEP  bool
+}
+
+// Published is what the version that we serve now contains. Zero: none is served.
+type Published struct {
+	DNSKEY    []KeyID
+	DNSKEYTTL time.Duration
+	MaxTTL    time.Duration // largest TTL of signed data, negative answers and the DNSKEY RRset included
+	Serial    uint32
+	Signers   []KeyID // keys with a signature over anything but the DNSKEY RRset
+	Entry     []KeyID // keys that sign the DNSKEY RRset; nil: all of ours with the role
+	CDS       []KeyID
+	CDSDelete bool
+}
+
+// View is what a signer's addresses publish.
+type View struct {
+	Name      string // the peer's name; ours or empty in Observation.Self
+	Trusted   bool   // its DNSKEY RRset follows by signature from what we trusted before
+	Why       string // it is not trusted
+	Addresses []Address
+
+	// Owns is the peer's own statement of the keys that are its own, when it makes
+	// one (Stated). Then no key outside it is taken for the peer's.
+	Owns   []KeyID
+	Stated bool
+}
+
+// AddressState says how a look at an address ended. Only Good is evidence.
+type AddressState uint8
+
+// Unasked was not looked at yet. Stale answers, but with expired signatures. Bogus
+// answers with what does not follow from the keys that we trust.
+const (
+	Unasked AddressState = iota
+	Good
+	Unreachable
+	Lame
+	Unsigned
+	Stale
+	Bogus
+)
+
+func (s AddressState) String() string {
+	names := [...]string{"not asked yet", "good", "unreachable", "not authoritative", "unsigned", "expired", "bogus"}
+	if int(s) < len(names) {
+		return names[s]
+	}
+	return "in an unknown state"
+}
+
+// Address is what one address of a signer answered at the last look.
+type Address struct {
+	Addr  string
+	State AddressState
+	Seen  time.Time // the moment of the look that these facts are from
+	// Since: every look from then until Seen, none further apart than
+	// Policy.Interval, showed the same. Zero: judge by the calls of Step alone.
+	Since    time.Time
+	Transfer bool // the facts come from a transfer: they import, and never satisfy a gate
+
+	DNSKEY      []KeyID
+	SEP         []KeyID // those of DNSKEY with the SEP flag
+	Revoked     []KeyID // those of DNSKEY with the REVOKE flag
+	DNSKEYTTL   time.Duration
+	Mark        uint64  // of the signatures of the DNSKEY RRset; a change without new keys restarts waits. 0: unknown
+	Entry       []KeyID // keys that validly sign the DNSKEY RRset
+	DataSigners []KeyID // keys that validly sign anything else that was looked at, CDS and CDNSKEY included
+	CDS         []KeyID // keys that CDS records name
+	CDNSKEY     []KeyID
+	UnknownCDS  int  // CDS or CDNSKEY records that name no key that we know
+	CDSDelete   bool // a record that asks the parent to remove the DS (RFC 8078)
+	NS          []string
+	NSTTL       time.Duration
+	Serial      uint32
+	MaxTTL      time.Duration // largest TTL known of its data; 0: as ours
+}
+
+// ParentView is what the parent's addresses publish about the zone.
+type ParentView struct {
+	Addresses []ParentAddress
+}
+
+// ParentAddress is what one address of the parent answered at the last look. With
+// Good and neither DS nor UnknownDS, the zone was seen to be delegated without DS.
+type ParentAddress struct {
+	Addr      string
+	State     AddressState
+	Seen      time.Time
+	Since     time.Time // as in Address
+	DS        []KeyID
+	UnknownDS int // DS records that belong to no key that we know
+	TTL       time.Duration
+	NS        []string
+	NSTTL     time.Duration
+}

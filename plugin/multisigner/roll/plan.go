@@ -1,0 +1,90 @@
+package roll
+
+import "time"
+
+// Plan is what should be true now. It is complete: what it does not name is not
+// published and does not sign.
+type Plan struct {
+	Generate []Request // make these keys, then call Step again
+	Destroy  []KeyID   // private keys that nobody can need any more
+
+	DNSKEY     []KeyID // our DNSKEY RRset: our keys and our peers'; sorted
+	SignDNSKEY []KeyID // who signs it
+	SignCDS    []KeyID // who signs CDS and CDNSKEY
+	SignData   []KeyID // who signs everything else
+	CDS        []KeyID // CDS and CDNSKEY; empty and not CDSDelete: none
+	CDSDelete  bool
+	DS         []KeyID // what should stand at the parent and is safe there now; lines to paste come from this
+
+	Unsigned bool     // serve the zone without DNSSEC: it has gone insecure
+	Withhold []string // nameservers that must not stand in the apex NS RRset yet, or any more
+
+	// Refuse, when not empty, is why outsiders must get no answers but SERVFAIL.
+	// Peers and secondaries are answered all the same, if there are keys to sign with.
+	Refuse string
+
+	TellParent []Tell // send these notifications now; each is planned once
+
+	Waits  []Wait
+	Alarms []Alarm
+	Keys   []KeyStatus
+	Wake   time.Time // call Step at this time at the latest; zero: only when something is seen
+	Busy   bool      // something is under way: look often
+}
+
+// Request asks for a new private key.
+type Request struct {
+	Role      Role
+	Algorithm uint8
+	Avoid     []uint16 // key tags that it must not have
+}
+
+// Tell is something to tell the parent.
+type Tell uint8
+
+// What the parent can be told (RFC 9859).
+const (
+	TellCDS Tell = iota
+	TellCSYNC
+)
+
+func (t Tell) String() string { return [...]string{"CDS", "CSYNC"}[t&1] }
+
+// Wait is something that must happen, or a time that must pass, before a step.
+type Wait struct {
+	What     string    // the step that waits: "sign with ZSK 1234"
+	Why      string    // what it waits for: "b.example.net to publish it"
+	Key      KeyID     // zero: it concerns no one key
+	Since    time.Time // zero: not known
+	Earliest time.Time // the earliest end; zero: it does not depend on time alone
+	Holding  []string  // signers or addresses that it waits for
+}
+
+// Alarm is something that a person should know and may have to settle.
+type Alarm struct {
+	What string
+	Cure string
+}
+
+// KeyStatus is a key as an operator sees it.
+type KeyStatus struct {
+	ID    KeyID
+	Owner string // the signer's name
+	Ours  bool
+	Role  Role
+	// State: generated, published, ready, active, retired, removed for ours; seen,
+	// published, withdrawn for a peer's; with standby and compromised besides.
+	State     string
+	Since     time.Time // of the State
+	Published bool      // it is in our DNSKEY RRset
+	InCDS     bool
+	DS        string // hidden, rumoured, omnipresent, unretentive: its DS, over all caches (RFC 7583)
+	DNSKEY    string // the same for the DNSKEY, over all signers
+	Moments   []Moment
+}
+
+// Moment is when something happened to a key.
+type Moment struct {
+	What string // created, published, active, retired, stopped, removed
+	At   time.Time
+}

@@ -1,0 +1,49 @@
+// Package roll decides which keys of a zone exist, are published and sign: its own
+// and, as far as they are copied here, those of its peers. It looks at what was seen
+// of every signer and of the parent, and never acts on time alone. It leaves making
+// keys, signing, asking and saving to others, and knows keys only by small names.
+package roll
+
+import "time"
+
+// Step decides what a zone's keys do next. It reads no clock and does no I/O: equal
+// arguments give equal results, and calling it too often does no harm. The caller
+// makes the keys that Plan.Generate asks for and calls again, saves the State, and
+// only then acts on the Plan (State.Differs says whether there is anything to save).
+// The arguments are not changed. A State that no Step made is the state of a zone
+// met for the first time.
+func Step(s State, p Policy, seen Observation, now time.Time) (State, Plan) {
+	z := begin(s, p, seen, now)
+	z.observe()
+	z.decide()
+	return z.state, z.plan()
+}
+
+// KeyID names a DNSKEY without holding it. Equal ids are the same key.
+type KeyID struct {
+	Algorithm uint8
+	Tag       uint16
+	Sum       [8]byte // the first octets of the SHA-256 of the DNSKEY's rdata, REVOKE bit cleared
+}
+
+// IsZero reports whether k names no key.
+func (k KeyID) IsZero() bool { return k == KeyID{} }
+
+// Role is what a key signs.
+type Role uint8
+
+// The roles of RFC 9499; a CSK signs everything.
+const (
+	Unknown Role = iota
+	KSK
+	ZSK
+	CSK
+)
+
+func (r Role) String() string { return [...]string{"key", "KSK", "ZSK", "CSK"}[r&3] }
+
+// Entry reports whether a key of this role signs the DNSKEY RRset and has a DS.
+func (r Role) Entry() bool { return r == KSK || r == CSK }
+
+// Data reports whether a key of this role signs the zone's data.
+func (r Role) Data() bool { return r == ZSK || r == CSK }
