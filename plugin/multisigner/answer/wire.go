@@ -1,0 +1,228 @@
+package answer
+
+import (
+	"encoding/binary"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// Request is what the wire renderer repeats of a query, and keeps to for its sake.
+type Request struct {
+	ID      uint16
+	RD      bool   // repeated (RFC 1035 4.1.1); CD and AD are not: they are not for us (RFC 4035 3.1.6)
+	Name    []byte // the question's name as it came, uncompressed; nil or another name: as it was planned
+	Class   uint16 // of the question; 0 stands for IN
+	Limit   int    // octets that the whole message may take: below 512 counts as 512, above 65,535 as that
+	Reserve int    // octets of them to leave for what the caller adds: OPT, TSIG
+}
+
+// Bounds of Request.Limit (RFC 1035 4.2.1, 4.2.2).
+const (
+	minMessage = 512
+	maxMessage = 1<<16 - 1
+)
+
+const (
+	headerSize = 12
+	classIN    = 1
+
+	flagQR = 1 << 15
+	flagAA = 1 << 10
+	flagTC = 1 << 9
+	flagRD = 1 << 8
+)
+
+// AppendWire appends the packed response to dst. It allocates nothing when dst
+// has room for Limit and a name more. Left out, in this order, is what does not
+// fit: optional addresses, those of siblings, required ones, and then all; only
+// for the last two TC is set (RFC 2181 9, RFC 9471 3.1). Whoever adds records
+// adds them to ARCOUNT too, in octets 10 and 11 of the message.
+func (r *Response) AppendWire(dst []byte, req *Request) []byte {
+	m := message{
+		names: &r.names,
+		base:  len(dst),
+		limit: max(minMessage, min(req.Limit, maxMessage)) - req.Reserve,
+	}
+	m.names.count = 0
+	m.octets = append(dst, make([]byte, headerSize)...)
+	m.question(req, r.question)
+	m.sections(r)
+	m.header(req, r)
+	return m.octets
+}
+
+// message is a response while it is written.
+type message struct {
+	octets    []byte
+	base      int // where in octets it begins
+	limit     int // octets it may take
+	counts    [3]uint16
+	truncated bool
+	names     *compression
+}
+
+func (m *message) size() int { return len(m.octets) - m.base }
+
+// question writes the name as it was asked. What is remembered of it is the name
+// in lower case: that is what owners are compared with.
+func (m *message) question(req *Request, q Question) {
+	at := m.size()
+	for n := q.Name; n != zone.Root; n = n[1+int(n[0]):] {
+		m.names.add(n, at)
+		at += 1 + int(n[0])
+	}
+	if sameName(req.Name, q.Name) {
+		m.octets = append(m.octets, req.Name...)
+	} else {
+		m.octets = append(m.octets, q.Name...)
+	}
+	class := req.Class
+	if class == 0 {
+		class = classIN
+	}
+	m.octets = binary.BigEndian.AppendUint16(m.octets, uint16(q.Type))
+	m.octets = binary.BigEndian.AppendUint16(m.octets, class)
+}
+
+// sameName reports whether asked is n, whatever the case of its letters (RFC 4343 3).
+func sameName(asked []byte, n zone.Name) bool {
+	if len(asked) != len(n) {
+		return false
+	}
+	for i, c := range asked {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != n[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// sections writes what fits.
+func (m *message) sections(r *Response) {
+	empty := *m
+	if !m.section(0, r.Answer) || !m.section(1, r.Authority) {
+		octets := m.octets[:len(empty.octets)]
+		*m = empty
+		m.octets, m.truncated = octets, true
+		return
+	}
+	for g := Required; g <= Optional && len(r.Additional) > 0; g++ {
+		for i := range r.Additional {
+			if item := &r.Additional[i]; item.Glue == g && !m.optional(2, item) && g == Required {
+				m.truncated = true
+			}
+		}
+	}
+}
+
+// section writes items; false when one does not fit.
+func (m *message) section(number int, items []Item) bool {
+	for i := range items {
+		if !m.item(number, &items[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// optional writes an item or, when it does not fit, nothing.
+func (m *message) optional(number int, item *Item) bool {
+	size, count, names := len(m.octets), m.counts[number], m.names.count
+	if m.item(number, item) {
+		return true
+	}
+	m.octets, m.counts[number], m.names.count = m.octets[:size], count, names
+	return false
+}
+
+// item writes an RRset and its signatures; false when it does not fit.
+func (m *message) item(number int, item *Item) bool {
+	if item.Data && !m.records(number, item.Owner, item.Set.Type, item.Set.TTL, item.Set.Rdata) {
+		return false
+	}
+	return !item.Sigs || m.records(number, item.Owner, zone.TypeRRSIG, item.Set.TTL, item.Set.Sigs)
+}
+
+func (m *message) records(number int, owner zone.Name, t zone.Type, ttl uint32, list zone.Packed) bool {
+	for list != "" {
+		var rdata string
+		rdata, list = first(list)
+		if !m.record(owner, t, ttl, rdata) {
+			return false
+		}
+		m.counts[number]++
+	}
+	return true
+}
+
+// record writes one record; false when it does not fit.
+func (m *message) record(owner zone.Name, t zone.Type, ttl uint32, rdata string) bool {
+	m.octets = m.names.append(m.octets, m.base, owner)
+	m.octets = append(m.octets,
+		byte(t>>8), byte(t), 0, classIN,
+		byte(ttl>>24), byte(ttl>>16), byte(ttl>>8), byte(ttl), 0, 0)
+	start := len(m.octets)
+	switch before, names := compressible(t); {
+	case names > 0:
+		m.rdata(rdata, before, names)
+	case m.size()+len(rdata) > m.limit: // seen before the buffer grows
+		return false
+	default:
+		m.octets = append(m.octets, rdata...)
+	}
+	binary.BigEndian.PutUint16(m.octets[start-2:], uint16(len(m.octets)-start))
+	return m.size() <= m.limit
+}
+
+// compressible says how many octets and then names the rdata of a type begins
+// with. Only in the types of RFC 1035 names may be compressed (RFC 3597 4), and
+// of those only the living are worth it.
+func compressible(t zone.Type) (before, names int) {
+	switch t {
+	case zone.TypeNS, zone.TypeCNAME, typePTR:
+		return 0, 1
+	case zone.TypeSOA:
+		return 0, 2
+	case zone.TypeMX:
+		return 2, 1
+	}
+	return 0, 0
+}
+
+const typePTR zone.Type = 12
+
+// rdata writes rdata with names to compress; what does not look so goes as it is.
+func (m *message) rdata(rdata string, before, names int) {
+	at := min(before, len(rdata))
+	m.octets = append(m.octets, rdata[:at]...)
+	for ; names > 0; names-- {
+		n, ok := nameAt(rdata, at)
+		if !ok {
+			break
+		}
+		m.octets = m.names.append(m.octets, m.base, n)
+		at += len(n)
+	}
+	m.octets = append(m.octets, rdata[at:]...)
+}
+
+// header writes the first twelve octets (RFC 1035 4.1.1).
+func (m *message) header(req *Request, r *Response) {
+	flags := uint16(flagQR | r.Rcode)
+	if r.Authoritative {
+		flags |= flagAA
+	}
+	if m.truncated {
+		flags |= flagTC
+	}
+	if req.RD {
+		flags |= flagRD
+	}
+	h := m.octets[m.base : m.base+headerSize]
+	for i, v := range [...]uint16{req.ID, flags, 1, m.counts[0], m.counts[1], m.counts[2]} {
+		binary.BigEndian.PutUint16(h[2*i:], v)
+	}
+}
