@@ -2,6 +2,7 @@ package zone
 
 import (
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -49,10 +50,10 @@ func compareTrees(changes []Change, old, new tree) []Change {
 	was, is := unshared(old.root, new.root)
 	for len(was) > 0 || len(is) > 0 {
 		switch {
-		case len(is) == 0 || len(was) > 0 && was[0].key < is[0].key:
+		case len(is) == 0 || len(was) > 0 && was[0].key() < is[0].key():
 			changes = compareNodes(changes, was[0], nil)
 			was = was[1:]
-		case len(was) == 0 || is[0].key < was[0].key:
+		case len(was) == 0 || is[0].key() < was[0].key():
 			changes = compareNodes(changes, nil, is[0])
 			is = is[1:]
 		default:
@@ -78,13 +79,17 @@ func unshared(old, new *page) (was, is []*Node) {
 		}
 		levelOld, levelNew = dropShared(levelOld, levelNew)
 	}
-	for _, p := range levelOld {
-		was = append(was, p.nodes...)
+	return nodes(levelOld), nodes(levelNew)
+}
+
+func nodes(leaves []*page) []*Node {
+	all := make([]*Node, 0, pageMax*len(leaves))
+	for _, p := range leaves {
+		for i := range p.nodes {
+			all = append(all, &p.nodes[i])
+		}
 	}
-	for _, p := range levelNew {
-		is = append(is, p.nodes...)
-	}
-	return was, is
+	return all
 }
 
 func pages(root *page) []*page {
@@ -132,39 +137,52 @@ func dropShared(a, b []*page) (onlyA, onlyB []*page) {
 
 // compareNodes appends the changes from one node to another; either may be nil.
 func compareNodes(changes []Change, old, new *Node) []Change {
-	if old == new {
+	if old == nil {
+		for s := range new.All() {
+			changes = append(changes, Change{New: s})
+		}
 		return changes
 	}
-	if old == nil {
-		old = &Node{}
-	}
 	if new == nil {
-		new = &Node{}
+		for s := range old.All() {
+			changes = append(changes, Change{Old: s})
+		}
+		return changes
 	}
-	was, is := old.sets, new.sets
-	for len(was) > 0 || len(is) > 0 {
-		switch {
-		case len(is) == 0 || len(was) > 0 && was[0].t < is[0].t:
-			changes = append(changes, Change{Old: was[0].of(old.name)})
-			was = was[1:]
-		case len(was) == 0 || is[0].t < was[0].t:
-			changes = append(changes, Change{New: is[0].of(new.name)})
-			is = is[1:]
-		default:
-			if was[0] != is[0] {
-				changes = append(changes, Change{Old: was[0].of(old.name), New: is[0].of(new.name)})
-			}
-			was, is = was[1:], is[1:]
+	if old.blob == new.blob {
+		return changes
+	}
+	i, oldBody, j, newBody := 0, old.bodies(), 0, new.bodies()
+	for i < int(old.sets) || j < int(new.sets) {
+		var c Change
+		oldType, newType := old.typeAt(i), new.typeAt(j)
+		if oldType <= newType {
+			h := old.head(i)
+			c.Old = old.set(h, oldBody)
+			i, oldBody = i+1, oldBody+h.size()
+		}
+		if newType <= oldType {
+			h := new.head(j)
+			c.New = new.set(h, newBody)
+			j, newBody = j+1, newBody+h.size()
+		}
+		if c.Old != c.New {
+			changes = append(changes, c)
 		}
 	}
 	return changes
 }
 
-func (s *set) of(name Name) RRset {
-	return RRset{Name: name, Type: s.t, TTL: s.ttl, Rdata: s.rdata, Sigs: s.sigs}
+// typeAt is the type of RRset i; past the last it is above every type.
+func (n *Node) typeAt(i int) int {
+	if i < int(n.sets) {
+		return int(n.head(i).Type())
+	}
+	return math.MaxInt
 }
 
-// Apply gives the version that d leads to. It fails when d does not begin at v.
+// Apply gives the version that d leads to. It fails when d does not begin at v,
+// or leaves the zone.
 func (v *Version) Apply(d Diff) (*Version, error) {
 	if d.Apex != v.apex {
 		return nil, fmt.Errorf("difference is of %s, not of %s", d.Apex, v.apex)
@@ -172,12 +190,17 @@ func (v *Version) Apply(d Diff) (*Version, error) {
 	b := v.Edit()
 	for _, c := range d.Changes {
 		name, t := c.Name(), c.Type()
-		if is, _ := v.RRset(name, t); is != c.Old {
+		is, exists := v.RRset(name, t)
+		switch {
+		case exists != c.Old.Exists() || exists && is != c.Old:
 			return nil, fmt.Errorf("%s %s is not what the difference from serial %d begins with", name, t, d.From)
-		}
-		if c.New.Exists() {
+		case c.New.Exists() && c.Old.Exists() && (c.Old.Name != name || c.Old.Type != t):
+			return nil, fmt.Errorf("change of %s %s into %s %s", c.Old.Name, c.Old.Type, name, t)
+		case !name.Under(v.apex):
+			return nil, fmt.Errorf("%s is not in %s", name, v.apex)
+		case c.New.Exists():
 			b.Put(c.New)
-		} else {
+		default:
 			b.Delete(name, t)
 		}
 	}

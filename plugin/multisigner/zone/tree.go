@@ -1,9 +1,6 @@
 package zone
 
-import (
-	"iter"
-	"slices"
-)
+import "slices"
 
 // A tree is a persistent B+ tree of nodes in canonical order. Pages that a
 // version refers to are never changed: an edit copies the pages on its path and
@@ -22,33 +19,25 @@ type editor struct{ _ byte }
 
 type page struct {
 	owner *editor
-	nodes []*Node  // of a leaf
+	nodes []Node   // of a leaf
 	kids  []*page  // of an inner page
 	keys  []string // of an inner page: the least key below each kid
+	// heads makes a search cheap: of each key the eight octets after the skip
+	// that all have in common. nil while the keys are being edited.
+	heads []uint64
+	skip  int
 	sum   summary
 	dirty bool // sum does not hold; only while owner edits
 }
 
-// summary is what a page knows of all below it.
-type summary struct {
-	names, records, size int
-	earliest             uint32 // never: no signature
-	maxTTL               uint32
-}
+// size counts the entries.
+func (p *page) size() int { return len(p.nodes) + len(p.kids) }
 
-func (s *summary) add(o summary) {
-	s.names += o.names
-	s.records += o.records
-	s.size += o.size
-	s.earliest = min(s.earliest, o.earliest)
-	s.maxTTL = max(s.maxTTL, o.maxTTL)
-}
-
-func (t tree) summary() summary {
-	if t.root == nil {
-		return summary{earliest: never}
+func (p *page) key(i int) string {
+	if p.kids != nil {
+		return p.keys[i]
 	}
-	return t.root.sum
+	return p.nodes[i].key()
 }
 
 // floor gives the last node whose key is at or before key; nil when there is none.
@@ -58,36 +47,34 @@ func (t tree) floor(key []byte) *Node {
 		return nil
 	}
 	for p.kids != nil {
-		// Every node before the least key of the first kid is before all: no floor.
-		i := after(p.keys, key) - 1
+		i := p.after(key) - 1
 		if i < 0 {
 			return nil
 		}
 		p = p.kids[i]
 	}
 	if i := p.after(key) - 1; i >= 0 {
-		return p.nodes[i]
+		return &p.nodes[i]
 	}
 	return nil
 }
 
-// after gives the index of the first of keys that comes after key.
-func after(keys []string, key []byte) int {
-	lo, hi := 0, len(keys)
-	for lo < hi {
-		if mid := (lo + hi) / 2; keys[mid] <= string(key) {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
+// get gives the node with key; nil when there is none.
+func (t tree) get(key []byte) *Node {
+	if n := t.floor(key); n != nil && n.key() == string(key) {
+		return n
 	}
-	return lo
+	return nil
 }
 
+// after gives the index of the first entry whose key comes after key.
 func (p *page) after(key []byte) int {
-	lo, hi := 0, len(p.nodes)
+	if p.heads != nil {
+		return p.afterHead(key)
+	}
+	lo, hi := 0, p.size()
 	for lo < hi {
-		if mid := (lo + hi) / 2; p.nodes[mid].key <= string(key) {
+		if mid := (lo + hi) / 2; p.key(mid) <= string(key) {
 			lo = mid + 1
 		} else {
 			hi = mid
@@ -96,11 +83,28 @@ func (p *page) after(key []byte) int {
 	return lo
 }
 
-func (p *page) least() string {
-	if p.kids != nil {
-		return p.keys[0]
+// afterHead is after by the heads: of the keys it reads the first, for what all
+// have in common, and those with the head that key has.
+func (p *page) afterHead(key []byte) int {
+	if shared := p.key(0)[:p.skip]; len(key) < p.skip || string(key[:p.skip]) != shared {
+		if string(key) < shared {
+			return 0
+		}
+		return len(p.heads)
 	}
-	return p.nodes[0].key
+	h := head(key[p.skip:])
+	lo, hi := 0, len(p.heads)
+	for lo < hi {
+		if mid := int(uint(lo+hi) / 2); p.heads[mid] <= h {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	for lo > 0 && p.heads[lo-1] == h && p.key(lo-1) > string(key) {
+		lo--
+	}
+	return lo
 }
 
 // own gives a page that e may change: p itself, or a copy of it.
@@ -124,224 +128,138 @@ func grown[T any](s []T) []T {
 }
 
 // put adds n, in the place of the node with its key if there is one.
-func (t *tree) put(e *editor, n *Node) {
+func (t *tree) put(e *editor, n Node) {
 	if t.root == nil {
-		t.root = &page{owner: e, nodes: []*Node{n}, dirty: true}
+		t.root = &page{owner: e, nodes: []Node{n}, dirty: true}
 		return
 	}
 	t.root = t.root.own(e)
-	if right := t.root.put(e, n); right != nil {
-		t.root = &page{owner: e, dirty: true, kids: []*page{t.root, right}, keys: []string{t.root.least(), right.least()}}
+	if right := t.root.put(e, []byte(n.key()), n); right != nil {
+		left := t.root
+		t.root = &page{owner: e, dirty: true, kids: []*page{left, right}, keys: []string{left.key(0), right.key(0)}}
 	}
 }
 
 // put adds n below p, which e owns, and gives the page that p's right half became
 // when p had grown too large.
-func (p *page) put(e *editor, n *Node) (right *page) {
-	key := []byte(n.key)
+func (p *page) put(e *editor, key []byte, n Node) (right *page) {
+	i := p.after(key)
 	if p.kids == nil {
-		i := p.after(key)
-		if i > 0 && p.nodes[i-1].key == n.key {
+		if i > 0 && p.nodes[i-1].key() == string(key) {
 			p.nodes[i-1] = n
 			return nil
 		}
 		p.nodes = slices.Insert(p.nodes, i, n)
-		if len(p.nodes) <= pageMax {
-			return nil
-		}
-		at := splitAt(len(p.nodes), i)
-		right = &page{owner: e, dirty: true, nodes: slices.Clone(p.nodes[at:])}
-		clear(p.nodes[at:])
-		p.nodes = p.nodes[:at]
-		return right
+		p.heads = nil
+		return p.split(e, i)
 	}
-	i := max(after(p.keys, key)-1, 0)
-	p.kids[i] = p.kids[i].own(e)
-	split := p.kids[i].put(e, n)
-	p.keys[i] = p.kids[i].least()
+	i = max(i-1, 0)
+	kid := p.kids[i].own(e)
+	p.kids[i] = kid
+	split := kid.put(e, key, n)
+	p.rekey(i)
 	if split == nil {
 		return nil
 	}
 	p.kids = slices.Insert(p.kids, i+1, split)
-	p.keys = slices.Insert(p.keys, i+1, split.least())
-	if len(p.kids) <= pageMax {
+	p.keys = slices.Insert(p.keys, i+1, split.key(0))
+	p.heads = nil
+	return p.split(e, i+1)
+}
+
+// rekey notes the least key of kid i. Even an equal one is noted: the old one
+// would hold the octets of a node that is gone.
+func (p *page) rekey(i int) {
+	key := p.kids[i].key(0)
+	if p.keys[i] != key {
+		p.heads = nil
+	}
+	p.keys[i] = key
+}
+
+// split takes the right half from a page that is too large; i was put last. In
+// the middle, but at the end when it was filled in order: then pages stay full.
+func (p *page) split(e *editor, i int) (right *page) {
+	size := p.size()
+	if size <= pageMax {
 		return nil
 	}
-	at := splitAt(len(p.kids), i+1)
-	right = &page{owner: e, dirty: true, kids: slices.Clone(p.kids[at:]), keys: slices.Clone(p.keys[at:])}
-	clear(p.kids[at:])
-	clear(p.keys[at:])
-	p.kids, p.keys = p.kids[:at], p.keys[:at]
+	at := size / 2
+	if i == size-1 {
+		at = i
+	}
+	right = &page{owner: e, dirty: true}
+	p.nodes, right.nodes = cut(p.nodes, at)
+	p.kids, right.kids = cut(p.kids, at)
+	p.keys, right.keys = cut(p.keys, at)
 	return right
 }
 
-// splitAt says where to split a page into which entry i was put last. In the
-// middle, but at the end when it was filled in order: then pages stay full.
-func splitAt(size, i int) int {
-	if i == size-1 {
-		return size - 1
+// cut parts s, and leaves nothing behind the left part for it to hold on to.
+func cut[T any](s []T, at int) (left, right []T) {
+	if s == nil {
+		return nil, nil
 	}
-	return size / 2
+	right = slices.Clone(s[at:])
+	clear(s[at:])
+	return s[:at], right
 }
 
 // remove takes out the node with key, if there is one.
-func (t *tree) remove(e *editor, key string) {
-	if t.root == nil {
+func (t *tree) remove(e *editor, key []byte) {
+	if t.get(key) == nil {
 		return
 	}
 	t.root = t.root.own(e)
-	t.root.remove(e, []byte(key))
-	for t.root.kids != nil && len(t.root.kids) == 1 {
+	t.root.remove(e, key)
+	for len(t.root.kids) == 1 {
 		t.root = t.root.kids[0]
 	}
-	if t.root.kids == nil && len(t.root.nodes) == 0 || t.root.kids != nil && len(t.root.kids) == 0 {
+	if t.root.size() == 0 {
 		t.root = nil
 	}
 }
 
-// remove leaves small pages as they are until they are empty: zones shrink
-// seldom, and a page that is too small costs a little room only.
+// remove takes the node with key out below p, which e owns; it is there.
 func (p *page) remove(e *editor, key []byte) {
+	i := p.after(key) - 1
 	if p.kids == nil {
-		if i := p.after(key) - 1; i >= 0 && p.nodes[i].key == string(key) {
-			p.nodes = slices.Delete(p.nodes, i, i+1)
-		}
-		return
-	}
-	i := after(p.keys, key) - 1
-	if i < 0 {
+		p.nodes = slices.Delete(p.nodes, i, i+1)
+		p.heads = nil
 		return
 	}
 	kid := p.kids[i].own(e)
 	p.kids[i] = kid
 	kid.remove(e, key)
-	if len(kid.nodes)+len(kid.kids) == 0 {
-		p.kids = slices.Delete(p.kids, i, i+1)
-		p.keys = slices.Delete(p.keys, i, i+1)
+	if kid.size() == 0 {
+		p.drop(i)
 		return
 	}
-	p.keys[i] = kid.least()
-}
-
-// seal makes the sums of all pages that were changed true.
-func (t *tree) seal() {
-	if t.root != nil {
-		t.root.seal()
-	}
-}
-
-func (p *page) seal() {
-	if !p.dirty {
+	p.rekey(i)
+	if kid.size() >= pageMax/4 {
 		return
 	}
-	p.dirty = false
-	p.sum = summary{earliest: never}
-	for _, n := range p.nodes {
-		p.sum.add(n.summary())
-	}
-	for _, kid := range p.kids {
-		kid.seal()
-		p.sum.add(kid.sum)
+	// Room is left so that the next insertion does not split it again.
+	if i+1 < len(p.kids) && kid.size()+p.kids[i+1].size() <= pageMax*3/4 {
+		p.join(e, i)
+	} else if i > 0 && kid.size()+p.kids[i-1].size() <= pageMax*3/4 {
+		p.join(e, i-1)
 	}
 }
 
-// from yields the nodes at and after key, in order.
-func (t tree) from(key string) iter.Seq[*Node] {
-	return func(yield func(*Node) bool) {
-		if t.root != nil {
-			t.root.from([]byte(key), yield)
-		}
-	}
+// join makes kids i and i+1 one.
+func (p *page) join(e *editor, i int) {
+	left, right := p.kids[i].own(e), p.kids[i+1]
+	left.nodes = append(left.nodes, right.nodes...)
+	left.kids = append(left.kids, right.kids...)
+	left.keys = append(left.keys, right.keys...)
+	left.heads = nil
+	p.kids[i] = left
+	p.drop(i + 1)
 }
 
-func (p *page) from(key []byte, yield func(*Node) bool) bool {
-	if p.kids == nil {
-		i := p.after(key)
-		if i > 0 && p.nodes[i-1].key == string(key) {
-			i--
-		}
-		for _, n := range p.nodes[i:] {
-			if !yield(n) {
-				return false
-			}
-		}
-		return true
-	}
-	i := max(after(p.keys, key)-1, 0)
-	if !p.kids[i].from(key, yield) {
-		return false
-	}
-	for _, kid := range p.kids[i+1:] {
-		if !kid.all(yield) {
-			return false
-		}
-	}
-	return true
-}
-
-func (p *page) all(yield func(*Node) bool) bool {
-	for _, n := range p.nodes {
-		if !yield(n) {
-			return false
-		}
-	}
-	for _, kid := range p.kids {
-		if !kid.all(yield) {
-			return false
-		}
-	}
-	return true
-}
-
-// back yields the nodes at and before key, in descending order.
-func (t tree) back(key string) iter.Seq[*Node] {
-	return func(yield func(*Node) bool) {
-		if t.root != nil {
-			t.root.back([]byte(key), true, yield)
-		}
-	}
-}
-
-// back yields in descending order; bounded is false when all below p is before key.
-func (p *page) back(key []byte, bounded bool, yield func(*Node) bool) bool {
-	if p.kids == nil {
-		i := len(p.nodes)
-		if bounded {
-			i = p.after(key)
-		}
-		for i--; i >= 0; i-- {
-			if !yield(p.nodes[i]) {
-				return false
-			}
-		}
-		return true
-	}
-	last := len(p.kids) - 1
-	if bounded {
-		last = after(p.keys, key) - 1
-	}
-	for i := last; i >= 0; i-- {
-		if !p.kids[i].back(key, bounded && i == last, yield) {
-			return false
-		}
-	}
-	return true
-}
-
-// expiring yields the nodes that have a signature ending before the moment given.
-func (p *page) expiring(before uint32, yield func(*Node) bool) bool {
-	if p.sum.earliest >= before {
-		return true
-	}
-	for _, n := range p.nodes {
-		if n.summary().earliest < before && !yield(n) {
-			return false
-		}
-	}
-	for _, kid := range p.kids {
-		if !kid.expiring(before, yield) {
-			return false
-		}
-	}
-	return true
+func (p *page) drop(i int) {
+	p.kids = slices.Delete(p.kids, i, i+1)
+	p.keys = slices.Delete(p.keys, i, i+1)
+	p.heads = nil
 }

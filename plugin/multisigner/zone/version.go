@@ -33,27 +33,16 @@ func (v *Version) Serial() uint32 {
 }
 
 // Get gives the node of name n; nil when it does not exist.
-func (v *Version) Get(n Name) *Node { return v.names.get(n) }
+func (v *Version) Get(n Name) *Node { return v.names.named(n) }
 
 // Top is the apex node.
 func (v *Version) Top() *Node { return v.top }
 
-func (t tree) get(n Name) *Node {
-	var room [keyRoom]byte
-	if at := t.floor(appendKey(room[:0], n)); at != nil && at.name == n {
-		return at
-	}
-	return nil
-}
-
-// keyRoom holds the key of any name: every octet escaped.
-const keyRoom = 2 * MaxName
-
 // RRset gives the RRset of a name and type; NSEC3 is found at its hashed owner.
 func (v *Version) RRset(n Name, t Type) (RRset, bool) {
-	at := v.names.get(n)
+	at := v.names.named(n)
 	if t == TypeNSEC3 {
-		at = v.hashed.get(n)
+		at = v.hashed.named(n)
 	}
 	if at == nil {
 		return RRset{}, false
@@ -61,66 +50,32 @@ func (v *Version) RRset(n Name, t Type) (RRset, bool) {
 	return at.Get(t)
 }
 
-// Found is where a name is, or would be.
-type Found struct {
-	Node     *Node // nil when the name does not exist
-	Prev     *Node // the last node at or before the name, in canonical order; Node when it exists
-	Encloser *Node // the closest encloser (RFC 4592 3.3.1); Node when it exists
-	Cut      *Node // the zone cut at or above the name that is nearest to the apex
-	DNAME    *Node // the owner of the DNAME strictly above the name that is nearest to the apex, when no cut is above it
-}
-
-// Find looks n up, which must be at or below the apex. It allocates nothing.
-func (v *Version) Find(n Name) Found {
+// named gives the node of name n; nil when there is none.
+func (t tree) named(n Name) *Node {
 	var room [keyRoom]byte
-	prev := v.names.floor(appendKey(room[:0], n))
-	if prev == nil {
-		return Found{}
-	}
-	f := Found{Prev: prev}
-	// The closest encloser's subtree is a range that begins with it and holds n's
-	// place, so that the name before n is in it: what both share is the encloser.
-	switch shared := n.CommonLabels(prev.name); {
-	case prev.name == n:
-		f.Node, f.Encloser = prev, prev
-	case shared == prev.name.Labels():
-		f.Encloser = prev
-	default:
-		f.Encloser = v.names.get(n.Ancestor(shared))
-	}
-	top := f.Encloser
-	if top.shadow >= 0 {
-		top = v.names.get(n.Ancestor(int(top.shadow)))
-	}
-	switch {
-	case top.IsCut():
-		f.Cut = top
-	case top != f.Node && top.Has(TypeDNAME):
-		f.DNAME = top
-	}
-	return f
+	return t.get(appendKey(room[:0], n))
 }
 
 // All yields every node in canonical order, empty non-terminals and occluded
 // names among them.
-func (v *Version) All() iter.Seq[*Node] { return v.names.from("") }
+func (v *Version) All() iter.Seq[*Node] { return v.names.from(nil) }
 
 // From yields the nodes at and after n.
 func (v *Version) From(n Name) iter.Seq[*Node] {
-	return v.names.from(string(appendKey(nil, n)))
+	return v.names.from(appendKey(nil, n))
 }
 
 // Backward yields the nodes at and before n, in descending order.
 func (v *Version) Backward(n Name) iter.Seq[*Node] {
-	return v.names.back(string(appendKey(nil, n)))
+	return v.names.back(appendKey(nil, n))
 }
 
 // Hashed yields the owners of NSEC3 records in the order of their hashes.
-func (v *Version) Hashed() iter.Seq[*Node] { return v.hashed.from("") }
+func (v *Version) Hashed() iter.Seq[*Node] { return v.hashed.from(nil) }
 
 // HashedFrom yields the owners of NSEC3 records at and after n, without wrapping.
 func (v *Version) HashedFrom(n Name) iter.Seq[*Node] {
-	return v.hashed.from(string(appendKey(nil, n)))
+	return v.hashed.from(appendKey(nil, n))
 }
 
 // FindHashed gives the owner of the NSEC3 record that matches n or, when none
@@ -128,14 +83,11 @@ func (v *Version) HashedFrom(n Name) iter.Seq[*Node] {
 // 1.3). nil when there is no NSEC3 record.
 func (v *Version) FindHashed(n Name) (at *Node, exact bool) {
 	var room [keyRoom]byte
-	at = v.hashed.floor(appendKey(room[:0], n))
-	if at == nil {
-		for last := range v.hashed.back("\xff") {
-			return last, false
-		}
-		return nil, false
+	key := appendKey(room[:0], n)
+	if at = v.hashed.floor(key); at == nil {
+		return v.hashed.last(), false
 	}
-	return at, at.name == n
+	return at, at.key() == string(key)
 }
 
 // Names counts the nodes.
@@ -165,9 +117,8 @@ func (v *Version) Expiring(before time.Time) iter.Seq[RRset] {
 	limit := uint32(min(max(before.Unix(), 0), never))
 	return func(yield func(RRset) bool) {
 		each := func(n *Node) bool {
-			for i := range n.sets {
-				if s := &n.sets[i]; s.earliest < limit &&
-					!yield(RRset{Name: n.name, Type: s.t, TTL: s.ttl, Rdata: s.rdata, Sigs: s.sigs}) {
+			for s := range n.All() {
+				if earliest(s.Sigs) < limit && !yield(s) {
 					return false
 				}
 			}
