@@ -5,6 +5,11 @@ package keystore
 
 import (
 	"crypto"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -15,7 +20,7 @@ type Key struct {
 	Signer crypto.Signer
 	Base   string // path of its files without .key and .private
 	// What the private file says of the key's life; zero when it says nothing.
-	// Created and imported keys keep what they came with; nothing here acts on it.
+	// Keys that are imported keep what they came with; nothing here acts on it.
 	Created, Publish, Activate, Inactive, Delete time.Time
 }
 
@@ -41,53 +46,85 @@ func keyTag(rdata string) uint16 {
 }
 
 // Dir is a directory of keys. Its methods may be called from any goroutine; that
-// one process has it is its user's business, by the lock of the state.
+// no other process writes there is its user's business, by the lock of the state.
 type Dir struct {
 	// Now dates the keys that Create makes; time.Now when nil. Set it before use.
 	Now func() time.Time
 
-	dir string
-	mu  sync.Mutex // held while files are made or moved
+	dir   string
+	locks [64]sync.Mutex // a zone's is held while its files are made or moved
+	seed  maphash.Seed
 }
 
-// Open gives the key directory at dir, which it makes (0700) if need be.
-func Open(dir string) (*Dir, error) { return &Dir{dir: dir}, nil }
+// Open gives the key directory at dir, which it makes (0700) if need be. One that
+// everybody may write to is refused.
+func Open(dir string) (*Dir, error) {
+	if err := makeDir(dir); err != nil {
+		return nil, fmt.Errorf("open keys: %w", err)
+	}
+	at, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("open keys: %w", err)
+	case !at.IsDir():
+		return nil, fmt.Errorf("open keys: %s is not a directory", dir)
+	case at.Mode().Perm()&0o002 != 0:
+		return nil, fmt.Errorf("open keys: everybody may write to %s: chmod 700 %[1]s, and look at what is in it", dir)
+	}
+	return &Dir{dir: dir, seed: maphash.MakeSeed()}, nil
+}
 
 // List gives the zone's keys, ordered by path, and an error for each one that
 // cannot be used, which names the file and the cure. A zone without a directory
 // has none. Retired keys are not listed.
-func (d *Dir) List(zone string) ([]Key, []error) { return nil, nil }
+func (d *Dir) List(zone string) ([]Key, []error) {
+	p, err := d.place(zone)
+	if err != nil {
+		return nil, []error{err}
+	}
+	defer d.lock(p)()
+	return p.list()
+}
 
 // Retired is List for the keys that Destroy has put away.
-func (d *Dir) Retired(zone string) ([]Key, []error) { return nil, nil }
-
-// Create makes a key pair for zone, a name in presentation form, and writes it.
-// accept says whether a tag may be used, nil accepts all; a key whose tag may not
-// is forgotten and another is made, at most MaxTries times. It returns when the
-// files are on the disk, were read back, and a signature made with what was read
-// has been verified.
-func (d *Dir) Create(zone string, algorithm uint8, flags uint16, accept func(tag uint16) bool) (Key, error) {
-	panic("not yet")
+func (d *Dir) Retired(zone string) ([]Key, []error) {
+	p, err := d.place(zone)
+	if err != nil {
+		return nil, []error{err}
+	}
+	defer d.lock(p)()
+	return p.listRetired()
 }
 
-// Destroy takes a key out of use: its files move to the directory retired beside
-// them, from where Restore brings them back. A key that is not there is no error.
-func (d *Dir) Destroy(zone string, rdata string) error { panic("not yet") }
-
-// Restore brings a retired key back into use.
-func (d *Dir) Restore(zone string, rdata string) (Key, error) { panic("not yet") }
-
-// Purge removes a retired key for ever. A key in use is an error, one that is not
-// there is none.
-func (d *Dir) Purge(zone string, rdata string) error { panic("not yet") }
-
-// Import copies a key into the zone's directory. path is a key's .private or .key
-// file of BIND's format, or both without their ending; or a PKCS#8 PEM file, as
-// Knot keeps them, with a .key file of the same base beside it.
-func (d *Dir) Import(zone, path string) (Key, error) { panic("not yet") }
-
-// ImportPEM copies a key from a PKCS#8 PEM file, which says neither its
-// algorithm nor its flags.
-func (d *Dir) ImportPEM(zone, path string, algorithm uint8, flags uint16) (Key, error) {
-	panic("not yet")
+// lock holds the zone's files for one caller; what it returns lets them go.
+func (d *Dir) lock(p place) (unlock func()) {
+	m := &d.locks[maphash.String(d.seed, p.dir)%uint64(len(d.locks))]
+	m.Lock()
+	return m.Unlock
 }
+
+func (d *Dir) now() time.Time {
+	if d.Now != nil {
+		return d.Now()
+	}
+	return time.Now()
+}
+
+// place is where a zone's keys are.
+type place struct {
+	zone    string // wire form, lower case
+	dir     string
+	retired string
+}
+
+func (d *Dir) place(zone string) (place, error) {
+	wire, err := wireName(zone)
+	if err != nil {
+		return place{}, err
+	}
+	dir := filepath.Join(d.dir, fileName(wire))
+	return place{zone: wire, dir: dir, retired: filepath.Join(dir, "retired")}, nil
+}
+
+// errNoFile is a file that is not there, where that is no surprise.
+var errNoFile = errors.New("no such file")
