@@ -2,11 +2,271 @@ package ask
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/miekg/dns"
 )
 
+// maxUDPQuery is the most that every server takes over UDP (RFC 1035 4.2.1): some
+// read no more of a query, whatever EDNS says.
+const maxUDPQuery = 512
+
+// exchange asks up to tries times, each with an id, a port and a signature of its own.
 func (c *Client) exchange(ctx context.Context, s Server, m *dns.Msg, wait func(try int) time.Duration, tries int) (*dns.Msg, error) {
-	return nil, failed(ErrUnreachable, "not written")
+	var last error
+	overTCP := false
+	for try := range tries {
+		if try > 0 && try == tries-1 {
+			overTCP = true // it may be UDP, or large answers over it, that does not get through
+		}
+		p, err := prepare(m, s.TSIG)
+		if err != nil {
+			return nil, err
+		}
+		if !overTCP && len(p.wire) <= maxUDPQuery {
+			if err := c.Budget.Wait(ctx); err != nil {
+				return nil, ended(err, last)
+			}
+			r, err := c.overUDP(ctx, s, p, wait(try))
+			if err == nil && !r.Truncated {
+				return r, nil
+			}
+			if ctx.Err() != nil {
+				return nil, ended(ctx.Err(), last)
+			}
+			last = err
+			if errors.Is(err, ErrUnreachable) {
+				continue
+			}
+			// Truncated, or in doubt: over TCP nobody else can have sent it.
+			overTCP = true
+			if p, err = prepare(m, s.TSIG); err != nil {
+				return nil, err
+			}
+		}
+		if err := c.Budget.Wait(ctx); err != nil {
+			return nil, ended(err, last)
+		}
+		r, err := c.overTCP(ctx, s, p, wait(try))
+		if err == nil || !errors.Is(err, ErrUnreachable) {
+			return r, err
+		}
+		if ctx.Err() != nil {
+			return nil, ended(ctx.Err(), last)
+		}
+		last = fmt.Errorf("over TCP: %w", err)
+	}
+	return nil, last
+}
+
+// ended is the error when the caller's context was over; last says what was tried before.
+func ended(err, last error) error {
+	if last != nil {
+		return fmt.Errorf("%w: %w, after: %v", ErrUnreachable, err, last)
+	}
+	return fmt.Errorf("%w: %w", ErrUnreachable, err)
+}
+
+// prepared is a question as it is sent once.
+type prepared struct {
+	m     *dns.Msg
+	wire  []byte
+	chain chain
+}
+
+func prepare(m *dns.Msg, key *TSIG) (*prepared, error) {
+	p := &prepared{m: m.Copy()}
+	p.m.Id = dns.Id()
+	wire, mac, err := key.sign(p.m)
+	if err != nil {
+		return nil, fmt.Errorf("the question cannot be made: %w", err)
+	}
+	p.wire = wire
+	p.chain = chain{key: key, mac: mac}
+	return p, nil
+}
+
+// overUDP waits for the one answer that belongs to p. Others that come are passed
+// over, as a stranger may have sent them.
+func (c *Client) overUDP(ctx context.Context, s Server, p *prepared, wait time.Duration) (*dns.Msg, error) {
+	conn, err := c.dial(ctx, "udp", s, wait)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	if _, err := conn.Write(p.wire); err != nil {
+		return nil, unreachable(err)
+	}
+	strange := 0
+	buf := make([]byte, 4096) // more than we offer to take; what is longer is cut and then garbled
+	for {
+		n, err := conn.Read(buf)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && strange > 0:
+			return nil, failed(ErrGarbled, "no answer within %s, but %d that did not belong to the question", wait, strange)
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return nil, failed(ErrUnreachable, "no answer within %s", wait)
+		case err != nil:
+			return nil, unreachable(err)
+		}
+		if n < 12 || binary.BigEndian.Uint16(buf) != p.m.Id {
+			strange++
+			continue
+		}
+		r, err := p.judge(buf[:n])
+		if errors.Is(err, errStrange) {
+			strange++
+			continue
+		}
+		return r, err
+	}
+}
+
+// overTCP asks over a connection. Whatever comes first is the answer, good or not.
+func (c *Client) overTCP(ctx context.Context, s Server, p *prepared, wait time.Duration) (*dns.Msg, error) {
+	conn, err := c.dial(ctx, "tcp", s, wait)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	if err := writeMessage(conn, p.wire); err != nil {
+		return nil, err
+	}
+	wire, err := readMessage(conn, wait)
+	if err != nil {
+		return nil, err
+	}
+	r, err := p.judge(wire)
+	if err != nil {
+		return nil, err
+	}
+	if r.Truncated {
+		return nil, failed(ErrGarbled, "the answer is truncated, although over TCP")
+	}
+	return r, nil
+}
+
+// errStrange is wrapped by judge for what answers another question.
+var errStrange = errors.New("not ours")
+
+// judge reads the only answer to p, and verifies it.
+func (p *prepared) judge(wire []byte) (*dns.Msg, error) {
+	r, err := p.read(wire)
+	if err != nil {
+		return nil, err
+	}
+	if r.Truncated && p.chain.key != nil && r.IsTsig() == nil {
+		return r, nil // it says only that TCP is to be asked, where it is asked with a signature
+	}
+	if _, err := p.chain.verify(r, wire); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// read unpacks a message and holds it against the question.
+func (p *prepared) read(wire []byte) (*dns.Msg, error) {
+	r := new(dns.Msg)
+	// What is cut short may not unpack; its header does, and that is enough to see TC.
+	if err := r.Unpack(wire); err != nil && !(r.Truncated && len(r.Question) > 0) {
+		return nil, failed(ErrGarbled, "an answer that cannot be read: %v", err)
+	}
+	switch {
+	case r.Id != p.m.Id:
+		return nil, fmt.Errorf("%w: %w", errStrange, failed(ErrGarbled, "an answer with another id"))
+	case !r.Response || r.Opcode != p.m.Opcode:
+		return nil, fmt.Errorf("%w: %w", errStrange, failed(ErrGarbled, "no answer, but a message of opcode %s", opcode(r.Opcode)))
+	case len(r.Question) == 0 && (r.Rcode != dns.RcodeSuccess || p.chain.started):
+		return r, nil // errors may leave it out, and a transfer's later messages (RFC 5936 2.2.1)
+	case len(r.Question) != 1 || !sameQuestion(r.Question[0], p.m.Question[0]):
+		return nil, fmt.Errorf("%w: %w", errStrange, failed(ErrGarbled, "an answer to another question"))
+	}
+	return r, nil
+}
+
+func sameQuestion(a, b dns.Question) bool {
+	return a.Qtype == b.Qtype && a.Qclass == b.Qclass && strings.EqualFold(a.Name, b.Name)
+}
+
+func opcode(o int) string {
+	if s, ok := dns.OpcodeToString[o]; ok {
+		return s
+	}
+	return fmt.Sprint(o)
+}
+
+// dial connects, and lets every read and write fail after wait or when ctx ends.
+func (c *Client) dial(ctx context.Context, network string, s Server, wait time.Duration) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: wait, LocalAddr: c.local(network, s)}
+	conn, err := dialer.DialContext(ctx, network, s.Addr.String())
+	if err != nil {
+		if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+			return nil, failed(ErrUnreachable, "no connection within %s", wait)
+		}
+		return nil, unreachable(err)
+	}
+	conn.SetDeadline(time.Now().Add(wait))
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	return &cancelled{Conn: conn, stop: stop}, nil
+}
+
+// cancelled is a connection that ends with its context.
+type cancelled struct {
+	net.Conn
+	stop func() bool
+}
+
+func (c *cancelled) Close() error {
+	c.stop()
+	return c.Conn.Close()
+}
+
+// local is the address to ask s from; nil leaves it to the system.
+func (c *Client) local(network string, s Server) net.Addr {
+	if !c.Local.IsValid() || c.Local.Is4() != s.Addr.Addr().Unmap().Is4() {
+		return nil
+	}
+	if network == "udp" {
+		return &net.UDPAddr{IP: c.Local.AsSlice(), Zone: c.Local.Zone()}
+	}
+	return &net.TCPAddr{IP: c.Local.AsSlice(), Zone: c.Local.Zone()}
+}
+
+// writeMessage sends a message over a connection (RFC 1035 4.2.2), in one segment
+// where it fits.
+func writeMessage(conn net.Conn, wire []byte) error {
+	framed := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(wire)), uint16(len(wire)))
+	if _, err := conn.Write(append(framed, wire...)); err != nil {
+		return unreachable(err)
+	}
+	return nil
+}
+
+// readMessage receives one.
+func readMessage(conn net.Conn, wait time.Duration) ([]byte, error) {
+	var size [2]byte
+	n, err := io.ReadFull(conn, size[:])
+	if err == nil {
+		wire := make([]byte, binary.BigEndian.Uint16(size[:]))
+		if n, err = io.ReadFull(conn, wire); err == nil {
+			return wire, nil
+		}
+		n += len(size)
+	}
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, failed(ErrUnreachable, "no whole message within %s", wait)
+	case errors.Is(err, io.EOF) && n == 0:
+		return nil, failed(ErrUnreachable, "the connection was closed before an answer")
+	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
+		return nil, failed(ErrGarbled, "the connection was closed in the middle of a message")
+	}
+	return nil, unreachable(err)
 }

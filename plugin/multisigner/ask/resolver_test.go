@@ -1,0 +1,40 @@
+package ask_test
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/miekg/dns"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+)
+
+// All addresses of a nameserver are found: each is asked, since the one left out
+// may be the one that lags.
+func TestAddresses(t *testing.T) {
+	s := serve(t, func(q *dns.Msg, _ []byte) [][]byte {
+		require.True(t, q.RecursionDesired)
+		m := new(dns.Msg).SetReply(q)
+		switch q.Question[0].Qtype {
+		case dns.TypeA:
+			m.Answer = []dns.RR{rr("ns.example.org. 60 IN CNAME x.example.net."), rr("x.example.net. 60 IN A 192.0.2.1"), rr("x.example.net. 60 IN A 192.0.2.2")}
+		case dns.TypeAAAA:
+			if q.Question[0].Name == "half.example.org." {
+				m.Rcode = dns.RcodeServerFailure
+				break
+			}
+			m.Answer = []dns.RR{rr("x.example.net. 60 IN AAAA 2001:db8::1")}
+		}
+		return [][]byte{pack(m)}
+	}, nil)
+	both := []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("2001:db8::1")}
+	got, err := client().Addresses(t.Context(), ask.Server{Addr: s.addr}, "ns.example.org.")
+	require.NoError(t, err)
+	require.Equal(t, both, got)
+
+	// A half that failed is told, and the other half is used all the same.
+	got, err = client().Addresses(t.Context(), ask.Server{Addr: s.addr}, "half.example.org.")
+	require.ErrorContains(t, err, "for half.example.org AAAA: answered SERVFAIL")
+	require.Equal(t, both[:2], got)
+}
