@@ -26,38 +26,45 @@ func (m Mode) String() string {
 	return "unknown"
 }
 
+// Hashed reports whether the chain is of NSEC3 records.
+func (m Mode) Hashed() bool { return m != NSEC }
+
+func (m Mode) flags() byte {
+	if m == NSEC3OptOut {
+		return flagOptOut
+	}
+	return 0
+}
+
 // Param is the NSEC3PARAM rdata of our chains: SHA-1, no flags, no iterations, no
 // salt. The opt-out flag is not shown there (RFC 5155 4.1.2).
 const Param = "\x01\x00\x00\x00\x00"
 
 // Of says how v proves absence: NSEC3 when it has an NSEC3PARAM record at the
 // apex, and with opt-out when the apex's NSEC3 record has that flag.
-func Of(v *zone.Version) Mode { return NSEC }
-
-// Update gives the changes that make content's chain complete and true; see chain.go.
-func Update(old, content *zone.Version, m Mode, ttl uint32) ([]zone.Change, error) { return nil, nil }
-
-// NXDomain appends the proof that q does not exist.
-func NXDomain(dst []zone.RRset, v *zone.Version, q zone.Name, f zone.Found) []zone.RRset { return dst }
-
-// NoData appends the proof that q has no RRset of the type asked for.
-func NoData(dst []zone.RRset, v *zone.Version, q zone.Name, f zone.Found) []zone.RRset { return dst }
-
-// WildcardNoData appends the proof that wildcard answers for q and lacks the type.
-func WildcardNoData(dst []zone.RRset, v *zone.Version, q zone.Name, f zone.Found, wildcard *zone.Node) []zone.RRset {
-	return dst
+func Of(v *zone.Version) Mode {
+	if !v.Top().Has(zone.TypeNSEC3PARAM) {
+		return NSEC
+	}
+	if s, ok := matching(v, v.Apex()); ok && first(s.Rdata)[1]&flagOptOut != 0 {
+		return NSEC3OptOut
+	}
+	return NSEC3
 }
 
-// WildcardAnswer appends the proof that nothing closer than the wildcard matches q.
-func WildcardAnswer(dst []zone.RRset, v *zone.Version, q zone.Name, f zone.Found) []zone.RRset {
-	return dst
+// Chained reports whether v has a chain at all, which begins at the apex. A zone
+// that is not signed has none, and its mode says nothing.
+func Chained(v *zone.Version) bool {
+	if Of(v).Hashed() {
+		_, ok := matching(v, v.Apex())
+		return ok
+	}
+	return v.Top().Has(zone.TypeNSEC)
 }
 
-// NoDS appends the proof that a delegation has no DS.
-func NoDS(dst []zone.RRset, v *zone.Version, cut *zone.Node) []zone.RRset { return dst }
-
-// HashName is the NSEC3 hash of n.
-func HashName(n zone.Name) []byte { return nil }
-
-// HashedName is the owner of n's NSEC3 record in the zone apex.
-func HashedName(n, apex zone.Name) zone.Name { return "" }
+func first(p zone.Packed) string {
+	for rdata := range p.All() {
+		return rdata
+	}
+	return ""
+}

@@ -1,0 +1,173 @@
+package denial
+
+import (
+	"fmt"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// Update gives the changes that make content's chain complete and true, in
+// canonical order, NSEC3 after NSEC. The RRsets that it makes carry no signatures.
+//
+// content holds the new records and still the chain of old, from which it was
+// made by an edit: then the work is that of the difference. It is that of the zone
+// when old is nil or has no chain, or a chain of another mode or TTL: the changes
+// replace it whole, and take out what was left of it. NSEC3PARAM is an ordinary
+// record here, which content must have when m is Hashed and not have otherwise.
+//
+// ttl is that of the records: the lesser of the SOA's TTL and its minimum (RFC
+// 9077 3.2). An error means that the apex is too long for NSEC3 owners below it,
+// or that two names have the same hash; then m cannot be used for this content.
+func Update(old, content *zone.Version, m Mode, ttl uint32) ([]zone.Change, error) {
+	if m.Hashed() && labelSize+len(content.Apex()) > zone.MaxName {
+		return nil, fmt.Errorf("NSEC3 for %s: no room for a hash before the name", content.Apex())
+	}
+	c := chain{content: content, mode: m, ttl: ttl}
+	switch anew := old == nil || !continues(old, m, ttl); {
+	case anew && m.Hashed():
+		return c.allHashed()
+	case anew:
+		return c.all(), nil
+	case m.Hashed():
+		return c.relinkHashed(moves(old, content, m))
+	default:
+		return c.relink(moves(old, content, m)), nil
+	}
+}
+
+// continues reports whether old has a chain of this kind.
+func continues(old *zone.Version, m Mode, ttl uint32) bool {
+	if Of(old) != m {
+		return false
+	}
+	if m.Hashed() {
+		s, ok := matching(old, old.Apex())
+		return ok && s.TTL == ttl
+	}
+	s, ok := old.Top().Get(zone.TypeNSEC)
+	return ok && s.TTL == ttl
+}
+
+// chain is an update under way.
+type chain struct {
+	content *zone.Version
+	mode    Mode
+	ttl     uint32
+	changes []zone.Change
+}
+
+// set records that s takes the place of is, unless they are the same.
+func (c *chain) set(is, s zone.RRset) {
+	if !is.SameData(s) {
+		c.changes = append(c.changes, zone.Change{Old: is, New: s})
+	}
+}
+
+// drop records that is goes, if it is there.
+func (c *chain) drop(is zone.RRset) {
+	if is.Exists() {
+		c.changes = append(c.changes, zone.Change{Old: is})
+	}
+}
+
+// all links every name anew, with NSEC.
+func (c *chain) all() []zone.Change {
+	var last *zone.Node
+	for n := range c.content.All() {
+		is, _ := n.Get(zone.TypeNSEC)
+		if !c.mode.links(n) {
+			c.drop(is)
+			continue
+		}
+		if last != nil {
+			c.put(last, n.Name())
+		}
+		last = n
+	}
+	c.put(last, c.content.Apex())
+	inOrder(c.changes)
+	for n := range c.content.Hashed() {
+		is, _ := n.Get(zone.TypeNSEC3)
+		c.drop(is)
+	}
+	return c.changes
+}
+
+func (c *chain) put(n *zone.Node, next zone.Name) {
+	is, _ := n.Get(zone.TypeNSEC)
+	c.set(is, nsec(n, next, c.ttl))
+}
+
+// relink puts the moved names in and takes them out of an NSEC chain.
+func (c *chain) relink(moved []move) []zone.Change {
+	linked := c.content
+	if edit := linked.Edit(); removeAll(edit, moved) {
+		linked = edit.Version()
+	}
+	stale := map[zone.Name]bool{} // names whose record has to be made again
+	for _, m := range moved {
+		if m.links {
+			stale[m.name] = true
+		}
+		if m.was != m.links {
+			stale[previous(linked, m.name)] = true
+		}
+		if m.was && !m.links {
+			is, _ := c.content.RRset(m.name, zone.TypeNSEC)
+			c.drop(is)
+		}
+	}
+	for name := range stale {
+		c.put(c.content.Get(name), next(linked, name))
+	}
+	inOrder(c.changes)
+	return c.changes
+}
+
+// removeAll takes the records of those that leave, so that no walk meets them again.
+func removeAll(edit *zone.Builder, moved []move) (some bool) {
+	for _, m := range moved {
+		if m.was && !m.links {
+			edit.Delete(m.name, zone.TypeNSEC)
+			some = true
+		}
+	}
+	return some
+}
+
+// previous is the owner of the record before name's. The apex comes before all.
+func previous(v *zone.Version, name zone.Name) zone.Name {
+	for n := range v.Backward(name) {
+		if n.Name() == name {
+			continue
+		}
+		return linkAt(v, n).Name()
+	}
+	return v.Apex()
+}
+
+// linkAt is the last node at or before n that is in an NSEC chain.
+func linkAt(v *zone.Version, n *zone.Node) *zone.Node {
+	if n.Occluded() {
+		// What is above the shadow is linked, and nothing between it and n is.
+		f := v.Find(n.Name())
+		if f.Cut != nil {
+			return f.Cut
+		}
+		return f.DNAME
+	}
+	if NSEC.links(n) {
+		return n
+	}
+	return v.Get(previous(v, n.Name()))
+}
+
+// next is the owner of the record after name's; the last is followed by the apex.
+func next(v *zone.Version, name zone.Name) zone.Name {
+	for n := range v.From(name) {
+		if n.Name() != name && NSEC.links(n) {
+			return n.Name()
+		}
+	}
+	return v.Apex()
+}
