@@ -74,6 +74,7 @@ func (l *layout) corefile(s Signer, secrets map[string]string) string {
 	line("        propagation %s", pace.propagation)
 	line("        look %s %s", pace.busy, pace.idle)
 	line("        parent %s", l.Parent.Address)
+	line("        allow-transfer 127.0.0.0/8")
 	for _, t := range l.Signers {
 		if t == s {
 			continue

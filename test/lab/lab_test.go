@@ -115,6 +115,7 @@ example.test:PORT {
         propagation 1s
         look 1s 2s
         parent PARENT
+        allow-transfer 127.0.0.0/8
         peer b {
             address ADDR_B
             key a-b.lab. hmac-sha256

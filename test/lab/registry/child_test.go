@@ -49,6 +49,7 @@ func (k key) cdnskey() dns.RR {
 // server is one signer's nameserver: it answers exactly what a test tells it to.
 type server struct {
 	ksk, zsk key
+	at       time.Time // of its signatures
 	addr     string
 
 	mu      sync.Mutex
@@ -89,10 +90,12 @@ func (s *server) be(change func(s *server)) {
 // group is the signers of the child, each with a KSK and a ZSK of its own.
 type group []*server
 
-func newGroup(t *testing.T, n int) group {
+func newGroup(t *testing.T, n int) group { return newGroupAt(t, n, now) }
+
+func newGroupAt(t *testing.T, n int, at time.Time) group {
 	var g group
 	for range n {
-		s := &server{ksk: newKey(t, 257, dns.ECDSAP256SHA256), zsk: newKey(t, 256, dns.ECDSAP256SHA256), sets: map[uint16][]dns.RR{}}
+		s := &server{at: at, ksk: newKey(t, 257, dns.ECDSAP256SHA256), zsk: newKey(t, 256, dns.ECDSAP256SHA256), sets: map[uint16][]dns.RR{}}
 		listen(t, s)
 		g = append(g, s)
 	}
@@ -176,7 +179,7 @@ func (s *server) ask(t *testing.T, cds, cdnskey []dns.RR, by ...key) {
 }
 
 func (s *server) put(t *testing.T, rrtype uint16, set []dns.RR, by ...key) {
-	s.putAt(t, now, rrtype, set, by...)
+	s.putAt(t, s.at, rrtype, set, by...)
 }
 
 // putAt signs a set from an hour before at to a day after it.

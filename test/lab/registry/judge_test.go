@@ -199,7 +199,7 @@ func TestReplay(t *testing.T) {
 func TestEveryAddress(t *testing.T) {
 	g := newGroup(t, 2)
 	g[0].be(func(s *server) { s.shorten = true })
-	stale := &server{ksk: g[1].ksk, zsk: g[1].zsk, sets: map[uint16][]dns.RR{}}
+	stale := &server{at: now, ksk: g[1].ksk, zsk: g[1].zsk, sets: map[uint16][]dns.RR{}}
 	listen(t, stale)
 	stale.publish(t, g.dnskeys(g[1]), g[1].ksk)
 	stale.ask(t, g[1:].cds(dns.SHA256), g[1:].cdnskey(), g[1].ksk)

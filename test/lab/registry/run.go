@@ -27,7 +27,7 @@ func Run(args []string, stdout, stderr io.Writer) int {
 	defer stop()
 	config, err := ReadConfig(*path)
 	if err == nil {
-		_, _ = ctx, config
+		err = serve(ctx, config, stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "lab-parent:", err)
