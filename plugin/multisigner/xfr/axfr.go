@@ -15,6 +15,147 @@ import (
 // every other record, and the SOA again (RFC 5936 2.2). A batch is at most size
 // octets, uncompressed and without header and question; one record that is larger
 // goes alone. v must have a SOA: else nothing is yielded.
-func AXFR(v *zone.Version, size int) iter.Seq[[]dns.RR] {
-	return func(yield func([]dns.RR) bool) {}
+func AXFR(v *zone.Version, size int) iter.Seq[[]dns.RR] { return batches(full(v), size) }
+
+// IXFR yields d as the answer sections of an incremental transfer's messages: the
+// new SOA, the old SOA and what goes, the new SOA and what comes, and the new SOA
+// (RFC 1995 4). d must change the SOA: else nothing is yielded.
+func IXFR(d zone.Diff, size int) iter.Seq[[]dns.RR] { return batches(incremental(d, differing), size) }
+
+// record is one RR in canonical form.
+type record struct {
+	name  zone.Name
+	t     zone.Type
+	ttl   uint32
+	rdata string
 }
+
+// size is what r takes uncompressed.
+func (r record) size() int { return len(r.name) + 10 + len(r.rdata) }
+
+func (r record) rr() dns.RR {
+	s := zone.RRset{Name: r.name, Type: r.t, TTL: r.ttl, Rdata: zone.Pack(r.rdata)}
+	return s.RRs()[0]
+}
+
+func batches(records iter.Seq[record], size int) iter.Seq[[]dns.RR] {
+	return func(yield func([]dns.RR) bool) {
+		var batch []dns.RR
+		room := size
+		for r := range records {
+			if r.size() > room && len(batch) > 0 {
+				if !yield(batch) {
+					return
+				}
+				batch, room = nil, size
+			}
+			batch = append(batch, r.rr())
+			room -= r.size()
+		}
+		if len(batch) > 0 {
+			yield(batch)
+		}
+	}
+}
+
+// full gives the records of a version in the order of an AXFR. The signatures of
+// an RRset follow it.
+func full(v *zone.Version) iter.Seq[record] {
+	return func(yield func(record) bool) {
+		soa := v.SOA()
+		if !soa.Exists() || !each(soa, yield) {
+			return
+		}
+		for _, nodes := range []iter.Seq[*zone.Node]{v.All(), v.Hashed()} {
+			for n := range nodes {
+				for s := range n.All() {
+					if opening := s.Type == zone.TypeSOA && n.IsApex(); !opening && !each(s, yield) {
+						return
+					}
+				}
+			}
+		}
+		data(soa, yield)
+	}
+}
+
+// each gives the records of s, then its signatures.
+func each(s zone.RRset, yield func(record) bool) bool {
+	return data(s, yield) && of(s, zone.TypeRRSIG, s.Sigs, yield)
+}
+
+func data(s zone.RRset, yield func(record) bool) bool { return of(s, s.Type, s.Rdata, yield) }
+
+func of(s zone.RRset, t zone.Type, which zone.Packed, yield func(record) bool) bool {
+	for rdata := range which.All() {
+		if !yield(record{s.Name, t, s.TTL, rdata}) {
+			return false
+		}
+	}
+	return true
+}
+
+// incremental gives the records of a difference in the order of an IXFR; which
+// says what of each change goes and what comes.
+func incremental(d zone.Diff, which func(old, new zone.RRset) (gone, come zone.RRset)) iter.Seq[record] {
+	return func(yield func(record) bool) {
+		old, new, ok := soas(d)
+		if !ok || !data(new, yield) {
+			return
+		}
+		section := func(soa zone.RRset, pick func(gone, come zone.RRset) zone.RRset) bool {
+			if !each(soa, yield) {
+				return false
+			}
+			for _, c := range d.Changes {
+				if !isSOA(c, d.Apex) && !each(pick(which(c.Old, c.New)), yield) {
+					return false
+				}
+			}
+			return true
+		}
+		if section(old, func(gone, _ zone.RRset) zone.RRset { return gone }) &&
+			section(new, func(_, come zone.RRset) zone.RRset { return come }) {
+			data(new, yield)
+		}
+	}
+}
+
+// soas gives the SOA before and after; ok is false when d does not replace one.
+func soas(d zone.Diff) (old, new zone.RRset, ok bool) {
+	for _, c := range d.Changes {
+		if isSOA(c, d.Apex) {
+			return c.Old, c.New, c.Old.Exists() && c.New.Exists()
+		}
+	}
+	return old, new, false
+}
+
+func isSOA(c zone.Change, apex zone.Name) bool {
+	return c.Type() == zone.TypeSOA && c.Name() == apex
+}
+
+// differing leaves out the records that both have, unless their TTL changed.
+func differing(old, new zone.RRset) (gone, come zone.RRset) {
+	if old.TTL != new.TTL {
+		return old, new
+	}
+	gone, come = old, new
+	gone.Rdata, come.Rdata = without(old.Rdata, new.Rdata), without(new.Rdata, old.Rdata)
+	gone.Sigs, come.Sigs = without(old.Sigs, new.Sigs), without(new.Sigs, old.Sigs)
+	return gone, come
+}
+
+func without(p, others zone.Packed) zone.Packed {
+	var left []string
+	for rdata := range p.All() {
+		if !others.Has(rdata) {
+			left = append(left, rdata)
+		}
+	}
+	return zone.Pack(left...)
+}
+
+// whole replaces the RRset with all its records, so that the difference can be
+// read without the version it begins with.
+func whole(old, new zone.RRset) (gone, come zone.RRset) { return old, new }

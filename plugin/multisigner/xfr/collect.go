@@ -1,6 +1,8 @@
 package xfr
 
 import (
+	"errors"
+	"fmt"
 	"iter"
 
 	"github.com/miekg/dns"
@@ -13,5 +15,129 @@ import (
 // zone, and when what came does not begin and end with one SOA. What was received
 // until an error is given beside it: partial may be nil, and is no version to serve.
 func Collect(apex zone.Name, messages iter.Seq2[*dns.Msg, error]) (v, partial *zone.Version, err error) {
-	return nil, nil, nil
+	c := collector{apex: apex, sets: map[setKey]*gathered{}}
+	for m, err := range messages {
+		if err == nil {
+			err = c.message(m)
+		}
+		if err != nil {
+			return nil, c.version(), err
+		}
+	}
+	if !c.ended {
+		return nil, c.version(), errors.New("the transfer ends before its closing SOA")
+	}
+	return c.version(), nil, nil
+}
+
+// collector gathers records, which may come in any order between the two SOAs.
+type collector struct {
+	apex  zone.Name
+	soa   string // rdata of the opening SOA
+	ended bool
+	sets  map[setKey]*gathered
+	order []setKey
+}
+
+type setKey struct {
+	name zone.Name
+	t    zone.Type
+}
+
+type gathered struct {
+	ttl         uint32
+	rdata, sigs []string
+}
+
+func (c *collector) message(m *dns.Msg) error {
+	for _, rr := range m.Answer {
+		if err := c.record(rr); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *collector) record(rr dns.RR) error {
+	h := rr.Header()
+	if h.Class != dns.ClassINET {
+		return fmt.Errorf("record of %q is of class %s", h.Name, dns.Class(h.Class))
+	}
+	if meta(h.Rrtype) {
+		return fmt.Errorf("record of %q is of type %s, which no zone has", h.Name, dns.Type(h.Rrtype))
+	}
+	name, t, ttl, rdata, err := zone.FromRR(rr)
+	if err != nil {
+		return err
+	}
+	r := record{name: name, t: t, ttl: ttl, rdata: rdata}
+	if err := r.check(c.apex); err != nil {
+		return err
+	}
+	soa := t == zone.TypeSOA && name == c.apex
+	switch {
+	case c.ended:
+		return errors.New("there are records after the closing SOA")
+	case c.soa == "" && !soa:
+		return errors.New("the first record is not the zone's SOA")
+	case soa && c.soa != "":
+		c.ended = true
+		if rdata != c.soa {
+			return errors.New("the closing SOA is not the opening one: the zone changed meanwhile")
+		}
+		return nil
+	case soa:
+		c.soa = rdata
+	}
+	c.add(r)
+	return nil
+}
+
+// meta reports whether a type stands for questions or transactions, not for data
+// (RFC 6895 3.1).
+func meta(t uint16) bool { return t == 0 || t == dns.TypeOPT || t >= 128 && t <= 255 }
+
+func (c *collector) add(r record) {
+	t := r.t
+	if t == zone.TypeRRSIG {
+		t = zone.RRSIG(r.rdata).Covered()
+	}
+	g := c.sets[setKey{r.name, t}]
+	if g == nil {
+		g = &gathered{ttl: r.ttl}
+		c.sets[setKey{r.name, t}] = g
+		c.order = append(c.order, setKey{r.name, t})
+	}
+	g.ttl = min(g.ttl, r.ttl) // they should be equal; the lowest counts (RFC 2181 5.2)
+	if r.t == zone.TypeRRSIG {
+		g.sigs = append(g.sigs, r.rdata)
+	} else {
+		g.rdata = append(g.rdata, r.rdata)
+	}
+}
+
+// version is what was gathered; nil when not even the SOA came.
+func (c *collector) version() *zone.Version {
+	if c.soa == "" {
+		return nil
+	}
+	b := zone.NewBuilder(c.apex)
+	orphans := map[zone.Name]*gathered{} // signatures that cover nothing
+	for _, k := range c.order {
+		g := c.sets[k]
+		if len(g.rdata) == 0 {
+			o := orphans[k.name]
+			if o == nil {
+				o = &gathered{ttl: g.ttl}
+				orphans[k.name] = o
+			}
+			o.ttl, o.rdata = min(o.ttl, g.ttl), append(o.rdata, g.sigs...)
+			continue
+		}
+		b.Put(zone.RRset{Name: k.name, Type: k.t, TTL: g.ttl, Rdata: zone.Pack(g.rdata...), Sigs: zone.Pack(g.sigs...)})
+	}
+	for name, o := range orphans {
+		b.Put(zone.RRset{Name: name, Type: zone.TypeRRSIG, TTL: o.ttl, Rdata: zone.Pack(o.rdata...)})
+	}
+	return b.Version()
 }
