@@ -194,8 +194,6 @@ func (v *Version) Apply(d Diff) (*Version, error) {
 		switch {
 		case exists != c.Old.Exists() || exists && is != c.Old:
 			return nil, fmt.Errorf("%s %s is not what the difference from serial %d begins with", name, t, d.From)
-		case c.New.Exists() && c.Old.Exists() && (c.Old.Name != name || c.Old.Type != t):
-			return nil, fmt.Errorf("change of %s %s into %s %s", c.Old.Name, c.Old.Type, name, t)
 		case !name.Under(v.apex):
 			return nil, fmt.Errorf("%s is not in %s", name, v.apex)
 		case c.New.Exists():

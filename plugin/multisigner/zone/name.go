@@ -2,7 +2,6 @@ package zone
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 )
 
@@ -29,105 +28,32 @@ var (
 	ErrBadWire      = errors.New("name is not uncompressed wire form")
 )
 
-// ParseName reads presentation form (RFC 1035 5.1: \. and \DDD escape). A final
-// dot is optional: every name is taken as absolute.
-func ParseName(s string) (Name, error) {
-	if s == "." {
-		return Root, nil
-	}
-	wire := make([]byte, 1, len(s)+2)
-	label := 0 // where the length octet of the current label stands
-	finish := func() error {
-		switch n := len(wire) - label - 1; {
-		case n == 0:
-			return ErrEmptyLabel
-		case n > MaxLabel:
-			return ErrLabelTooLong
-		default:
-			wire[label] = byte(n)
-			return nil
-		}
-	}
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		switch c {
-		case '.':
-			if err := finish(); err != nil {
-				return "", fmt.Errorf("%q: %w", s, err)
-			}
-			label = len(wire)
-			wire = append(wire, 0)
-			continue
-		case '\\':
-			octet, width, ok := unescape(s[i+1:])
-			if !ok {
-				return "", fmt.Errorf("%q: %w", s, ErrBadEscape)
-			}
-			c, i = octet, i+width
-		}
-		wire = append(wire, lower(c))
-	}
-	if label != len(wire)-1 { // no final dot
-		if err := finish(); err != nil {
-			return "", fmt.Errorf("%q: %w", s, err)
-		}
-		wire = append(wire, 0)
-	}
-	switch {
-	case len(wire) == 1:
-		return "", fmt.Errorf("%q: %w", s, ErrEmptyLabel)
-	case len(wire) > MaxName:
-		return "", fmt.Errorf("%q: %w", s, ErrNameTooLong)
-	}
-	return Name(wire), nil
-}
-
-// unescape reads what stands after a backslash, and says how many letters it was.
-func unescape(s string) (octet byte, width int, ok bool) {
-	if s == "" {
-		return 0, 0, false
-	}
-	if s[0] < '0' || s[0] > '9' {
-		return s[0], 1, true
-	}
-	if len(s) < 3 {
-		return 0, 0, false
-	}
-	n := 0
-	for _, d := range []byte(s[:3]) {
-		if d < '0' || d > '9' {
-			return 0, 0, false
-		}
-		n = 10*n + int(d-'0')
-	}
-	return byte(n), 3, n <= 255
-}
-
-// MustName is ParseName for names known to be good; it panics on others.
-func MustName(s string) Name {
-	n, err := ParseName(s)
-	if err != nil {
-		panic(err)
-	}
-	return n
-}
-
 // NameFromWire reads the uncompressed name that b begins with, in any case, and
 // says how many octets it took.
 func NameFromWire(b []byte) (Name, int, error) {
+	size := nameSize(b)
+	if size < 0 {
+		return "", 0, ErrBadWire
+	}
+	var wire [MaxName]byte
+	for i, c := range b[:size] {
+		wire[i] = lower(c) // a length octet is at most 63, below 'A'
+	}
+	return Name(wire[:size]), size, nil
+}
+
+// nameSize is the length of the uncompressed name that b begins with; -1 if there
+// is none.
+func nameSize(b []byte) int {
 	for i := 0; i < len(b) && i < MaxName; i += int(b[i]) + 1 {
 		switch {
 		case b[i] == 0:
-			wire := make([]byte, i+1)
-			for j := range wire {
-				wire[j] = lower(b[j]) // a length octet is at most 63, below 'A'
-			}
-			return Name(wire), i + 1, nil
+			return i + 1
 		case b[i] > MaxLabel:
-			return "", 0, ErrBadWire
+			return -1
 		}
 	}
-	return "", 0, ErrBadWire
+	return -1
 }
 
 func lower(c byte) byte {
@@ -135,32 +61,6 @@ func lower(c byte) byte {
 		return c + 'a' - 'A'
 	}
 	return c
-}
-
-// String gives presentation form with the final dot, escaped as RFC 4343 2.1 says.
-func (n Name) String() string {
-	if n == Root {
-		return "."
-	}
-	var b strings.Builder
-	b.Grow(len(n))
-	for rest := string(n); len(rest) > 1; {
-		size := int(rest[0])
-		for _, c := range []byte(rest[1 : 1+size]) {
-			switch {
-			case c == '.' || c == '\\' || c == '"' || c == ';' || c == '(' || c == ')' || c == '@' || c == '$':
-				b.WriteByte('\\')
-				b.WriteByte(c)
-			case c <= ' ' || c > '~':
-				fmt.Fprintf(&b, "\\%03d", c)
-			default:
-				b.WriteByte(c)
-			}
-		}
-		b.WriteByte('.')
-		rest = rest[1+size:]
-	}
-	return b.String()
 }
 
 // Labels counts the labels, the root's not among them (RFC 4034 3.1.3 counts a
@@ -185,7 +85,7 @@ func (n Name) Parent() Name {
 }
 
 // Ancestor is the name's last labels: Ancestor(0) is the root, and Ancestor of
-// its own number of labels the name itself. More is a caller's mistake: a panic.
+// its own number of labels, or of more, the name itself.
 func (n Name) Ancestor(labels int) Name {
 	for drop := n.Labels() - labels; drop > 0; drop-- {
 		n = n.Parent()

@@ -1,6 +1,7 @@
 package zone
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -11,80 +12,156 @@ import (
 // rooms inside hold packed wire.
 
 // FromRR gives the parts of rr, with its rdata in canonical form. A TTL above
-// 2^31-1 is 0 (RFC 2181 8).
+// 2^31-1 is 0 (RFC 2181 8). Rdata that the type cannot have is an error; where it
+// is written as of an unknown type (RFC 3597 5) but the type is known, it is read
+// as that type's. The class is not looked at, but a record of an UPDATE that has
+// no rdata (RFC 2136 2.5.2) is an error, too, where the type demands some. As in every packing by that library
+// the Rdlength of rr is written: rr must not be in other hands meanwhile.
 func FromRR(rr dns.RR) (name Name, t Type, ttl uint32, rdata string, err error) {
-	if name, err = ParseName(rr.Header().Name); err != nil {
-		return "", 0, 0, "", err
-	}
-	wire := make([]byte, dns.Len(rr)+64)
-	end, err := dns.PackRR(rr, wire, 0, nil, false)
+	var s scratch
+	return s.fromRR(rr)
+}
+
+// scratch is room that several packings in a row use.
+type scratch struct{ wire []byte }
+
+func (s *scratch) fromRR(rr dns.RR) (name Name, t Type, ttl uint32, rdata string, err error) {
+	h := rr.Header()
+	t = Type(h.Rrtype)
+	body, err := s.pack(rr)
 	if err != nil {
-		return "", 0, 0, "", fmt.Errorf("%s %s: %w", name, Type(rr.Header().Rrtype), err)
+		return "", 0, 0, "", fmt.Errorf("%s %s: %w", h.Name, t, err)
 	}
-	_, at, err := NameFromWire(wire)
+	if name, _, err = NameFromWire(s.wire); err != nil {
+		return "", 0, 0, "", fmt.Errorf("%s: %w", h.Name, err)
+	}
+	if generic, ok := rr.(*dns.RFC3597); ok && dns.TypeToRR[h.Rrtype] != nil {
+		body, err = s.repack(generic, body)
+	}
+	if err == nil {
+		err = canonicalize(t, body)
+	}
 	if err != nil {
-		return "", 0, 0, "", fmt.Errorf("%s: %w", name, err)
-	}
-	t = Type(rr.Header().Rrtype)
-	if ttl = rr.Header().Ttl; ttl > 1<<31-1 {
-		ttl = 0
-	}
-	body := wire[at+10 : end]
-	if err := canonicalize(t, body); err != nil {
 		return "", 0, 0, "", fmt.Errorf("%s %s: %w", name, t, err)
 	}
+	if ttl = h.Ttl; ttl > 1<<31-1 {
+		ttl = 0
+	}
 	return name, t, ttl, string(body), nil
+}
+
+// pack gives the rdata of rr in wire form, uncompressed; it holds until the next.
+func (s *scratch) pack(rr dns.RR) ([]byte, error) {
+	// The library's Len is sometimes an octet or two short.
+	if need := dns.Len(rr) + 64; len(s.wire) < need {
+		s.wire = make([]byte, max(need, 512))
+	}
+	end, err := dns.PackRR(rr, s.wire, 0, nil, false)
+	if err != nil {
+		return nil, err
+	}
+	at := nameSize(s.wire)
+	if at < 0 {
+		return nil, ErrBadWire
+	}
+	return s.wire[at+10 : end], nil // past type, class, TTL and length
+}
+
+// repack reads rdata, which a generic record brought, as its type's: one that
+// does not come out as it went in is no record of that type.
+func (s *scratch) repack(generic *dns.RFC3597, rdata []byte) ([]byte, error) {
+	h := generic.Hdr
+	h.Rdlength = uint16(len(rdata))
+	raw := string(rdata)
+	rr, _, err := dns.UnpackRRWithHeader(h, []byte(raw), 0)
+	if err != nil {
+		return nil, err
+	}
+	body, err := s.pack(rr)
+	if err == nil && string(body) != raw {
+		err = ErrRdata
+	}
+	return body, err
 }
 
 // FromRRs groups records into RRsets, in the order in which they were met. An
 // RRSIG goes to the RRset that it covers; one that covers none is an RRset of
 // type RRSIG. Where the TTLs of an RRset differ the lowest counts (RFC 2181 5.2).
+// One bad record is an error for all.
 func FromRRs(rrs []dns.RR) ([]RRset, error) {
-	type key struct {
-		name Name
-		t    Type
+	var s scratch
+	var g groups
+	type signature struct {
+		name  Name
+		ttl   uint32
+		rdata string
 	}
-	type group struct {
-		ttl         uint32
-		rdata, sigs []string
-	}
-	groups := map[key]*group{}
-	var order []key
-	at := func(k key, ttl uint32) *group {
-		g := groups[k]
-		if g == nil {
-			g = &group{ttl: ttl}
-			groups[k] = g
-			order = append(order, k)
-		}
-		return g
-	}
+	var sigs []signature
 	for _, rr := range rrs {
-		name, t, ttl, rdata, err := FromRR(rr)
+		name, t, ttl, rdata, err := s.fromRR(rr)
 		if err != nil {
 			return nil, err
 		}
 		if t == TypeRRSIG {
-			if err := RRSIG(rdata).Valid(); err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
-			g := at(key{name, RRSIG(rdata).Covered()}, ttl)
-			g.ttl, g.sigs = min(g.ttl, ttl), append(g.sigs, rdata)
+			sigs = append(sigs, signature{name, ttl, rdata})
 			continue
 		}
-		g := at(key{name, t}, ttl)
-		g.ttl, g.rdata = min(g.ttl, ttl), append(g.rdata, rdata)
+		set := g.at(name, t, ttl)
+		set.rdata = append(set.rdata, rdata)
 	}
-	sets := make([]RRset, 0, len(order))
-	for _, k := range order {
-		g := groups[k]
-		s := RRset{Name: k.name, Type: k.t, TTL: g.ttl, Rdata: Pack(g.rdata...), Sigs: Pack(g.sigs...)}
-		if !s.Exists() {
-			s = RRset{Name: k.name, Type: TypeRRSIG, TTL: g.ttl, Rdata: s.Sigs}
+	for _, sig := range sigs {
+		if t := RRSIG(sig.rdata).Covered(); g.has(sig.name, t) {
+			set := g.at(sig.name, t, sig.ttl)
+			set.sigs = append(set.sigs, sig.rdata)
+		} else {
+			set := g.at(sig.name, TypeRRSIG, sig.ttl)
+			set.rdata = append(set.rdata, sig.rdata)
 		}
-		sets = append(sets, s)
+	}
+	sets := make([]RRset, 0, len(g.all))
+	for _, set := range g.all {
+		sets = append(sets, RRset{Name: set.name, Type: set.t, TTL: set.ttl,
+			Rdata: Pack(set.rdata...), Sigs: Pack(set.sigs...)})
 	}
 	return sets, nil
+}
+
+// groups are RRsets that are being put together, in the order in which they were met.
+type groups struct {
+	all []group
+	of  map[groupKey]int
+}
+
+type groupKey struct {
+	name Name
+	t    Type
+}
+
+type group struct {
+	groupKey
+	ttl         uint32
+	rdata, sigs []string
+}
+
+func (g *groups) has(name Name, t Type) bool {
+	_, ok := g.of[groupKey{name, t}]
+	return ok
+}
+
+// at gives the RRset of name and t, for records with this TTL to be added.
+func (g *groups) at(name Name, t Type, ttl uint32) *group {
+	k := groupKey{name, t}
+	i, ok := g.of[k]
+	if !ok {
+		if g.of == nil {
+			g.of = map[groupKey]int{}
+		}
+		i = len(g.all)
+		g.of[k] = i
+		g.all = append(g.all, group{groupKey: k, ttl: ttl})
+	}
+	g.all[i].ttl = min(g.all[i].ttl, ttl)
+	return &g.all[i]
 }
 
 // RRs gives the records, without signatures.
@@ -103,9 +180,8 @@ func (s RRset) unpack(t Type, p Packed) []dns.RR {
 		h := dns.RR_Header{Name: owner, Rrtype: uint16(t), Class: dns.ClassINET, Ttl: s.TTL, Rdlength: uint16(len(rdata))}
 		rr, _, err := dns.UnpackRRWithHeader(h, []byte(rdata), 0)
 		if err != nil {
-			// What went in as this type came through the same library or was made
-			// by us; what it cannot read it can still carry (RFC 3597).
-			rr = &dns.RFC3597{Hdr: h, Rdata: fmt.Sprintf("%x", rdata)}
+			// What the library cannot read it can still carry (RFC 3597).
+			rr = &dns.RFC3597{Hdr: h, Rdata: hex.EncodeToString([]byte(rdata))}
 		}
 		rrs = append(rrs, rr)
 	}
@@ -120,52 +196,4 @@ func Text(s RRset) string {
 		b.WriteByte('\n')
 	}
 	return b.String()
-}
-
-// canonicalize lowers the letters of the names in rdata, where RFC 4034 6.2 as
-// amended by RFC 6840 5.1 says so. The rdata must be uncompressed.
-func canonicalize(t Type, rdata []byte) error {
-	rest := rdata
-	for _, field := range rdataNames[t] {
-		switch {
-		case field > 0:
-			if len(rest) < field {
-				return ErrBadWire
-			}
-			rest = rest[field:]
-		case field == fieldString:
-			if len(rest) == 0 || len(rest) <= int(rest[0]) {
-				return ErrBadWire
-			}
-			rest = rest[1+int(rest[0]):]
-		case field == fieldName:
-			_, n, err := NameFromWire(rest)
-			if err != nil {
-				return err
-			}
-			for i := range n {
-				rest[i] = lower(rest[i])
-			}
-			rest = rest[n:]
-		}
-	}
-	return nil
-}
-
-// Fields of rdataNames that are not a number of octets to pass over.
-const (
-	fieldName   = 0
-	fieldString = -1
-)
-
-// rdataNames says where the names stand that are lowered. NSEC's next name is
-// not (RFC 6840 5.1), nor are names in types that came after RFC 3597.
-var rdataNames = map[Type][]int{
-	TypeNS: {fieldName}, 3: {fieldName}, 4: {fieldName}, TypeCNAME: {fieldName},
-	TypeSOA: {fieldName, fieldName}, 7: {fieldName}, 8: {fieldName}, 9: {fieldName},
-	12: {fieldName}, 14: {fieldName, fieldName}, TypeMX: {2, fieldName},
-	17: {fieldName, fieldName}, 18: {2, fieldName}, 21: {2, fieldName},
-	24: {18, fieldName}, 26: {2, fieldName, fieldName}, 30: {fieldName},
-	TypeSRV: {6, fieldName}, 35: {4, fieldString, fieldString, fieldString, fieldName},
-	36: {2, fieldName}, TypeDNAME: {fieldName}, TypeRRSIG: {rrsigFixed, fieldName},
 }

@@ -1,11 +1,8 @@
 package zone_test
 
 import (
-	"fmt"
-	"math/rand/v2"
-	"slices"
-	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -25,141 +22,204 @@ a.ent        A   192.0.2.1
 sub          NS  ns.sub
 ns.sub       A   192.0.2.3
 deep.ns.sub  A   192.0.2.4
+cut.ns.sub   NS  ns.sub
 d            DNAME other.
 x.d          A   192.0.2.5
+cut.d        NS  ns
+both         NS  ns
+both         DNAME other.
+x.both       A   192.0.2.6
 `)
-	name := func(n *zone.Node) string {
-		if n == nil {
-			return "-"
-		}
-		return strings.TrimSuffix(n.Name().String(), "example.")
-	}
 	for _, tc := range []struct{ ask, node, encloser, cut, dname string }{
-		{"example.", "", "", "-", "-"},
-		{"ent.example.", "ent.", "ent.", "-", "-"},
-		{"b.ent.example.", "-", "ent.", "-", "-"},
-		{"b.a.ent.example.", "-", "a.ent.", "-", "-"},
-		{"zz.example.", "-", "", "-", "-"},
-		{"x.y.w.example.", "-", "w.", "-", "-"},
-		{"sub.example.", "sub.", "sub.", "sub.", "-"},
-		{"q.sub.example.", "-", "sub.", "sub.", "-"},
-		{"deep.ns.sub.example.", "deep.ns.sub.", "deep.ns.sub.", "sub.", "-"},
-		{"d.example.", "d.", "d.", "-", "-"},
-		{"x.d.example.", "x.d.", "x.d.", "-", "d."},
-		{"q.q.d.example.", "-", "d.", "-", "d."},
+		{"example.", "example.", "example.", "-", "-"},
+		{"ent.example.", "ent.example.", "ent.example.", "-", "-"},
+		{"b.ent.example.", "-", "ent.example.", "-", "-"},
+		{"b.a.ent.example.", "-", "a.ent.example.", "-", "-"},
+		{"zz.example.", "-", "example.", "-", "-"},
+		{"x.y.w.example.", "-", "w.example.", "-", "-"},
+		{"sub.example.", "sub.example.", "sub.example.", "sub.example.", "-"},
+		{"q.sub.example.", "-", "sub.example.", "sub.example.", "-"},
+		{"deep.ns.sub.example.", "deep.ns.sub.example.", "deep.ns.sub.example.", "sub.example.", "-"},
+		{"x.cut.ns.sub.example.", "-", "cut.ns.sub.example.", "sub.example.", "-"},
+		{"d.example.", "d.example.", "d.example.", "-", "-"},
+		{"x.d.example.", "x.d.example.", "x.d.example.", "-", "d.example."},
+		{"cut.d.example.", "cut.d.example.", "cut.d.example.", "-", "d.example."},
+		{"q.q.d.example.", "-", "d.example.", "-", "d.example."},
+		{"both.example.", "both.example.", "both.example.", "both.example.", "-"},
+		{"x.both.example.", "x.both.example.", "x.both.example.", "both.example.", "-"},
+		{"other.", "-", "-", "-", "-"},
+		{".", "-", "-", "-", "-"},
 	} {
 		t.Run(tc.ask, func(t *testing.T) {
 			f := v.Find(zone.MustName(tc.ask))
 			require.Equal(t, []string{tc.node, tc.encloser, tc.cut, tc.dname},
-				[]string{name(f.Node), name(f.Encloser), name(f.Cut), name(f.DNAME)})
+				[]string{named(f.Node), named(f.Encloser), named(f.Cut), named(f.DNAME)})
 		})
 	}
 }
 
-// Whatever is put and deleted, in whatever order, a version is what a plain map
-// of the same records says: names with their empty non-terminals, cuts and
-// shadows, sums, order; and the difference of two leads from one to the other.
-func TestVersionIsAModelOfItsRecords(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
-	apex := zone.MustName("example.")
-	labels := []string{"a", "b", "c", "d", "*", "\\000", "\\001"}
-	types := []zone.Type{zone.TypeA, zone.TypeTXT, zone.TypeNS, zone.TypeDNAME}
-	model := map[zone.Name]map[zone.Type]zone.RRset{}
-	b := zone.NewBuilder(apex)
-	var versions []*zone.Version
-	var dumps []string
-	for step := range 3000 {
-		name := "example."
-		for range r.IntN(5) {
-			name = labels[r.IntN(len(labels))] + "." + name
-		}
-		n, ty := zone.MustName(name), types[r.IntN(len(types))]
-		if r.IntN(3) == 0 {
-			b.Delete(n, ty)
-			delete(model[n], ty)
-		} else {
-			s := zone.RRset{Name: n, Type: ty, TTL: uint32(r.IntN(100)), Rdata: zone.Pack(fmt.Sprint(step))}
-			b.Put(s)
-			if model[n] == nil {
-				model[n] = map[zone.Type]zone.RRset{}
-			}
-			model[n][ty] = s
-		}
-		if step%100 == 0 {
-			v := b.Version()
-			require.Equal(t, dumpModel(apex, model), dump(v))
-			versions, dumps = append(versions, v), append(dumps, dump(v))
-			if r.IntN(2) == 0 {
-				b = v.Edit()
-			}
-		}
-	}
-	for i, v := range versions {
-		require.Equal(t, dumps[i], dump(v), "a version that was shown has changed")
-		for _, other := range []*zone.Version{versions[max(i-1, 0)], versions[r.IntN(len(versions))]} {
-			applied, err := other.Apply(zone.Compare(other, v))
-			require.NoError(t, err)
-			require.Equal(t, dump(v), dump(applied))
-		}
+// A lookup allocates nothing, whatever it finds: it stands in the way of every answer.
+func TestFindAllocatesNothing(t *testing.T) {
+	v := zone.MustVersion(`
+example.           1 SOA ns.example. root.example. 7 3600 600 86400 300
+a.b.c.example.     1 NS  ns.example.
+x.a.b.c.example.   1 A   192.0.2.1
+`)
+	for _, ask := range []string{"example.", "zz.b.c.example.", "x.a.b.c.example.", "y.x.a.b.c.example."} {
+		n := zone.MustName(ask)
+		require.Zero(t, testing.AllocsPerRun(100, func() {
+			f := v.Find(n)
+			f.Encloser.Get(zone.TypeSOA)
+		}), ask)
 	}
 }
 
-func dump(v *zone.Version) string {
-	var b strings.Builder
-	names, maxTTL := 0, uint32(0)
-	for n := range v.All() {
-		names++
-		fmt.Fprintf(&b, "%s cut=%v occluded=%v", n.Name(), n.IsCut(), n.Occluded())
-		for s := range n.All() {
-			maxTTL = max(maxTTL, s.TTL)
-			fmt.Fprintf(&b, " %s/%d/%x", s.Type, s.TTL, s.Rdata)
-		}
-		b.WriteByte('\n')
-	}
-	fmt.Fprintf(&b, "names=%d ttl=%d\n", names, maxTTL)
-	if names != v.Names() || maxTTL != v.MaxTTL() {
-		fmt.Fprintf(&b, "but the sums say names=%d ttl=%d\n", v.Names(), v.MaxTTL())
-	}
-	return b.String()
+// The root zone has an apex without labels, above every name.
+func TestRootZone(t *testing.T) {
+	v := zone.MustVersion(`
+.          1 SOA a.root. b.root. 7 3600 600 86400 300
+example.   1 NS  ns.example.
+ns.example. 1 A  192.0.2.1
+`)
+	require.Equal(t, ".", v.Apex().String())
+	f := v.Find(zone.MustName("www.example."))
+	require.Equal(t, []string{"-", "example.", "example."}, []string{named(f.Node), named(f.Encloser), named(f.Cut)})
+	f = v.Find(zone.MustName("nowhere."))
+	require.Equal(t, []string{"-", ".", "-"}, []string{named(f.Node), named(f.Encloser), named(f.Cut)})
+	require.Equal(t, []zone.Name{zone.Root, zone.MustName("example."), zone.MustName("ns.example.")}, names(v.All()))
 }
 
-func dumpModel(apex zone.Name, model map[zone.Name]map[zone.Type]zone.RRset) string {
-	exists := map[zone.Name]bool{apex: true}
-	for n, sets := range model {
-		for ; len(sets) > 0 && !exists[n]; n = n.Parent() {
-			exists[n] = true
+// A cut or a DNAME that comes or goes above names that are there brings them into
+// its shadow, or out of it: they must leave the chain of denial, or join it.
+func TestOcclusionFollowsCuts(t *testing.T) {
+	v := zone.MustVersion(`
+example.         1 SOA ns.example. root.example. 7 3600 600 86400 300
+x.example.       1 A   192.0.2.1
+a.x.example.     1 A   192.0.2.1
+b.a.x.example.   1 A   192.0.2.1
+y.example.       1 A   192.0.2.1
+`)
+	occluded := func(v *zone.Version) (list []string) {
+		for n := range v.All() {
+			if n.Occluded() {
+				list = append(list, n.Name().String())
+			}
 		}
+		return list
 	}
-	var names []zone.Name
-	for n := range exists {
-		names = append(names, n)
+	set := func(owner string, t zone.Type) zone.RRset {
+		return zone.RRset{Name: zone.MustName(owner), Type: t, TTL: 1, Rdata: zone.Pack("\x00")}
 	}
-	slices.SortFunc(names, zone.Name.Compare)
-	var b strings.Builder
-	maxTTL := uint32(0)
-	for _, n := range names {
-		occluded := false
-		for up := n; up != apex; {
-			up = up.Parent()
-			_, ns := model[up][zone.TypeNS]
-			_, dname := model[up][zone.TypeDNAME]
-			occluded = occluded || dname || ns && up != apex
+	require.Empty(t, occluded(v))
+	b := v.Edit()
+	b.Put(set("a.x.example.", zone.TypeNS))
+	lower := b.Version()
+	require.Equal(t, []string{"b.a.x.example."}, occluded(lower))
+	b.Put(set("x.example.", zone.TypeDNAME))
+	upper := b.Version()
+	require.Equal(t, []string{"a.x.example.", "b.a.x.example."}, occluded(upper))
+	b.Delete(zone.MustName("x.example."), zone.TypeDNAME)
+	require.Equal(t, []string{"b.a.x.example."}, occluded(b.Version()), "the lower cut is still there")
+	b.Delete(zone.MustName("a.x.example."), zone.TypeNS)
+	require.Empty(t, occluded(b.Version()))
+	b.Put(set("example.", zone.TypeDNAME))
+	require.Len(t, occluded(b.Version()), 4, "a DNAME at the apex shadows all below it")
+	require.Equal(t, []string{"b.a.x.example."}, occluded(lower), "what was shown has changed")
+}
+
+// Empty non-terminals come with the names below them and go with the last.
+func TestEmptyNonTerminals(t *testing.T) {
+	v := zone.MustVersion(`
+example.      1 SOA ns.example. root.example. 7 3600 600 86400 300
+a.b.c.example. 1 A   192.0.2.1
+x.c.example.   1 A   192.0.2.1
+`)
+	list := func(v *zone.Version) (list []string) {
+		for n := range v.All() {
+			if n.Empty() {
+				list = append(list, n.Name().String())
+			}
 		}
-		_, ns := model[n][zone.TypeNS]
-		fmt.Fprintf(&b, "%s cut=%v occluded=%v", n, ns && n != apex, occluded)
-		var sets []zone.RRset
-		for _, s := range model[n] {
-			sets = append(sets, s)
-		}
-		slices.SortFunc(sets, func(a, b zone.RRset) int { return int(a.Type) - int(b.Type) })
-		for _, s := range sets {
-			maxTTL = max(maxTTL, s.TTL)
-			fmt.Fprintf(&b, " %s/%d/%x", s.Type, s.TTL, s.Rdata)
-		}
-		b.WriteByte('\n')
+		return list
 	}
-	fmt.Fprintf(&b, "names=%d ttl=%d\n", len(names), maxTTL)
-	return b.String()
+	require.Equal(t, []string{"c.example.", "b.c.example."}, list(v))
+	b := v.Edit()
+	b.Delete(zone.MustName("a.b.c.example."), zone.TypeA)
+	require.Equal(t, []string{"c.example."}, list(b.Version()))
+	b.Delete(zone.MustName("x.c.example."), zone.TypeA)
+	require.Empty(t, list(b.Version()))
+	require.Equal(t, 1, b.Version().Names())
+	b.Delete(v.Apex(), zone.TypeSOA)
+	require.Equal(t, []string{"example."}, list(b.Version()), "the apex stays")
+	require.Zero(t, b.Version().Serial())
+}
+
+// NSEC3 records have owners that are no names of the zone: an answer must not
+// find one where it looks for what was asked.
+func TestHashed(t *testing.T) {
+	v := zone.MustVersion(`
+$ORIGIN example.
+@ 1 SOA ns root 7 3600 600 86400 300
+0p9mhaveqvm6t7vbl5lop2u3t2rp3tom 1 NSEC3 1 0 0 - 2t7b4g4vsa5smi47k61mv5bv1a22bojr A
+2t7b4g4vsa5smi47k61mv5bv1a22bojr 1 NSEC3 1 0 0 - 0p9mhaveqvm6t7vbl5lop2u3t2rp3tom A
+`)
+	first := zone.MustName("0p9mhaveqvm6t7vbl5lop2u3t2rp3tom.example.")
+	last := zone.MustName("2t7b4g4vsa5smi47k61mv5bv1a22bojr.example.")
+	require.Nil(t, v.Get(first))
+	require.Equal(t, 1, v.Names())
+	require.Equal(t, 3, v.Records())
+	require.Equal(t, []zone.Name{first, last}, names(v.Hashed()))
+	_, ok := v.RRset(first, zone.TypeNSEC3)
+	require.True(t, ok)
+	for _, tc := range []struct {
+		hash  string
+		owner zone.Name
+		exact bool
+	}{
+		{"0p9mhaveqvm6t7vbl5lop2u3t2rp3tom", first, true},
+		{"1000", first, false},
+		{"2t7b4g4vsa5smi47k61mv5bv1a22bojr", last, true},
+		{"zzzz", last, false},
+		{"0000", last, false}, // before the first: the last one's interval wraps
+	} {
+		at, exact := v.FindHashed(zone.MustName(tc.hash + ".example."))
+		require.Equal(t, tc.owner, at.Name(), tc.hash)
+		require.Equal(t, tc.exact, exact, tc.hash)
+	}
+	b := v.Edit()
+	b.Delete(first, zone.TypeNSEC3)
+	b.Delete(last, zone.TypeNSEC3)
+	at, _ := b.Version().FindHashed(first)
+	require.Nil(t, at)
+}
+
+// A version knows without a walk when its first signature ends, so that nobody
+// answers with one that has ended.
+func TestEarliest(t *testing.T) {
+	v := zone.MustVersion(`
+example.   1 SOA ns.example. root.example. 7 3600 600 86400 300
+example.   1 RRSIG SOA 13 1 1 20300101000000 20290101000000 1 example. AAAA
+a.example. 1 A   192.0.2.1
+a.example. 1 RRSIG A   13 2 1 20280101000000 20270101000000 1 example. AAAA
+a.example. 1 RRSIG A   13 2 1 20290101000000 20270101000000 2 example. AAAA
+b.example. 1 A   192.0.2.1
+`)
+	end, ok := v.Earliest()
+	require.True(t, ok)
+	require.Equal(t, time.Date(2028, 1, 1, 0, 0, 0, 0, time.UTC), end)
+	var expiring []string
+	for s := range v.Expiring(end.Add(time.Second)) {
+		expiring = append(expiring, s.Name.String()+" "+s.Type.String())
+	}
+	require.Equal(t, []string{"a.example. A"}, expiring)
+	for range v.Expiring(end) {
+		t.Fatal("a signature that ends now does not end before now")
+	}
+	b := v.Edit()
+	b.Delete(zone.MustName("a.example."), zone.TypeA)
+	end, _ = b.Version().Earliest()
+	require.Equal(t, 2030, end.Year())
+	b.Delete(v.Apex(), zone.TypeSOA)
+	_, ok = b.Version().Earliest()
+	require.False(t, ok)
 }
