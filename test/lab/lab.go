@@ -5,6 +5,8 @@ package lab
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os/signal"
@@ -18,6 +20,9 @@ import (
 // stop, 2 for arguments that make no sense, else 1.
 func Run(args []string, stdout, stderr io.Writer) int {
 	options, err := parseOptions(args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
 	if err != nil {
 		return 2 // the flag package has said what is wrong
 	}
