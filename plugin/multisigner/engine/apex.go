@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+	"github.com/multisigner/multisigner/plugin/multisigner/sign"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// apexSets are the RRsets at the apex that come from the plan and not from the
+// unsigned zone. CDS and CDNSKEY always go together (RFC 7344 4).
+func (w *work) apexSets(cfg *Config, plan roll.Plan) ([]zone.RRset, error) {
+	ttl := uint32(cfg.DNSKEYTTL / time.Second)
+	dnskey, err := w.known.dnskeys(plan.DNSKEY)
+	if err != nil {
+		return nil, err
+	}
+	var cds, cdnskey zone.Packed
+	switch {
+	case plan.CDSDelete:
+		cds, cdnskey = zone.Pack(cdsDelete), zone.Pack(cdnskeyDelete)
+	case len(plan.CDS) > 0:
+		if cds, err = w.known.cds(plan.CDS); err != nil {
+			return nil, err
+		}
+		if cdnskey, err = w.known.dnskeys(plan.CDS); err != nil {
+			return nil, err
+		}
+	}
+	var sets []zone.RRset
+	for _, s := range []zone.RRset{
+		{Type: zone.TypeDNSKEY, Rdata: dnskey}, {Type: zone.TypeCDS, Rdata: cds}, {Type: zone.TypeCDNSKEY, Rdata: cdnskey},
+	} {
+		if s.Exists() {
+			s.Name, s.TTL = cfg.Apex, ttl
+			sets = append(sets, s)
+		}
+	}
+	return sets, nil
+}
+
+// signers are the private keys that sign by the plan.
+func (w *work) signers(plan roll.Plan) (keys sign.Keys, err error) {
+	if keys.DNSKEY, err = w.privateKeys(plan.SignDNSKEY); err != nil {
+		return keys, err
+	}
+	if keys.CDS, err = w.privateKeys(plan.SignCDS); err != nil {
+		return keys, err
+	}
+	keys.Data, err = w.privateKeys(plan.SignData)
+	return keys, err
+}
+
+func (w *work) privateKeys(ids []roll.KeyID) ([]sign.Key, error) {
+	keys := make([]sign.Key, 0, len(ids))
+	for _, id := range ids {
+		k, ok := w.own[id]
+		if !ok {
+			return nil, fmt.Errorf("the private key %d of algorithm %d is not in the key directory: put it back from a backup", id.Tag, id.Algorithm)
+		}
+		keys = append(keys, sign.Key{Record: zone.DNSKEY(k.Rdata), Signer: k.Signer})
+	}
+	return keys, nil
+}
+
+// backDate is how far before now signatures begin: our choice, because validators'
+// clocks are wrong by up to an hour (protocol b.15 C14).
+const backDate = time.Hour
+
+// sign makes the version that the plan asks for; with nothing new it is the one
+// that is served.
+func (e *Engine) sign(w *work, cfg *Config, plan roll.Plan, mark, now time.Time) (sign.Output, error) {
+	if w.signed == nil && w.content == nil || len(plan.SignData) == 0 {
+		return sign.Output{Version: w.signed}, nil // there is nothing to sign, or nothing to sign with
+	}
+	apex, err := w.apexSets(cfg, plan)
+	if err != nil {
+		return sign.Output{}, err
+	}
+	keys, err := w.signers(plan)
+	if err != nil {
+		return sign.Output{}, err
+	}
+	var fileSerial uint32
+	if w.content != nil {
+		fileSerial = w.content.Serial()
+	}
+	return sign.Zone(sign.Input{
+		Old: w.signed, Content: w.content, Apex: apex,
+		Serial: sign.NextSerial(cfg.Serial, w.record.Serial, fileSerial, now),
+		Keys:   keys, Denial: cfg.Denial,
+		Policy: sign.Policy{Validity: cfg.Validity, Refresh: cfg.Refresh, BackDate: backDate},
+		Now:    now, Mark: mark, Resign: w.resign,
+	})
+}

@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/plugin/multisigner/denial"
+	"github.com/multisigner/multisigner/plugin/multisigner/peer"
+	"github.com/multisigner/multisigner/plugin/multisigner/sign"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// Config is how one zone is to be served. It is a value: two Configs that
+// compare equal with Equal are one zone's, wherever they were written.
+type Config struct {
+	Apex  zone.Name
+	File  string // the unsigned zone, absolute
+	Where string // where it was configured, file:line; not compared
+
+	Signer    string           // our name in the group
+	Addresses []netip.AddrPort // that serve our copy, as the world asks them
+
+	Split     bool  // KSK and ZSK; else one CSK
+	Algorithm uint8 // of the keys we make
+	Tags      Tags
+	Denial    denial.Mode
+	Serial    sign.SerialPolicy
+
+	LifetimeKSK time.Duration // of CSKs too; 0: rolled only when told
+	LifetimeZSK time.Duration
+	Validity    time.Duration // of signatures
+	Refresh     time.Duration // they are renewed when less than this is left
+	DNSKEYTTL   time.Duration
+	Margin      time.Duration // added to every wait
+	Propagation time.Duration // the least we take a change to need to reach all our servers
+	LookBusy    time.Duration // between looks while something waits
+	LookIdle    time.Duration // and else
+
+	Secondaries   []Secondary
+	AllowTransfer []Allow
+	Parent        Parent
+	Peers         []Peer
+}
+
+// Tags is the class that the tags of our keys keep to, so that no two signers
+// of a group make keys of one tag (protocol: disjoint classes). The zero value
+// admits every tag.
+type Tags struct {
+	Lo, Hi       uint16 // inclusive; both 0: every tag
+	Residue, Mod uint16 // tag % Mod == Residue; Mod 0: every tag
+}
+
+// Admits reports whether a key of ours may have tag.
+func (t Tags) Admits(tag uint16) bool {
+	if t.Mod != 0 && tag%t.Mod != t.Residue {
+		return false
+	}
+	return t.Hi == 0 || t.Lo <= tag && tag <= t.Hi
+}
+
+// Secondary is a server that transfers the zone from us: it may, it is told of
+// changes, and it is looked at as one of ours.
+type Secondary struct {
+	Server ask.Server
+}
+
+// Allow lets whoever asks from Prefix and with the TSIG key named Key transfer
+// the zone. An empty Key asks for none; an invalid Prefix stands for every address.
+type Allow struct {
+	Prefix netip.Prefix
+	Key    string
+}
+
+// ParentMode says where the DS RRset is looked up.
+type ParentMode uint8
+
+// The zero value is that nobody is asked: the zone is an island, and no CDS is published.
+const (
+	ParentNone     ParentMode = iota
+	ParentServers             // the named servers
+	ParentResolver            // those that the resolver finds
+)
+
+// Parent is where the parent's servers are.
+type Parent struct {
+	Mode     ParentMode
+	Servers  []netip.AddrPort
+	Resolver netip.AddrPort
+	Anchor   string // a file of trust anchors for what the resolver says; "" trusts its AD bit
+}
+
+// Peer is another signer of the group.
+type Peer struct {
+	Name      string
+	Addresses []netip.AddrPort
+	TSIG      *ask.TSIG
+	Via       peer.Via
+	Trust     peer.Trust
+	Foreign   bool // not a multisigner: it rolls on timers of its own
+	Where     string
+}

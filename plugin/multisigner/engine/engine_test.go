@@ -1,0 +1,204 @@
+package engine_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+const content = `
+$ORIGIN example.org.
+$TTL 300
+@    SOA ns hostmaster 1 7200 900 1209600 300
+@    NS  ns
+ns   A   192.0.2.53
+www  A   192.0.2.80
+`
+
+var apex = zone.MustName("example.org.")
+
+// alone is a zone of one signer without a parent: an island.
+func alone(t *testing.T, file string) engine.Config {
+	t.Helper()
+	return engine.Config{
+		Apex: apex, File: file, Where: "Corefile:1", Signer: "a", Split: true, Algorithm: 13,
+		Validity: 14 * 24 * time.Hour, Refresh: 5 * 24 * time.Hour, DNSKEYTTL: time.Hour,
+		Margin: time.Hour, LookBusy: time.Minute, LookIdle: 10 * time.Minute,
+	}
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "db.example.org")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	return path
+}
+
+// serve opens an engine and has it serve cfg.
+func serve(t *testing.T, dir string, cfg engine.Config) *engine.Engine {
+	t.Helper()
+	e, err := engine.Open(dir, engine.Options{Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	p, err := e.Prepare(context.Background(), []engine.Config{cfg})
+	require.NoError(t, err)
+	p.Commit()
+	return e
+}
+
+func served(t *testing.T, e *engine.Engine) *zone.Version {
+	t.Helper()
+	serving := e.Find(apex).Serving()
+	require.Empty(t, serving.Refuse)
+	require.NotNil(t, serving.Version)
+	return serving.Version
+}
+
+func dnskey(t *testing.T, v *zone.Version) string {
+	t.Helper()
+	s, ok := v.RRset(apex, zone.TypeDNSKEY)
+	require.True(t, ok)
+	return zone.Text(s)
+}
+
+// A zone file is all that a zone without a parent needs: it is served signed as
+// soon as the start returns, and a restart keeps keys, serial and signatures.
+func TestServesSignedAndRestartsAsItWas(t *testing.T) {
+	dir, cfg := t.TempDir(), alone(t, write(t, content))
+	e := serve(t, dir, cfg)
+	first := served(t, e)
+	www, ok := first.RRset(zone.MustName("www.example.org."), zone.TypeA)
+	require.True(t, ok)
+	require.Equal(t, 1, www.Sigs.Len())
+	require.Contains(t, dnskey(t, first), "\t257 3 13 ")
+	require.Contains(t, dnskey(t, first), "\t256 3 13 ")
+	require.NoError(t, e.Close())
+	require.Equal(t, first, served(t, e), "a closed engine answers on")
+
+	e = serve(t, dir, cfg)
+	defer e.Close()
+	again := served(t, e)
+	require.Empty(t, zone.Compare(first, again).Changes)
+}
+
+// Saving the file again brings the new content, and only what changed is signed
+// anew; the serial goes forward.
+func TestReload(t *testing.T) {
+	file := write(t, content)
+	e := serve(t, t.TempDir(), alone(t, file))
+	defer e.Close()
+	before := served(t, e)
+	require.NoError(t, os.WriteFile(file, []byte(content+"new A 192.0.2.81\n"), 0o644))
+	text, err := e.Do(context.Background(), apex, engine.Command{Kind: "reload"})
+	require.NoError(t, err)
+	require.Contains(t, text, "db.example.org")
+	after := served(t, e)
+	require.Equal(t, before.Serial()+1, after.Serial())
+	require.NotNil(t, after.Get(zone.MustName("new.example.org.")))
+	was, _ := before.RRset(zone.MustName("www.example.org."), zone.TypeA)
+	is, _ := after.RRset(zone.MustName("www.example.org."), zone.TypeA)
+	require.Equal(t, was, is)
+}
+
+// The watcher finds a changed file by itself.
+func TestNoticesTheFile(t *testing.T) {
+	file := write(t, content)
+	e := serve(t, t.TempDir(), alone(t, file))
+	defer e.Close()
+	require.NoError(t, os.WriteFile(file, []byte(content+"new A 192.0.2.81\n"), 0o644))
+	require.Eventually(t, func() bool {
+		return served(t, e).Get(zone.MustName("new.example.org.")) != nil
+	}, 10*time.Second, 20*time.Millisecond)
+}
+
+// A broken file leaves the last good version serving and says where it is broken.
+func TestBrokenFileIsRefused(t *testing.T) {
+	file := write(t, content)
+	dir := t.TempDir()
+	e := serve(t, dir, alone(t, file))
+	before := served(t, e)
+	require.NoError(t, os.WriteFile(file, []byte(content+"www CNAME ns\n"), 0o644))
+	_, err := e.Do(context.Background(), apex, engine.Command{Kind: "reload"})
+	require.NoError(t, err)
+	require.Same(t, before, served(t, e))
+	s, _ := e.Status(apex)
+	require.True(t, s.Source.Refused)
+	require.NotEmpty(t, s.Alarms)
+	require.Contains(t, s.Alarms[0].What, "db.example.org:")
+	require.NoError(t, e.Close())
+
+	// A restart with the broken file serves what was served, too.
+	e = serve(t, dir, alone(t, file))
+	defer e.Close()
+	require.Empty(t, zone.Compare(before, served(t, e)).Changes)
+}
+
+// A first start with a broken file refuses, says why, and serves once it is mended.
+func TestFirstStartWithBrokenFile(t *testing.T) {
+	file := write(t, "nonsense")
+	e := serve(t, t.TempDir(), alone(t, file))
+	defer e.Close()
+	require.Contains(t, e.Find(apex).Serving().Refuse, "db.example.org")
+	ready, why := e.Ready()
+	require.False(t, ready)
+	require.Contains(t, why, "example.org.")
+	require.NoError(t, os.WriteFile(file, []byte(content), 0o644))
+	_, err := e.Do(context.Background(), apex, engine.Command{Kind: "reload"})
+	require.NoError(t, err)
+	served(t, e)
+}
+
+// What is lost is put back by hand, not made anew behind the operator's back: a
+// private key that is gone stops nothing that is served, and says what to do.
+func TestLostKeysAndState(t *testing.T) {
+	dir, file := t.TempDir(), write(t, content)
+	e := serve(t, dir, alone(t, file))
+	before := served(t, e)
+	require.NoError(t, e.Close())
+
+	state := filepath.Join(dir, "state.db")
+	good, err := os.ReadFile(state)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(state, []byte(strings.Repeat("x", len(good))), 0o600))
+	_, err = engine.Open(dir, engine.Options{Logger: slog.New(slog.DiscardHandler)})
+	require.ErrorContains(t, err, "restore it from a backup")
+	require.NoError(t, os.WriteFile(state, good, 0o600))
+
+	e = serve(t, dir, alone(t, file))
+	defer e.Close()
+	require.Equal(t, dnskey(t, before), dnskey(t, served(t, e)))
+}
+
+// A state directory has one user.
+func TestStateDirectoryIsLocked(t *testing.T) {
+	dir := t.TempDir()
+	e := serve(t, dir, alone(t, write(t, content)))
+	defer e.Close()
+	_, err := engine.Open(dir, engine.Options{})
+	require.ErrorContains(t, err, "in use by another process")
+}
+
+// A zone that leaves the configuration is served no more, and is back as it was
+// when it returns.
+func TestZoneLeavesAndReturns(t *testing.T) {
+	cfg := alone(t, write(t, content))
+	e := serve(t, t.TempDir(), cfg)
+	defer e.Close()
+	before := served(t, e)
+	p, err := e.Prepare(context.Background(), nil)
+	require.NoError(t, err)
+	p.Commit()
+	require.Nil(t, e.Find(apex))
+	p, err = e.Prepare(context.Background(), []engine.Config{cfg})
+	require.NoError(t, err)
+	p.Commit()
+	require.Empty(t, zone.Compare(before, served(t, e)).Changes)
+}

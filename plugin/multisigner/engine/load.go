@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/keystore"
+	"github.com/multisigner/multisigner/plugin/multisigner/peer"
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// load reads what an earlier process left: the record, the private keys and the
+// last signed version. An error leaves the disk as it is; the next turn tries again.
+func (e *Engine) load(ctx context.Context, z *Zone, cfg *Config, now time.Time) error {
+	w := &z.work
+	r, state, err := loadRecord(ctx, e.store, cfg.Apex)
+	if err != nil {
+		return err
+	}
+	if r.Signer != "" && r.Signer != cfg.Signer {
+		return fmt.Errorf("the state directory holds %s as signer %s, the configuration says %s: a signer keeps its name", cfg.Apex, r.Signer, cfg.Signer)
+	}
+	keys, errs := e.keys.List(cfg.Apex.String())
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	w.record, w.state, w.saved = r, state, state
+	w.own, w.roles = map[roll.KeyID]keystore.Key{}, map[roll.KeyID]roll.Role{}
+	w.memories, w.believed = map[string]peer.Memory{}, map[string]bool{}
+	for _, k := range r.Keys {
+		w.known.learn(zone.DNSKEY(k))
+	}
+	for _, k := range keys {
+		w.adopt(k)
+	}
+	if w.record.Steady.IsZero() {
+		w.record.Steady = now
+	}
+	w.steadyFrom = now
+	w.loadSnapshot(e, cfg)
+	w.loaded = true
+	return nil
+}
+
+// loadSnapshot takes over the version that was served last. One that cannot be
+// read is made anew from the zone file: that loses signatures, and nothing else.
+func (w *work) loadSnapshot(e *Engine, cfg *Config) {
+	v, stamp, err := e.readSnapshot(cfg.Apex)
+	if err != nil {
+		e.log.Warn("the last version of the zone could not be read", "zone", cfg.Apex, "error", err)
+		return
+	}
+	if v == nil {
+		return
+	}
+	w.signed = v
+	w.record.Serial = laterSerial(w.record.Serial, v.Serial())
+	if dnskey, ok := v.RRset(cfg.Apex, zone.TypeDNSKEY); ok {
+		w.known.learnAll(dnskey.Rdata)
+	}
+	w.files.remember(cfg.File, stamp)
+}
+
+func laterSerial(a, b uint32) uint32 {
+	if zone.SerialAfter(b, a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,125 @@
+package engine
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/plugin/multisigner/parent"
+	"github.com/multisigner/multisigner/plugin/multisigner/peer"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// lookers bounds how many zones are looked at at once.
+const lookers = 64
+
+// lookTimeout bounds one look: who has not answered by then is unreachable in it.
+const lookTimeout = 10 * time.Second
+
+// queriesPerSecond bounds what the looks of a process may ask.
+const queriesPerSecond = 2000
+
+func newClient() *ask.Client {
+	return &ask.Client{Timeout: 2 * time.Second, Tries: 2, Budget: ask.NewBudget(queriesPerSecond)}
+}
+
+// sight is what one look at everybody saw.
+type sight struct {
+	at     time.Time
+	self   peer.Report
+	peers  map[string]peer.Report
+	parent parent.Report
+}
+
+// gaze is what a look needs to know, taken from the zone before it begins: a look
+// runs beside the turns.
+type gaze struct {
+	apex   zone.Name
+	self   peer.Target
+	peers  map[string]peer.Target
+	parent *parent.Where
+}
+
+// looksAtAll reports whether there is anybody to look at.
+func (g gaze) looksAtAll() bool {
+	return len(g.self.Servers) > 0 || len(g.peers) > 0 || g.parent != nil
+}
+
+// gaze says at whom the zone looks now, and by which keys it believes them.
+func (w *work) gaze(cfg *Config) gaze {
+	g := gaze{apex: cfg.Apex, peers: map[string]peer.Target{}}
+	g.self = peer.Target{Zone: cfg.Apex, Servers: ourServers(cfg), Memory: peer.Memory{Pins: w.ownEntry()}, Via: peer.Query}
+	for _, p := range cfg.Peers {
+		target := peer.Target{
+			Zone: cfg.Apex, Servers: servers(p.Addresses, p.TSIG), Trust: w.trust(p),
+			Memory: w.memory(p.Name), Via: p.Via, Algorithms: w.algorithms(cfg),
+		}
+		g.peers[p.Name] = target
+	}
+	switch cfg.Parent.Mode {
+	case ParentServers:
+		g.parent = &parent.Where{Servers: cfg.Parent.Servers}
+	case ParentResolver:
+		g.parent = &parent.Where{Resolver: cfg.Parent.Resolver, Anchor: cfg.Parent.Anchor}
+	}
+	return g
+}
+
+func servers(addresses []netip.AddrPort, key *ask.TSIG) []ask.Server {
+	list := make([]ask.Server, 0, len(addresses))
+	for _, addr := range addresses {
+		list = append(list, ask.Server{Addr: addr, TSIG: key})
+	}
+	return list
+}
+
+// ourServers are the addresses that serve our copy: our own and our secondaries'.
+func ourServers(cfg *Config) []ask.Server {
+	list := servers(cfg.Addresses, nil)
+	for _, s := range cfg.Secondaries {
+		list = append(list, ask.Server{Addr: s.Server.Addr})
+	}
+	return list
+}
+
+// look asks everybody at once.
+func (e *Engine) look(ctx context.Context, g gaze) *sight {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	s := &sight{at: e.clock.Now(), peers: map[string]peer.Report{}}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	if len(g.self.Servers) > 0 {
+		wg.Go(func() { s.self = peer.Look(ctx, e.client, g.self, s.at) })
+	}
+	for name, target := range g.peers {
+		wg.Go(func() {
+			report := peer.Look(ctx, e.client, target, s.at)
+			mu.Lock()
+			defer mu.Unlock()
+			s.peers[name] = report
+		})
+	}
+	if g.parent != nil {
+		wg.Go(func() { s.parent = parent.Look(ctx, e.client, *g.parent, g.apex, s.at) })
+	}
+	wg.Wait()
+	return s
+}
+
+// beginLook starts a look beside the turns; what it sees comes with a turn of its own.
+func (e *Engine) beginLook(z *Zone, g gaze) {
+	z.work.looks = true
+	e.background.Go(func() {
+		select {
+		case e.looking <- struct{}{}:
+			defer func() { <-e.looking }()
+		case <-e.life.Done():
+			return
+		}
+		seen := e.look(e.life, g)
+		z.ask(func(w *wants) { w.seen = seen })
+	})
+}

@@ -1,0 +1,155 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/peer"
+	"github.com/multisigner/multisigner/plugin/multisigner/validate"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// keepLooking begins a look when one is due or asked for, and otherwise settles
+// when the next one is.
+func (e *Engine) keepLooking(z *Zone, cfg *Config, asked wants, now time.Time) {
+	w := &z.work
+	g := w.gaze(cfg)
+	if !g.looksAtAll() {
+		w.sight, w.lookAt = &sight{at: now}, time.Time{}
+		return
+	}
+	if w.looks {
+		w.lookAgain = w.lookAgain || asked.look
+		return
+	}
+	if w.sight != nil {
+		every := cfg.LookIdle
+		if len(w.plan.Waits) > 0 || w.plan.Busy || w.plan.Refuse != "" {
+			every = cfg.LookBusy
+		}
+		if due := w.sight.at.Add(every); w.lookAt.IsZero() || due.Before(w.lookAt) || asked.seen != nil {
+			w.lookAt = due
+		}
+		if asked.look || w.lookAgain || asked.configured {
+			w.lookAgain = false
+			w.lookAt = later(now, w.sight.at.Add(min(notifiedAtMost, cfg.LookBusy)))
+		}
+	}
+	if w.sight == nil || !now.Before(w.lookAt) {
+		e.beginLook(z, g)
+	}
+}
+
+// take makes what was seen the zone's last sight.
+func (w *work) take(e *Engine, cfg *Config, seen *sight) {
+	w.looks = false
+	w.sight = seen
+	for _, p := range cfg.Peers {
+		report, ok := seen.peers[p.Name]
+		if !ok {
+			continue
+		}
+		e.logTrust(w, cfg, p.Name, report)
+		w.memories[p.Name] = report.Memory
+		if w.record.Peers == nil {
+			w.record.Peers = map[string]remembered{}
+		}
+		now := remember(report.Memory)
+		if !now.equal(w.record.Peers[p.Name]) {
+			w.record.Peers[p.Name] = now
+			w.dirty = true
+		}
+	}
+}
+
+// logTrust says in a line when it changes whether a peer is believed.
+func (e *Engine) logTrust(w *work, cfg *Config, name string, r peer.Report) {
+	if is, told := w.believed[name]; told && is == r.Trusted {
+		return
+	}
+	w.believed[name] = r.Trusted
+	if r.Trusted {
+		e.log.Info("peer is believed", "zone", cfg.Apex, "peer", name)
+	} else {
+		e.log.Warn("peer is not believed", "zone", cfg.Apex, "peer", name, "why", r.Why)
+	}
+}
+
+// memory is what the next look at a peer must know of the last one.
+func (w *work) memory(name string) peer.Memory {
+	m, ok := w.memories[name]
+	if !ok {
+		m = w.record.Peers[name].recall()
+		w.memories[name] = m
+	}
+	return m
+}
+
+// trust gives a peer's seed. Where that is the parent's DS RRset, it is the one
+// that was seen last.
+func (w *work) trust(p Peer) peer.Trust {
+	trust := p.Trust
+	if trust.Mode == peer.TrustParent && w.sight != nil {
+		for _, a := range w.sight.parent.Addresses {
+			if a.DS.Exists() {
+				trust.DS = a.DS
+			}
+		}
+	}
+	return trust
+}
+
+// ownEntry are our keys by which our own servers are believed.
+func (w *work) ownEntry() []zone.DNSKEY {
+	var keys []zone.DNSKEY
+	for _, id := range w.plan.SignDNSKEY {
+		if k, ok := w.own[id]; ok {
+			keys = append(keys, zone.DNSKEY(k.Rdata))
+		}
+	}
+	return keys
+}
+
+// algorithms are those that a peer's keys may have: the ones of our own keys.
+func (w *work) algorithms(cfg *Config) []uint8 {
+	all := []uint8{cfg.Algorithm}
+	for id := range w.own {
+		all = append(all, id.Algorithm)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// chains are the ways in which a resolver may have come to trust us: each DNSKEY
+// RRset that a signer was seen to serve, under each DS RRset seen at the parent.
+func (w *work) chains() []validate.Chain {
+	if w.sight == nil {
+		return nil
+	}
+	var ds []zone.RRset
+	for _, a := range w.sight.parent.Addresses {
+		if a.DS.Exists() && !slices.ContainsFunc(ds, a.DS.SameData) {
+			ds = append(ds, a.DS)
+		}
+	}
+	var chains []validate.Chain
+	add := func(who string, addresses []peer.Address) {
+		for _, a := range addresses {
+			dnskey, ok := a.Sets[zone.TypeDNSKEY]
+			if a.Status != peer.Good || !ok {
+				continue
+			}
+			if len(ds) == 0 {
+				chains = append(chains, validate.Chain{DNSKEY: dnskey, Name: who})
+			}
+			for _, d := range ds {
+				chains = append(chains, validate.Chain{DS: d, DNSKEY: dnskey, Name: who})
+			}
+		}
+	}
+	add("us", w.sight.self.Addresses)
+	for name, r := range w.sight.peers {
+		add(name, r.Addresses)
+	}
+	return chains
+}

@@ -1,0 +1,142 @@
+package engine
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// known translates between DNSKEY records and the ids by which roll knows them,
+// and finds the key that a DS or CDS record speaks of. It only ever learns.
+type known struct {
+	apex    zone.Name
+	records map[roll.KeyID]zone.DNSKEY
+	digests map[zone.DS]roll.KeyID
+}
+
+func newKnown(apex zone.Name) *known {
+	return &known{apex: apex, records: map[roll.KeyID]zone.DNSKEY{}, digests: map[zone.DS]roll.KeyID{}}
+}
+
+// digestTypes are those by which a parent or a peer may speak of a key: SHA-1,
+// SHA-256, SHA-384 (RFC 8624 3.3). We ourselves write SHA-256 only.
+var digestTypes = []uint8{1, 2, 4}
+
+// ourDigest is SHA-256: with one type at every signer a validator that takes the
+// strongest type of the whole DS RRset finds an entry key of each (protocol I11).
+const ourDigest = 2
+
+// keyID is the id of a DNSKEY record. A revoked key is the same key: the REVOKE
+// bit, which changes the tag, is left out (RFC 5011 3).
+func keyID(k zone.DNSKEY) roll.KeyID {
+	flags := k.Flags() &^ 0x0080
+	plain := zone.NewDNSKEY(flags, k.Algorithm(), []byte(k.PublicKey()))
+	sum := sha256.Sum256([]byte(plain))
+	return roll.KeyID{Algorithm: k.Algorithm(), Tag: plain.Tag(), Sum: [8]byte(sum[:8])}
+}
+
+// learn remembers k and gives its id.
+func (n *known) learn(k zone.DNSKEY) roll.KeyID {
+	id := keyID(k)
+	if _, ok := n.records[id]; ok {
+		return id
+	}
+	n.records[id] = k
+	for _, digest := range digestTypes {
+		if ds, err := k.DS(n.apex, digest); err == nil {
+			n.digests[ds] = id
+		}
+	}
+	return id
+}
+
+// learnAll does so for each record of a DNSKEY or CDNSKEY RRset.
+func (n *known) learnAll(p zone.Packed) []roll.KeyID {
+	var ids []roll.KeyID
+	for rdata := range p.All() {
+		if rdata == cdnskeyDelete {
+			continue
+		}
+		ids = append(ids, n.learn(zone.DNSKEY(rdata)))
+	}
+	return sortIDs(ids)
+}
+
+// find gives the keys that the records of a DS or CDS RRset speak of, each once,
+// and how many records match no key that is known.
+func (n *known) find(p zone.Packed) (ids []roll.KeyID, unknown int) {
+	for rdata := range p.All() {
+		if rdata == cdsDelete {
+			continue
+		}
+		if id, ok := n.digests[zone.DS(rdata)]; ok {
+			ids = append(ids, id)
+		} else {
+			unknown++
+		}
+	}
+	return sortIDs(ids), unknown
+}
+
+// The forms that ask a parent to remove the DS RRset (RFC 8078 4).
+const (
+	cdsDelete     = "\x00\x00\x00\x00\x00"
+	cdnskeyDelete = "\x00\x00\x03\x00\x00"
+)
+
+// dnskeys packs the records of ids. An id without a record is an error: a set
+// that lacks a key which the rules want in it must not be published.
+func (n *known) dnskeys(ids []roll.KeyID) (zone.Packed, error) {
+	rdata := make([]string, 0, len(ids))
+	for _, id := range ids {
+		k, ok := n.records[id]
+		if !ok {
+			return "", fmt.Errorf("the record of key %d is not known", id.Tag)
+		}
+		rdata = append(rdata, string(k))
+	}
+	return zone.Pack(rdata...), nil
+}
+
+// cds packs the CDS records of ids.
+func (n *known) cds(ids []roll.KeyID) (zone.Packed, error) {
+	rdata := make([]string, 0, len(ids))
+	for _, id := range ids {
+		ds, err := n.records[id].DS(n.apex, ourDigest)
+		if err != nil {
+			return "", fmt.Errorf("make CDS of key %d: %w", id.Tag, err)
+		}
+		rdata = append(rdata, string(ds))
+	}
+	return zone.Pack(rdata...), nil
+}
+
+// toSave gives the records of the keys that plan speaks of.
+func (n *known) toSave(plan roll.Plan) [][]byte {
+	ids := slices.Concat(plan.DNSKEY, plan.CDS, plan.DS, plan.SignDNSKEY, plan.SignCDS, plan.SignData)
+	for _, k := range plan.Keys {
+		ids = append(ids, k.ID)
+	}
+	var records [][]byte
+	for _, id := range sortIDs(ids) {
+		if k, ok := n.records[id]; ok {
+			records = append(records, []byte(k))
+		}
+	}
+	return records
+}
+
+// sortIDs orders ids and drops duplicates: equal sets are equal slices.
+func sortIDs(ids []roll.KeyID) []roll.KeyID {
+	slices.SortFunc(ids, compareIDs)
+	return slices.Compact(ids)
+}
+
+func compareIDs(a, b roll.KeyID) int {
+	return cmp.Or(cmp.Compare(a.Algorithm, b.Algorithm), cmp.Compare(a.Tag, b.Tag), bytes.Compare(a.Sum[:], b.Sum[:]))
+}

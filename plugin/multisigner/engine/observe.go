@@ -1,0 +1,183 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/parent"
+	"github.com/multisigner/multisigner/plugin/multisigner/peer"
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// observation says in roll's words what was seen of everybody.
+func (w *work) observation(cfg *Config, now time.Time) roll.Observation {
+	seen := roll.Observation{Steady: w.steady(now), Published: w.published()}
+	for id, key := range w.own {
+		sep := zone.DNSKEY(key.Rdata).SEP()
+		seen.Own = append(seen.Own, roll.OwnKey{ID: id, SEP: sep, Role: w.roles[id]})
+	}
+	slices.SortFunc(seen.Own, func(a, b roll.OwnKey) int { return compareIDs(a.ID, b.ID) })
+	if w.sight == nil {
+		return seen
+	}
+	// Keys are learned from everybody before digests are looked up, so that a CDS
+	// finds its key whoever was seen to publish it.
+	w.learn()
+	seen.Self = w.view(cfg.Signer, w.sight.self)
+	for _, p := range cfg.Peers {
+		if report, ok := w.sight.peers[p.Name]; ok {
+			seen.Peers = append(seen.Peers, w.view(p.Name, report))
+		}
+	}
+	seen.Parent = w.parentView(w.sight.parent)
+	return seen
+}
+
+// steady is a clock that stands still while the zone is not served and is not
+// moved by those who set the system's (protocol b.15 C14).
+func (w *work) steady(now time.Time) time.Time {
+	return w.record.Steady.Add(max(now.Sub(w.steadyFrom), 0))
+}
+
+func (w *work) learn() {
+	reports := []peer.Report{w.sight.self}
+	for _, r := range w.sight.peers {
+		reports = append(reports, r)
+	}
+	for _, r := range reports {
+		for _, a := range r.Addresses {
+			w.known.learnAll(a.Sets[zone.TypeDNSKEY].Rdata)
+			w.known.learnAll(a.Sets[zone.TypeCDNSKEY].Rdata)
+		}
+	}
+}
+
+// published reads the facts of the version that is served.
+func (w *work) published() roll.Published {
+	v := w.signed
+	if v == nil {
+		return roll.Published{}
+	}
+	dnskey, _ := v.RRset(v.Apex(), zone.TypeDNSKEY)
+	cds, _ := v.RRset(v.Apex(), zone.TypeCDS)
+	ids, _ := w.known.find(cds.Rdata)
+	p := roll.Published{
+		DNSKEY: w.known.learnAll(dnskey.Rdata), DNSKEYTTL: seconds(dnskey.TTL),
+		MaxTTL: seconds(v.MaxTTL()), Serial: v.Serial(),
+		Entry: w.makers(dnskey.Sigs), CDS: ids, CDSDelete: cds.Rdata.Has(cdsDelete),
+	}
+	// One pass signs the whole zone with one set of keys: the SOA's signatures
+	// stand for all data's.
+	p.Signers = sortIDs(append(w.makers(v.SOA().Sigs), w.makers(cds.Sigs)...))
+	return p
+}
+
+// makers gives those of our keys that made sigs.
+func (w *work) makers(sigs zone.Packed) []roll.KeyID {
+	var ids []roll.KeyID
+	for sig := range sigs.All() {
+		for id := range w.own {
+			if id.Tag == zone.RRSIG(sig).KeyTag() && id.Algorithm == zone.RRSIG(sig).Algorithm() {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return sortIDs(ids)
+}
+
+func (w *work) view(name string, r peer.Report) roll.View {
+	v := roll.View{Name: name, Trusted: r.Trusted, Why: r.Why}
+	for _, a := range r.Addresses {
+		v.Addresses = append(v.Addresses, w.address(a))
+	}
+	return v
+}
+
+func (w *work) address(a peer.Address) roll.Address {
+	out := roll.Address{Addr: a.Server.Addr.String(), State: states[a.Status], Seen: a.At, Transfer: a.TransferFrom}
+	if a.Status != peer.Good {
+		return out
+	}
+	dnskey := a.Sets[zone.TypeDNSKEY]
+	out.DNSKEY, out.DNSKEYTTL = w.known.learnAll(dnskey.Rdata), seconds(dnskey.TTL)
+	for rdata := range dnskey.Rdata.All() {
+		k := zone.DNSKEY(rdata)
+		if k.SEP() {
+			out.SEP = append(out.SEP, keyID(k))
+		}
+		if k.Revoked() {
+			out.Revoked = append(out.Revoked, keyID(k))
+		}
+	}
+	out.SEP, out.Revoked = sortIDs(out.SEP), sortIDs(out.Revoked)
+	for sig := range dnskey.Sigs.All() {
+		out.Mark = max(out.Mark, uint64(zone.RRSIG(sig).Inception()))
+	}
+	out.Entry, out.DataSigners = w.ids(a.Entry), w.ids(a.DataSigners)
+
+	cds, cdnskey := a.Sets[zone.TypeCDS], a.Sets[zone.TypeCDNSKEY]
+	out.CDS, out.UnknownCDS = w.known.find(cds.Rdata)
+	out.CDNSKEY = w.known.learnAll(cdnskey.Rdata)
+	out.CDSDelete = cds.Rdata.Has(cdsDelete) || cdnskey.Rdata.Has(cdnskeyDelete)
+	ns := a.Sets[zone.TypeNS]
+	out.NS, out.NSTTL = hosts(ns), seconds(ns.TTL)
+	for rdata := range a.Sets[zone.TypeSOA].Rdata.All() {
+		out.Serial = zone.SOASerial(rdata)
+	}
+	return out
+}
+
+// states are roll's words for how it stands with an address.
+var states = map[peer.Status]roll.AddressState{
+	peer.Good:             roll.Good,
+	peer.Unreachable:      roll.Unreachable,
+	peer.NotAuthoritative: roll.Lame,
+	peer.Garbled:          roll.Bogus,
+	peer.TooMany:          roll.Bogus,
+	peer.Unsigned:         roll.Unsigned,
+	peer.WrongAlgorithm:   roll.Bogus,
+	peer.UnknownKey:       roll.Bogus,
+	peer.Expired:          roll.Stale,
+	peer.Bogus:            roll.Bogus,
+	peer.Stale:            roll.Stale,
+}
+
+func (w *work) parentView(r parent.Report) roll.ParentView {
+	var v roll.ParentView
+	for _, a := range r.Addresses {
+		out := roll.ParentAddress{Addr: a.Addr.String(), State: parentStates[a.Status], Seen: a.At}
+		if a.Status == parent.Good {
+			out.DS, out.UnknownDS = w.known.find(a.DS.Rdata)
+			out.TTL = seconds(a.DS.TTL)
+			out.NS, out.NSTTL = hosts(a.NS), seconds(a.NS.TTL)
+		}
+		v.Addresses = append(v.Addresses, out)
+	}
+	return v
+}
+
+func (w *work) ids(keys []zone.DNSKEY) []roll.KeyID {
+	var ids []roll.KeyID
+	for _, k := range keys {
+		ids = append(ids, w.known.learn(k))
+	}
+	return sortIDs(ids)
+}
+
+func hosts(ns zone.RRset) []string {
+	var names []string
+	for rdata := range ns.Rdata.All() {
+		names = append(names, zone.Name(rdata).String())
+	}
+	return names
+}
+
+func seconds(ttl uint32) time.Duration { return time.Duration(ttl) * time.Second }
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

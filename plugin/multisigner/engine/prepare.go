@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// Prepared is a configuration that waits for Commit or Discard.
+type Prepared struct {
+	engine *Engine
+	zones  []Config
+}
+
+// Prepare gets zones ready to be served, and changes nothing of what is served.
+// Exactly one of Commit and Discard must follow. Faults of content are no error:
+// such a zone is served from its last good version, or refuses.
+func (e *Engine) Prepare(ctx context.Context, zones []Config) (*Prepared, error) {
+	if err := e.life.Err(); err != nil {
+		return nil, err
+	}
+	return &Prepared{engine: e, zones: zones}, ctx.Err()
+}
+
+// Discard forgets the preparation.
+func (p *Prepared) Discard() {}
+
+// firstTurns is how long Commit waits for the first turns of new zones, so that a
+// server that has just started does not begin with SERVFAIL: our choice. Zones
+// that take longer refuse until they are there.
+const firstTurns = 5 * time.Second
+
+// Commit makes the zones prepared the zones of the engine: new ones begin, those
+// not among them are no longer served. Their state remains on the disk.
+func (p *Prepared) Commit() {
+	e := p.engine
+	e.commit.Lock()
+	defer e.commit.Unlock()
+	before := *e.zones.Load()
+	after := make(map[zone.Name]*Zone, len(p.zones))
+	var begun []*Zone
+	for i := range p.zones {
+		cfg := &p.zones[i]
+		z := before[cfg.Apex]
+		if z == nil {
+			z = e.newZone(cfg)
+			begun = append(begun, z)
+		} else {
+			z.config.Store(cfg)
+		}
+		after[cfg.Apex] = z
+	}
+	e.setZones(after)
+	for apex, z := range before {
+		if after[apex] == nil {
+			e.queue.drop(z)
+			e.log.Info("zone is no longer served; its state stays in the state directory", "zone", apex)
+		}
+	}
+	for _, z := range after {
+		z.ask(func(w *wants) { w.configured = true })
+	}
+	e.awaitFirst(begun)
+}
+
+// awaitFirst waits until the zones have had their first turns, but not for ever.
+func (e *Engine) awaitFirst(begun []*Zone) {
+	timer, stop := systemClock{}.After(firstTurns)
+	defer stop()
+	for _, z := range begun {
+		select {
+		case <-z.began:
+		case <-timer:
+			return
+		case <-e.life.Done():
+			return
+		}
+	}
+}
+
+func (e *Engine) newZone(cfg *Config) *Zone {
+	z := &Zone{apex: cfg.Apex, engine: e, began: make(chan struct{})}
+	z.slot = slot{zone: z, index: -1}
+	z.config.Store(cfg)
+	z.serving.Store(&Serving{Refuse: "the zone is being loaded"})
+	z.status.Store(&status.Zone{Zone: cfg.Apex.String(), Signer: cfg.Signer, Where: cfg.Where, Refuse: "the zone is being loaded"})
+	z.work.known = newKnown(cfg.Apex)
+	return z
+}

@@ -1,0 +1,161 @@
+package engine
+
+import (
+	"container/heap"
+	"context"
+	"sync"
+	"time"
+)
+
+// queue decides which zone has its turn next: one heap of wake times for all
+// zones, and one place where "zone Z wants a turn" is said. A zone is in one
+// worker's hands at a time; what is wanted meanwhile makes one more turn after.
+type queue struct {
+	clock Clock
+	poke  chan struct{} // one token: look at the heap again
+
+	mu    sync.Mutex
+	wakes wakeHeap
+}
+
+// slot is a zone's place in the queue, guarded by the queue's mutex.
+type slot struct {
+	zone   *Zone
+	wake   time.Time
+	index  int // in the heap; -1 when not in it
+	inHand bool
+	again  bool // wanted while in hand
+	gone   bool
+}
+
+func newQueue(clock Clock) *queue {
+	return &queue{clock: clock, poke: make(chan struct{}, 1)}
+}
+
+// want gives z a turn as soon as a worker is free. It may be called at any
+// time, any number of times.
+func (q *queue) want(z *Zone) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s := &z.slot
+	switch {
+	case s.gone:
+	case s.inHand:
+		s.again = true
+	default:
+		q.place(s, time.Time{})
+	}
+}
+
+// done takes z back from a worker; its next turn is at wake, or at once when
+// something was wanted meanwhile. A zero wake is never.
+func (q *queue) done(z *Zone, wake time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s := &z.slot
+	s.inHand = false
+	switch {
+	case s.gone:
+	case s.again:
+		s.again = false
+		q.place(s, time.Time{})
+	case !wake.IsZero():
+		q.place(s, wake)
+	}
+}
+
+// drop ends z's turns. One that is under way is not interrupted.
+func (q *queue) drop(z *Zone) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	z.slot.gone = true
+	if z.slot.index >= 0 {
+		heap.Remove(&q.wakes, z.slot.index)
+	}
+}
+
+func (q *queue) place(s *slot, wake time.Time) {
+	s.wake = wake
+	if s.index >= 0 {
+		heap.Fix(&q.wakes, s.index)
+	} else {
+		heap.Push(&q.wakes, s)
+	}
+	select {
+	case q.poke <- struct{}{}:
+	default:
+	}
+}
+
+// run hands due zones to work until ctx ends, and closes it then.
+func (q *queue) run(ctx context.Context, work chan<- *Zone) {
+	defer close(work)
+	for {
+		z, wait := q.next()
+		if z != nil {
+			select {
+			case work <- z:
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
+		var timer <-chan time.Time
+		stop := func() {}
+		if wait > 0 {
+			timer, stop = q.clock.After(wait)
+		}
+		select {
+		case <-timer:
+		case <-q.poke:
+		case <-ctx.Done():
+			stop()
+			return
+		}
+		stop()
+	}
+}
+
+// next takes the zone that is due, or says how long until one is; 0 is: none waits.
+func (q *queue) next() (*Zone, time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.wakes) == 0 {
+		return nil, 0
+	}
+	first := q.wakes[0]
+	if wait := first.wake.Sub(q.clock.Now()); wait > 0 {
+		return nil, wait
+	}
+	heap.Pop(&q.wakes)
+	first.inHand = true
+	return first.zone, 0
+}
+
+// wakeHeap is a heap of slots by wake time (container/heap).
+type wakeHeap []*slot
+
+func (h wakeHeap) Len() int           { return len(h) }
+func (h wakeHeap) Less(i, j int) bool { return h[i].wake.Before(h[j].wake) }
+
+func (h wakeHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+// Push is called by container/heap.
+func (h *wakeHeap) Push(x any) {
+	s := x.(*slot)
+	s.index = len(*h)
+	*h = append(*h, s)
+}
+
+// Pop is called by container/heap.
+func (h *wakeHeap) Pop() any {
+	last := len(*h) - 1
+	s := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	s.index = -1
+	return s
+}

@@ -1,0 +1,130 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/peer"
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+	"github.com/multisigner/multisigner/plugin/multisigner/store"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// recordFormat is the number of the record's layout. An older one is read, a
+// newer one refused: an older program cannot know what it would lose.
+const recordFormat = 1
+
+// record is all of a zone that must survive a restart and is not in files of its
+// own. It is saved before anything of it takes effect.
+type record struct {
+	Format int    `json:"format"`
+	Signer string `json:"signer"`
+	Roll   []byte `json:"roll"` // roll.State, encoded by itself
+	Serial uint32 `json:"serial"`
+	// Keys are the DNSKEY rdata of the keys that the state speaks of, ours and
+	// peers': roll knows keys by their ids only.
+	Keys [][]byte `json:"keys"`
+	// Peers is what is remembered of each peer: by which keys it is believed.
+	Peers map[string]remembered `json:"peers,omitempty"`
+	// Mark is the latest time that the engine has acted on: a clock that falls back
+	// must not make signatures that are expired in the world (protocol b.15 C14).
+	Mark time.Time `json:"mark"`
+	// Steady is how far the steady clock had come when this was saved.
+	Steady time.Time `json:"steady"`
+
+	revision uint64
+}
+
+// remembered is a peer.Memory as it is saved.
+type remembered struct {
+	Pins   [][]byte                      `json:"pins,omitempty"`
+	Newest map[netip.AddrPort]signedKeys `json:"newest,omitempty"`
+}
+
+type signedKeys struct {
+	Inception uint32 `json:"inception"`
+	Keys      []byte `json:"keys"`
+}
+
+func recordKey(apex zone.Name) string { return "zone/" + apex.String() }
+
+// loadRecord gives a zone's record and state; those of a zone met for the first
+// time are empty.
+func loadRecord(ctx context.Context, st store.Store, apex zone.Name) (record, roll.State, error) {
+	value, revision, err := st.Load(ctx, recordKey(apex))
+	if errors.Is(err, store.ErrNotFound) {
+		return record{}, roll.State{}, nil
+	}
+	if err != nil {
+		return record{}, roll.State{}, fmt.Errorf("load state of %s: %w", apex, err)
+	}
+	r := record{revision: revision}
+	if err := json.Unmarshal(value, &r); err != nil {
+		return record{}, roll.State{}, fmt.Errorf("the state of %s is damaged (%w): restore state.db from a backup", apex, err)
+	}
+	if r.Format > recordFormat {
+		return record{}, roll.State{}, fmt.Errorf("the state of %s has format %d, this program reads up to %d: run the newer program", apex, r.Format, recordFormat)
+	}
+	state, err := roll.Decode(r.Roll)
+	if err != nil {
+		return record{}, roll.State{}, fmt.Errorf("the state of %s is damaged (%w): restore state.db from a backup", apex, err)
+	}
+	return r, state, nil
+}
+
+// save makes r durable. On an error nothing of it may take effect.
+func (r *record) save(ctx context.Context, st store.Store, apex zone.Name) error {
+	value, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("encode state of %s: %w", apex, err)
+	}
+	revision, err := st.Save(ctx, recordKey(apex), value, r.revision)
+	if err != nil {
+		return fmt.Errorf("save state of %s: %w", apex, err)
+	}
+	r.revision = revision
+	return nil
+}
+
+// remember gives what is to be saved of a look's memory, and recall the reverse.
+func remember(m peer.Memory) remembered {
+	var r remembered
+	for _, pin := range m.Pins {
+		r.Pins = append(r.Pins, []byte(pin))
+	}
+	for addr, mark := range m.Newest {
+		if r.Newest == nil {
+			r.Newest = map[netip.AddrPort]signedKeys{}
+		}
+		r.Newest[addr] = signedKeys{mark.Inception, []byte(mark.Keys)}
+	}
+	return r
+}
+
+func (r remembered) equal(o remembered) bool {
+	return slices.EqualFunc(r.Pins, o.Pins, bytes.Equal) &&
+		maps.EqualFunc(r.Newest, o.Newest, func(a, b signedKeys) bool {
+			return a.Inception == b.Inception && bytes.Equal(a.Keys, b.Keys)
+		})
+}
+
+func (r remembered) recall() peer.Memory {
+	var m peer.Memory
+	for _, pin := range r.Pins {
+		m.Pins = append(m.Pins, zone.DNSKEY(pin))
+	}
+	for addr, mark := range r.Newest {
+		if m.Newest == nil {
+			m.Newest = map[netip.AddrPort]peer.Mark{}
+		}
+		m.Newest[addr] = peer.Mark{Inception: mark.Inception, Keys: zone.Packed(mark.Keys)}
+	}
+	return m
+}

@@ -1,0 +1,231 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/parent"
+	"github.com/multisigner/multisigner/plugin/multisigner/peer"
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// report makes the zone's status anew: the one truth that the command, the
+// metrics and readiness render.
+func (z *Zone) report(now, wake time.Time) {
+	w, cfg, serving := &z.work, z.config.Load(), z.Serving()
+	s := status.Zone{
+		Zone: cfg.Apex.String(), Signer: cfg.Signer, At: now, Where: cfg.Where,
+		Serving: serving.Version != nil && serving.Refuse == "", Refuse: serving.Refuse,
+		Frozen: w.frozen, Denial: cfg.Denial.String(),
+		Source: w.files.report(), Keys: w.reportKeys(cfg), Parent: w.reportParent(cfg),
+		Waits: w.reportWaits(), Wake: wake, Matrix: w.matrix,
+		Self: []status.Address{}, Peers: []status.Peer{},
+	}
+	if v := serving.Version; v != nil {
+		s.Serial, s.Names, s.Records = v.Serial(), v.Names(), v.Records()
+		s.Signatures.Earliest, _ = v.Earliest()
+		s.Signatures.Renewed = w.refresh
+	}
+	s.DS, s.DSWhy = w.reportDS(cfg)
+	if w.sight != nil {
+		s.Self = w.reportAddresses(w.sight.self)
+		for _, p := range cfg.Peers {
+			r, looked := w.sight.peers[p.Name]
+			if !looked {
+				r.Why = "not looked at yet"
+			}
+			s.Peers = append(s.Peers, status.Peer{Name: p.Name, Trusted: r.Trusted, Why: r.Why, Addresses: w.reportAddresses(r)})
+		}
+	}
+	s.Alarms = w.reportAlarms()
+	z.status.Store(&s)
+}
+
+func (f *files) report() status.Source {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := status.Source{File: f.path, Serial: f.serial, Read: f.at, Refused: f.refused, Problems: []status.Problem{}}
+	for _, p := range f.problems {
+		where := ""
+		if p.File != "" {
+			where = fmt.Sprintf("%s:%d", p.File, p.Line)
+		}
+		s.Problems = append(s.Problems, status.Problem{Where: where, Name: p.Name, Text: p.Text, Fatal: p.Fatal})
+	}
+	return s
+}
+
+func (w *work) reportAlarms() []status.Alarm {
+	alarms := slices.Clone(w.alarms)
+	if refused := w.files.refusal(); refused != "" {
+		alarms = append(alarms, status.Alarm{What: refused, Cure: "mend the file; it is read again when it is saved"})
+	}
+	if w.frozen {
+		alarms = append(alarms, status.Alarm{What: w.fault, Cure: "restart the server, and report this with the log"})
+	}
+	for _, a := range w.plan.Alarms {
+		alarms = append(alarms, status.Alarm{What: a.What, Cure: a.Cure})
+	}
+	if alarms == nil {
+		alarms = []status.Alarm{}
+	}
+	return alarms
+}
+
+func (w *work) reportKeys(cfg *Config) []status.Key {
+	keys := []status.Key{}
+	for _, k := range w.plan.Keys {
+		out := status.Key{
+			Tag: k.ID.Tag, Algorithm: k.ID.Algorithm, Mnemonic: dns.AlgorithmToString[k.ID.Algorithm],
+			Role: strings.ToLower(k.Role.String()), Owner: k.Owner, Own: k.Ours, State: k.State,
+			Signs: w.reportSigns(k.ID), Moments: []status.Moment{},
+		}
+		if k.Role == roll.Unknown {
+			out.Role = "?"
+		}
+		if record, ok := w.known.records[k.ID]; ok {
+			out.DNSKEY = rdataText(cfg.Apex, zone.TypeDNSKEY, string(record))
+			if ds, err := record.DS(cfg.Apex, ourDigest); err == nil {
+				out.DS = rdataText(cfg.Apex, zone.TypeDS, string(ds))
+			}
+		}
+		for _, m := range k.Moments {
+			out.Moments = append(out.Moments, status.Moment{What: m.What, At: m.At})
+		}
+		keys = append(keys, out)
+	}
+	return keys
+}
+
+func (w *work) reportSigns(id roll.KeyID) []string {
+	signs := []string{}
+	for _, each := range []struct {
+		what string
+		by   []roll.KeyID
+	}{{"dnskey", w.plan.SignDNSKEY}, {"cds", w.plan.SignCDS}, {"data", w.plan.SignData}} {
+		if slices.Contains(each.by, id) {
+			signs = append(signs, each.what)
+		}
+	}
+	return signs
+}
+
+// rdataText is a record in presentation form without owner, TTL, class and type.
+func rdataText(apex zone.Name, t zone.Type, rdata string) string {
+	s := zone.RRset{Name: apex, Type: t, Rdata: zone.Pack(rdata)}
+	for _, rr := range s.RRs() {
+		return strings.TrimPrefix(rr.String(), rr.Header().String())
+	}
+	return ""
+}
+
+// reportDS gives the whole DS RRset that is safe at the parent now: never a part
+// of it, because a person would paste just that.
+func (w *work) reportDS(cfg *Config) (lines []string, why string) {
+	lines = []string{}
+	set, err := w.known.cds(w.plan.DS)
+	switch {
+	case err != nil || len(w.plan.DS) == 0:
+		return lines, "no DS is safe yet: see what is waited for"
+	case cfg.Parent.Mode == ParentNone:
+		why = "there is no parent to ask whether it has them"
+	default:
+		why = "the whole set: what else the parent has should go"
+	}
+	for rdata := range set.All() {
+		lines = append(lines, rdataText(cfg.Apex, zone.TypeDS, rdata))
+	}
+	return lines, why
+}
+
+func (w *work) reportWaits() []status.Wait {
+	waits := []status.Wait{}
+	for _, each := range w.plan.Waits {
+		holding := each.Holding
+		if holding == nil {
+			holding = []string{}
+		}
+		waits = append(waits, status.Wait{
+			What: each.What, Why: each.Why, Key: each.Key.Tag,
+			Since: each.Since, Earliest: each.Earliest, Holding: holding,
+		})
+	}
+	return waits
+}
+
+func (w *work) reportAddresses(r peer.Report) []status.Address {
+	out := []status.Address{}
+	for _, a := range r.Addresses {
+		if a.TransferFrom {
+			continue
+		}
+		s := status.Address{
+			Address: a.Server.Addr.String(), Host: a.Host, Seen: a.At, State: peerWords[a.Status], Why: a.Err,
+			DNSKEY: []uint16{}, CDS: []uint16{},
+		}
+		for rdata := range a.Sets[zone.TypeDNSKEY].Rdata.All() {
+			s.DNSKEY = append(s.DNSKEY, zone.DNSKEY(rdata).Tag())
+		}
+		for rdata := range a.Sets[zone.TypeCDS].Rdata.All() {
+			s.CDS = append(s.CDS, zone.DS(rdata).Tag())
+		}
+		for rdata := range a.Sets[zone.TypeSOA].Rdata.All() {
+			s.Serial = zone.SOASerial(rdata)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func (w *work) reportParent(cfg *Config) status.Parent {
+	out := status.Parent{
+		Mode: [...]string{"none", "servers", "resolver"}[cfg.Parent.Mode],
+		DS:   []string{}, Addresses: []status.ParentAddress{},
+	}
+	if w.sight == nil {
+		return out
+	}
+	r := w.sight.parent
+	if r.Zone != "" {
+		out.Zone = r.Zone.String()
+	}
+	for _, a := range r.Addresses {
+		ds := []string{}
+		for rdata := range a.DS.Rdata.All() {
+			ds = append(ds, rdataText(cfg.Apex, zone.TypeDS, rdata))
+		}
+		out.DS = append(out.DS, ds...)
+		out.Addresses = append(out.Addresses, status.ParentAddress{
+			Address: a.Addr.String(), Seen: a.At, State: parentWords[a.Status], Why: a.Err, DS: ds,
+		})
+	}
+	slices.Sort(out.DS)
+	out.DS = slices.Compact(out.DS)
+	return out
+}
+
+// peerWords say how it stands with an address of a signer.
+var peerWords = map[peer.Status]string{
+	peer.Good: "good", peer.Unreachable: "unreachable", peer.NotAuthoritative: "not authoritative",
+	peer.Garbled: "garbled", peer.TooMany: "too many keys", peer.Unsigned: "unsigned",
+	peer.WrongAlgorithm: "wrong algorithm", peer.UnknownKey: "unknown key", peer.Expired: "expired",
+	peer.Bogus: "bogus", peer.Stale: "stale",
+}
+
+// parentWords say how it stands with an address of the parent.
+var parentWords = map[parent.Status]string{
+	parent.Good: "good", parent.Unreachable: "unreachable", parent.NotAuthoritative: "not authoritative",
+	parent.Garbled: "garbled", parent.Bogus: "bogus",
+}
+
+// parentStates are roll's words for the same.
+var parentStates = map[parent.Status]roll.AddressState{
+	parent.Good: roll.Good, parent.Unreachable: roll.Unreachable, parent.NotAuthoritative: roll.Lame,
+	parent.Garbled: roll.Bogus, parent.Bogus: roll.Bogus,
+}

@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+)
+
+// show swaps in what is to be answered with now.
+func (z *Zone) show(cfg *Config, now time.Time) {
+	w := &z.work
+	switch {
+	case w.signed == nil:
+		z.refuse(w.whyNothing())
+	case z.expire(now):
+	case w.plan.Refuse != "":
+		z.refuse(w.plan.Refuse)
+	case w.sight == nil && len(cfg.Peers)+len(cfg.Secondaries) > 0:
+		// A restored backup, or an older disk, may hold keys that the group has
+		// long withdrawn: look before the first answer (protocol b.15 C9). A look
+		// is bounded, so that a group that is down together comes up again.
+		z.refuse("looking at the peers and the parent after the start")
+	default:
+		z.refuse("")
+	}
+}
+
+// expire takes away answers with signatures that have ended: nobody answers with
+// those (design: law 10).
+func (z *Zone) expire(now time.Time) bool {
+	end, signed := z.work.ends()
+	if !signed || now.Before(end) {
+		return false
+	}
+	z.refuse(fmt.Sprintf("signatures have ended at %s", end.UTC().Format(time.RFC3339)))
+	return true
+}
+
+// refuse takes outsiders their answers, unless why is empty. Those who look at us
+// still get them: they must see what we publish to get us out of there.
+func (z *Zone) refuse(why string) {
+	if is := z.Serving(); is.Refuse != why || is.Version != z.work.signed {
+		z.serving.Store(&Serving{Version: z.work.signed, Refuse: why})
+	}
+}
+
+// ends is when the first signature of the version ends; ok is false without any.
+func (w *work) ends() (end time.Time, ok bool) {
+	if w.signed == nil {
+		return time.Time{}, false
+	}
+	return w.signed.Earliest()
+}
+
+// whyNothing says why there is no version to answer with.
+func (w *work) whyNothing() string {
+	switch {
+	case w.files.refusal() != "":
+		return w.files.refusal()
+	case w.plan.Refuse != "":
+		return w.plan.Refuse
+	case len(w.alarms) > 0:
+		return w.alarms[0].What
+	}
+	return "the zone is being loaded"
+}
+
+// wake is when the zone's next turn is due: the first of all that has a date.
+func (w *work) wake(now time.Time) time.Time {
+	var wake time.Time
+	sooner := func(t time.Time) {
+		if !t.IsZero() && (wake.IsZero() || t.Before(wake)) {
+			wake = t
+		}
+	}
+	sooner(w.plan.Wake)
+	sooner(w.refresh)
+	if end, ok := w.ends(); ok && now.Before(end) {
+		sooner(end)
+	}
+	if !w.looks {
+		sooner(w.lookAt)
+	}
+	if len(w.alarms) > 0 {
+		sooner(now.Add(retryBroken))
+	}
+	// A date that is past and was not acted upon waits for events: asking for it
+	// again at once would turn in circles.
+	if !wake.IsZero() {
+		wake = later(wake, now.Add(leastWait))
+	}
+	return wake
+}
+
+// leastWait is the least time between two turns that nothing but a date asks for.
+const leastWait = 100 * time.Millisecond

@@ -1,0 +1,112 @@
+package engine
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/xfr"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// A snapshot is the last signed version of a zone and the stamp of the files it
+// was made from, so that a restart keeps signatures and need not read a zone
+// file that did not change. It is a cache: without it the zone is signed anew
+// from its file, with a serial that the record keeps from going back. So it is
+// written after the version is shown, and not synced.
+//
+// The file begins with a line "multisigner-snapshot STAMP", STAMP quoted.
+
+const snapshotHead = "multisigner-snapshot "
+
+func (e *Engine) snapshotPath(apex zone.Name) string {
+	return filepath.Join(e.dir, "zones", FileName(apex)+".snapshot")
+}
+
+// writeSnapshot replaces the zone's snapshot.
+func (e *Engine) writeSnapshot(apex zone.Name, v *zone.Version, stamp string) (err error) {
+	path := e.snapshotPath(apex)
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("write snapshot of %s: %w", apex, err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(path + ".new")
+			err = fmt.Errorf("write snapshot of %s: %w", apex, err)
+		}
+	}()
+	w := bufio.NewWriterSize(f, 1<<16)
+	if _, err := fmt.Fprintf(w, "%s%q\n", snapshotHead, stamp); err != nil {
+		return err
+	}
+	if err := xfr.Write(w, v); err != nil {
+		return err
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// readSnapshot gives the zone's last signed version and the stamp of its files;
+// nil without an error when there is none.
+func (e *Engine) readSnapshot(apex zone.Name) (*zone.Version, string, error) {
+	path := e.snapshotPath(apex)
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("read snapshot of %s: %w", apex, err)
+	}
+	defer f.Close()
+	r := bufio.NewReaderSize(f, 1<<16)
+	line, err := r.ReadString('\n')
+	var stamp string
+	if err == nil {
+		_, err = fmt.Sscanf(strings.TrimPrefix(line, snapshotHead), "%q", &stamp)
+	}
+	if err != nil || !strings.HasPrefix(line, snapshotHead) {
+		return nil, "", fmt.Errorf("%s: not a snapshot; it will be replaced", path)
+	}
+	v, err := xfr.Read(r)
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %w; it will be replaced", path, err)
+	}
+	if v.Apex() != apex {
+		return nil, "", fmt.Errorf("%s: holds zone %s; it will be replaced", path, v.Apex())
+	}
+	return v, stamp, nil
+}
+
+// FileName is the name of apex as a part of a path: lower case, without the
+// final dot, octets outside a-z0-9._- as %XX, and the root as "%2E".
+func FileName(apex zone.Name) string {
+	if apex == zone.Root {
+		return "%2E"
+	}
+	var b strings.Builder
+	for n := apex; n != zone.Root; n = n.Parent() {
+		if n != apex {
+			b.WriteByte('.')
+		}
+		for _, c := range []byte(n.Label()) {
+			switch {
+			case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '_', c == '-':
+				b.WriteByte(c)
+			default: // a dot inside a label too: it is not the dot between labels
+				fmt.Fprintf(&b, "%%%02X", c)
+			}
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,120 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/keystore"
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// stepsAtMost bounds how often the rules may ask for keys in one turn.
+const stepsAtMost = 8
+
+// step runs the rules until they ask for no more keys.
+func (e *Engine) step(z *Zone, cfg *Config, now time.Time) (roll.State, roll.Plan, error) {
+	w, policy := &z.work, policyOf(cfg)
+	state := w.state
+	for range stepsAtMost {
+		var plan roll.Plan
+		state, plan = roll.Step(state, policy, w.observation(cfg, now), now)
+		if len(plan.Generate) == 0 {
+			return state, plan, nil
+		}
+		for _, request := range plan.Generate {
+			if err := e.generate(z, cfg, request); err != nil {
+				return state, plan, err
+			}
+		}
+	}
+	panic(fmt.Sprintf("the rules ask for keys without end: %v", w.own))
+}
+
+// generate makes a key. It is in the key store before the rules hear of it; one
+// that is found without a record after a crash is adopted by them.
+func (e *Engine) generate(z *Zone, cfg *Config, r roll.Request) error {
+	flags := uint16(zone.FlagZone)
+	if r.Role.Entry() {
+		flags |= zone.FlagSEP
+	}
+	taken := func(tag uint16) bool {
+		for id := range z.work.known.records {
+			if id.Tag == tag && id.Algorithm == r.Algorithm {
+				return true
+			}
+		}
+		return slices.Contains(r.Avoid, tag)
+	}
+	key, err := e.keys.Create(z.apex.String(), r.Algorithm, flags, func(tag uint16) bool {
+		return cfg.Tags.Admits(tag) && !taken(tag)
+	})
+	if err != nil {
+		return fmt.Errorf("make %s: %w", r.Role, err)
+	}
+	id := z.work.adopt(key)
+	z.work.roles[id] = r.Role
+	e.log.Info("made a key", "zone", z.apex, "role", r.Role.String(), "algorithm", id.Algorithm, "tag", id.Tag)
+	return nil
+}
+
+func (w *work) adopt(key keystore.Key) roll.KeyID {
+	id := w.known.learn(zone.DNSKEY(key.Rdata))
+	w.own[id] = key
+	return id
+}
+
+// destroy takes private keys out of use that nobody can need any more.
+func (e *Engine) destroy(z *Zone, ids []roll.KeyID) error {
+	for _, id := range ids {
+		key, ok := z.work.own[id]
+		if !ok {
+			continue
+		}
+		if err := e.keys.Destroy(z.apex.String(), key.Rdata); err != nil {
+			return err
+		}
+		delete(z.work.own, id)
+		e.log.Info("retired a key", "zone", z.apex, "algorithm", id.Algorithm, "tag", id.Tag)
+	}
+	return nil
+}
+
+// policyOf says in roll's words what the operator wants.
+func policyOf(cfg *Config) roll.Policy {
+	p := roll.Policy{
+		Signer: cfg.Signer, Split: cfg.Split, Algorithm: cfg.Algorithm,
+		LifetimeKSK: cfg.LifetimeKSK, LifetimeZSK: cfg.LifetimeZSK,
+		DNSKEYTTL: cfg.DNSKEYTTL, Margin: cfg.Margin, Propagation: cfg.Propagation,
+		// A look takes up to lookTimeout, and looks are counted from their ends.
+		Interval: cfg.LookIdle + 2*lookTimeout,
+		Parent:   roll.ParentScan,
+	}
+	if cfg.Parent.Mode == ParentNone {
+		p.Parent = roll.ParentNone
+	}
+	for _, peer := range cfg.Peers {
+		p.Peers = append(p.Peers, roll.Peer{Name: peer.Name, Foreign: peer.Foreign})
+	}
+	return p
+}
+
+// save makes the record durable when it differs from what was saved last.
+func (e *Engine) save(ctx context.Context, z *Zone, next *record, state roll.State, plan roll.Plan, changed bool, now time.Time) error {
+	w := &z.work
+	if !changed && !w.dirty && !state.Differs(w.saved) {
+		return nil
+	}
+	next.Format, next.Signer = recordFormat, z.Config().Signer
+	next.Roll = state.Encode()
+	next.Steady = w.steady(now)
+	next.Keys = w.known.toSave(plan)
+	if err := next.save(ctx, e.store, z.apex); err != nil {
+		return err
+	}
+	w.record, w.steadyFrom = *next, now
+	w.saved, w.dirty = state, false
+	return nil
+}

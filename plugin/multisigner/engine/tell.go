@@ -1,0 +1,67 @@
+package engine
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// tellers bounds how many NOTIFYs of the process are under way at once.
+const tellers = 64
+
+// tellTimeout bounds one NOTIFY with its retries. Whoever is not reached by then
+// finds the change by its own refresh or look.
+const tellTimeout = 30 * time.Second
+
+// tell sends NOTIFY for v to the secondaries, which then transfer, and to the
+// peers, which then look (RFC 1996). It does not wait for them.
+func (e *Engine) tell(z *Zone, cfg *Config, v *zone.Version) {
+	soa := v.SOA().RRs()
+	if len(soa) == 0 {
+		return
+	}
+	for _, to := range audience(cfg) {
+		e.background.Go(func() {
+			select {
+			case e.telling <- struct{}{}:
+				defer func() { <-e.telling }()
+			case <-e.life.Done():
+				return
+			}
+			if z.Serving().Version != v {
+				return // a newer version has been told, or will be
+			}
+			ctx, cancel := context.WithTimeout(e.life, tellTimeout)
+			defer cancel()
+			if err := e.client.Notify(ctx, to, cfg.Apex.String(), dns.TypeSOA, soa[0]); err != nil {
+				e.log.Debug("notify was not answered", "zone", cfg.Apex, "to", to.Addr, "error", err)
+			}
+		})
+	}
+}
+
+// audience lists every server that is told of changes, each once.
+func audience(cfg *Config) []ask.Server {
+	var servers []ask.Server
+	told := map[netip.AddrPort]bool{}
+	add := func(s ask.Server) {
+		if !told[s.Addr] {
+			told[s.Addr] = true
+			servers = append(servers, s)
+		}
+	}
+	for _, s := range cfg.Secondaries {
+		add(s.Server)
+	}
+	for _, p := range cfg.Peers {
+		for _, addr := range p.Addresses {
+			add(ask.Server{Addr: addr, TSIG: p.TSIG})
+		}
+	}
+	return servers
+}

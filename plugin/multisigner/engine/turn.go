@@ -1,0 +1,191 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/keystore"
+	"github.com/multisigner/multisigner/plugin/multisigner/peer"
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
+	"github.com/multisigner/multisigner/plugin/multisigner/validate"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// work is what a zone is between its turns: the property of the worker that has
+// the zone in hand.
+type work struct {
+	loaded bool   // record, snapshot and keys have been read
+	fault  string // why the zone cannot be taken through turns; "" when it can
+	frozen bool   // an invariant broke: nothing is decided any more
+
+	record     record
+	state      roll.State
+	saved      roll.State // as it was saved last
+	dirty      bool       // something else of the record was not saved yet
+	steadyFrom time.Time  // the moment at which the steady clock stood at record.Steady
+	known      *known
+	own        map[roll.KeyID]keystore.Key
+	roles      map[roll.KeyID]roll.Role // what the keys made here were made for
+
+	files   files
+	content *zone.Version // unsigned content that waits to be signed; nil: as it is
+	signed  *zone.Version // what is served, or would be
+	resign  bool          // every signature is to be made anew
+
+	sight  *sight    // the last look; nil: none yet since the start
+	lookAt time.Time // when to look next
+	looks  bool      // a look is under way
+	// lookAgain: somebody told of a change while a look was under way.
+	lookAgain bool
+	memories  map[string]peer.Memory // what the next look at each peer must know
+	believed  map[string]bool        // as the log was told
+
+	plan     roll.Plan
+	refresh  time.Time // when signatures are to be renewed next
+	rejected []validate.Fault
+	alarms   []status.Alarm
+	matrix   *status.Matrix
+}
+
+// take takes z through one turn and says when the next is due.
+func (e *Engine) take(z *Zone) {
+	wake := e.clock.Now().Add(retryBroken)
+	defer func() {
+		if broken := recover(); broken != nil {
+			// A broken invariant is our mistake: this zone stays as it is and is
+			// served on; every other goes on.
+			z.work.frozen = true
+			z.work.fault = fmt.Sprintf("internal error, the zone is frozen: %v", broken)
+			e.log.Error("internal error: the zone is frozen", "zone", z.apex, "error", broken, "stack", string(debug.Stack()))
+		}
+		z.report(e.clock.Now(), wake)
+		select {
+		case <-z.began:
+		default:
+			close(z.began)
+		}
+		e.queue.done(z, wake)
+	}()
+	wake = e.turn(e.life, z)
+}
+
+// retryBroken is how soon a zone whose turn failed has another: our choice.
+const retryBroken = 30 * time.Second
+
+// turn is: gather, decide, save, sign, guard, publish, tell. It may be repeated
+// at any moment; with nothing new it changes nothing.
+func (e *Engine) turn(ctx context.Context, z *Zone) (wake time.Time) {
+	w, cfg, now := &z.work, z.config.Load(), e.clock.Now()
+	asked := z.takeWants()
+	if w.frozen {
+		asked.refuse(errors.New(w.fault))
+		z.expire(now)
+		return w.wake(now)
+	}
+	w.alarms = nil
+	if !w.loaded {
+		if err := e.load(ctx, z, cfg, now); err != nil {
+			w.alarm(err.Error(), "see the message; nothing is changed until then")
+			asked.refuse(err)
+			z.refuse(err.Error())
+			return now.Add(retryBroken)
+		}
+	}
+	asked.obey(e, z, cfg, now)
+	w.readContent(e, cfg, asked.reload)
+	if asked.seen != nil {
+		w.take(e, cfg, asked.seen)
+	}
+	if err := e.decide(ctx, z, cfg, now); err != nil {
+		w.alarm(err.Error(), "what is served goes on; it is tried again")
+		e.log.Error("the zone could not be brought up to date", "zone", z.apex, "error", err)
+	}
+	e.keepLooking(z, cfg, asked, now)
+	z.show(cfg, now)
+	asked.answer()
+	return w.wake(now)
+}
+
+// decide runs the rules, makes the keys they ask for, signs, and publishes what
+// the guard lets through. On an error what is served stays, and its signatures
+// are renewed all the same.
+func (e *Engine) decide(ctx context.Context, z *Zone, cfg *Config, now time.Time) error {
+	w := &z.work
+	state, plan, err := e.step(z, cfg, now)
+	if err == nil {
+		if err = e.bring(ctx, z, cfg, state, plan, now); err == nil {
+			return nil
+		}
+	}
+	// What we have shown so far is safe with fresh signatures, whatever was wrong
+	// with the next step: no peer, parent or file may freeze us into expiry.
+	content := w.content
+	w.content = nil
+	refreshErr := e.bring(ctx, z, cfg, w.state, w.plan, now)
+	if w.content == nil {
+		w.content = content
+	}
+	return errors.Join(err, refreshErr)
+}
+
+// bring signs what the plan wants, has it looked at by the guard, saves, and shows it.
+func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.State, plan roll.Plan, now time.Time) error {
+	w := &z.work
+	next := w.record
+	next.Mark = later(w.record.Mark, now)
+	out, err := e.sign(w, cfg, plan, next.Mark, now)
+	if err != nil {
+		return err
+	}
+	if out.Changed {
+		faults := validate.Guard(w.signed, out.Diff, out.Version, w.chains(), now)
+		w.rejected = faults
+		if len(faults) > 0 {
+			return fmt.Errorf("version %d was not published, it would be worse than the one that is served: %s", out.Version.Serial(), describe(faults))
+		}
+		next.Serial = out.Version.Serial()
+	}
+	if err := e.save(ctx, z, &next, state, plan, out.Changed, now); err != nil {
+		return err
+	}
+	w.state, w.plan, w.refresh = state, plan, out.Refresh
+	if err := e.destroy(z, plan.Destroy); err != nil {
+		w.alarm(err.Error(), "see to the key directory")
+	}
+	if out.Changed {
+		w.signed, w.content, w.resign = out.Version, nil, false
+		z.show(cfg, now)
+		e.log.Info("published", "zone", z.apex, "serial", w.signed.Serial(), "changes", len(out.Diff.Changes), "signatures", out.Signed)
+		e.tell(z, cfg, w.signed)
+		if err := e.writeSnapshot(z.apex, w.signed, w.files.stamp()); err != nil {
+			w.alarm(err.Error(), "without a snapshot a restart signs the zone anew")
+		}
+	}
+	return nil
+}
+
+// describe names the first few faults.
+func describe(faults []validate.Fault) string {
+	var texts []string
+	for i, f := range faults {
+		if i == 3 {
+			texts = append(texts, fmt.Sprintf("and %d more", len(faults)-i))
+			break
+		}
+		text := fmt.Sprintf("%s %s: %s", f.Name, f.Type, f.Why)
+		if f.Chain != "" {
+			text += " (for whoever holds the keys of " + f.Chain + ")"
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (w *work) alarm(what, cure string) {
+	w.alarms = append(w.alarms, status.Alarm{What: what, Cure: cure})
+}

@@ -1,0 +1,80 @@
+package engine
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// Serving is what a zone answers with at a moment. It is never changed: a new one
+// is swapped in.
+type Serving struct {
+	Version *zone.Version // nil: there is nothing to answer with yet
+	Refuse  string        // if not empty, outsiders get SERVFAIL with this as the reason
+}
+
+// Zone is one zone of an engine.
+type Zone struct {
+	apex    zone.Name
+	engine  *Engine
+	slot    slot // the queue's
+	config  atomic.Pointer[Config]
+	serving atomic.Pointer[Serving]
+	status  atomic.Pointer[status.Zone]
+	began   chan struct{} // closed when the first turn has ended
+
+	mu    sync.Mutex
+	wants wants // what the next turn is to do, guarded by mu
+
+	work work // of the worker that has the zone in hand; nobody else touches it
+}
+
+// wants are what was asked for since the last turn began.
+type wants struct {
+	configured bool // the Config may be another
+	reload     bool // read the file, whatever its stamp
+	look       bool // look at peers and the parent now
+	seen       *sight
+	commands   []*command
+}
+
+// Apex is the zone's name.
+func (z *Zone) Apex() zone.Name { return z.apex }
+
+// Config is how the zone is served now; it must not be changed.
+func (z *Zone) Config() *Config { return z.config.Load() }
+
+// Serving is what to answer with: one atomic load.
+func (z *Zone) Serving() *Serving { return z.serving.Load() }
+
+// Notified says that from told of a change. The caller has made sure that it is
+// somebody who may; the zone looks at peers and the parent now, but not more
+// often than once in notifiedAtMost.
+func (z *Zone) Notified(from netip.AddrPort) {
+	z.engine.log.Debug("told of a change: looking", "zone", z.apex, "from", from)
+	z.ask(func(w *wants) { w.look = true })
+}
+
+// notifiedAtMost is our choice: a NOTIFY can cost us a round of queries, and
+// peers that change together each send one.
+const notifiedAtMost = time.Second
+
+// ask adds to what the next turn is to do, and asks for that turn.
+func (z *Zone) ask(change func(*wants)) {
+	z.mu.Lock()
+	change(&z.wants)
+	z.mu.Unlock()
+	z.engine.queue.want(z)
+}
+
+func (z *Zone) takeWants() wants {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	w := z.wants
+	z.wants = wants{}
+	return w
+}
