@@ -1,7 +1,9 @@
 package roll
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -44,5 +46,56 @@ type Command struct {
 // Do returns the state in which the order is given. The next Step begins to carry it
 // out. The error says why it cannot be done now.
 func Do(s State, c Command, p Policy, now time.Time) (State, error) {
-	return s, fmt.Errorf("not possible")
+	f := s.f
+	f.Keys = slices.Clone(f.Keys)
+	o := &f.Orders
+	if s.Empty() {
+		if c.Kind != Recover && c.Kind != Rejoin {
+			return s, errors.New("the zone has not had its first turn yet: try again in a moment")
+		}
+		f.advance(now, time.Time{})
+	}
+	switch c.Kind {
+	case RollKey:
+		if o.Frozen {
+			return s, errors.New("rollovers are frozen: give `thaw` first")
+		}
+		switch {
+		case c.Role == CSK && p.Split, c.Role != CSK && !p.Split, c.Role == Unknown:
+			return s, fmt.Errorf("this zone has no %s: it has `keys %s`", c.Role, map[bool]string{true: "split", false: "csk"}[p.Split])
+		case c.Role == ZSK:
+			o.RollZSK = f.Clock + 1 // later than all that was
+		default:
+			o.RollKSK = f.Clock + 1
+		}
+	case Compromised:
+		return compromised(s, f, c)
+	case Abort:
+		o.RollKSK, o.RollZSK = 0, 0
+	case Freeze:
+		o.Frozen = true
+	case Thaw:
+		o.Frozen = false
+	case Disown:
+		o.Disowned = true
+	case Recover:
+		o.Recover = true
+	case Rejoin:
+		o.Rejoin = true
+	default:
+		return s, errors.New("this cannot be done yet")
+	}
+	return State{f}, nil
+}
+
+// compromised marks a key so that it is rolled at once, whatever its lifetime. Every
+// wait is kept: to skip one breaks what it protects.
+func compromised(s State, f facts, c Command) (State, error) {
+	for k := range f.Keys {
+		if key := &f.Keys[k]; key.ID == c.Key && key.Owner == 0 {
+			key.Compromised = true
+			return State{f}, nil
+		}
+	}
+	return s, fmt.Errorf("key %s is not one of ours", c.Key)
 }

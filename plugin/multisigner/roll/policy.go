@@ -46,6 +46,8 @@ type Policy struct {
 	Bound       time.Duration // a wait for someone else alarms after this; 0: a day
 
 	Parent ParentMode
+
+	Terse bool // leave out what only people read: Plan.Keys
 }
 
 // Peer is another signer of the zone.

@@ -16,7 +16,7 @@ func Step(s State, p Policy, seen Observation, now time.Time) (State, Plan) {
 	z := begin(s, p, seen, now)
 	z.observe()
 	z.decide()
-	return z.state, z.plan()
+	return z.plan()
 }
 
 // KeyID names a DNSKEY without holding it. Equal ids are the same key.

@@ -1,27 +1,212 @@
 package roll
 
-import "time"
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
 
 // State is all that roll must not forget. Save it before acting on the Plan that came
 // with it. The zero State is that of a zone met for the first time.
-type State struct{}
+type State struct{ f facts }
+
+// facts are moments and what was seen at them. What a key is called (ready, retired)
+// is derived anew at each step.
+type facts struct {
+	Wall   int64  `json:"wall"`             // the wall clock at the last step, Unix nanoseconds
+	Steady int64  `json:"steady,omitempty"` // Observation.Steady at the last step
+	Clock  moment `json:"clock"`            // our own time: what both of them agree has passed
+
+	Keys      []key     `json:"keys,omitempty"`
+	Spread    []moment  `json:"spread,omitempty"` // per key and signer: since when all its addresses serve the key
+	Signers   []signer  `json:"signers,omitempty"`
+	Addresses []address `json:"addresses,omitempty"`
+
+	DSTTL    peaks  `json:"ds_ttl"`
+	NoDS     moment `json:"no_ds,omitempty"`   // since when no address of the parent has any DS
+	Secured  bool   `json:"secured,omitempty"` // a DS was seen at the parent at some time
+	Joining  moment `json:"joining,omitempty"` // keys were made although others had a DS: outsiders get no answers yet
+	CDS      keyIDs `json:"cds,omitempty"`     // what our CDS RRset is to be
+	CDSSince moment `json:"cds_since,omitempty"`
+	Told     moment `json:"told,omitempty"` // when the parent was told of CDS
+
+	Algorithm uint8     `json:"algorithm,omitempty"` // of the zone: new keys have it
+	Orders    orders    `json:"orders"`
+	Waiting   []waiting `json:"waiting,omitempty"`
+}
+
+type keyIDs []KeyID
+
+// orders are the operator's, as long as they are not carried out or taken back.
+type orders struct {
+	RollKSK  moment `json:"roll_ksk,omitempty"`
+	RollZSK  moment `json:"roll_zsk,omitempty"`
+	Frozen   bool   `json:"frozen,omitempty"`
+	Disowned bool   `json:"disowned,omitempty"`
+	Recover  bool   `json:"recover,omitempty"`
+	Rejoin   bool   `json:"rejoin,omitempty"`
+	Insecure moment `json:"insecure,omitempty"`
+}
+
+// key is what is known of one key. The signers' indices are those of facts.Signers;
+// 0 is us.
+type key struct {
+	ID         KeyID    `json:"id"`
+	Role       Role     `json:"role"`
+	SEP        bool     `json:"sep,omitempty"`
+	Owner      int8     `json:"owner"`                // -1: not settled, see Candidates
+	Evidence   evidence `json:"evidence,omitempty"`   // for Owner
+	Candidates uint32   `json:"candidates,omitempty"` // signers at which it was first seen, as bits
+
+	Created moment `json:"created"`
+	Pub     moment `json:"pub,omitempty"`      // in our DNSKEY RRset from then,
+	Gone    moment `json:"gone,omitempty"`     // until then
+	DataOn  moment `json:"data_on,omitempty"`  // signs our data from then,
+	DataOff moment `json:"data_off,omitempty"` // until then
+	Stopped moment `json:"stopped,omitempty"`  // no server of ours has a signature by it since then
+	EntryOn moment `json:"entry_on,omitempty"` // is to have a DS from then,
+	Out     moment `json:"out,omitempty"`      // until then
+
+	StopSerial  uint32 `json:"stop_serial,omitempty"` // our first version without its signatures
+	Double      bool   `json:"double,omitempty"`      // came in by DoubleDS
+	Compromised bool   `json:"compromised,omitempty"`
+
+	LastSig moment `json:"last_sig,omitempty"` // a peer's: data signed by it was last seen then
+	Absent  moment `json:"absent,omitempty"`   // a peer's: its owner was seen without it since then
+	Shown   moment `json:"shown,omitempty"`    // anyone was last seen to publish it
+	DSSince moment `json:"ds_since,omitempty"` // every address of the parent has its DS since then
+	DSGone  moment `json:"ds_gone,omitempty"`  // no address of the parent has it since then
+}
+
+// published reports whether k is in our DNSKEY RRset.
+func (k *key) published() bool { return k.Pub != 0 && k.Gone == 0 }
+
+// signing reports whether k, one of ours, signs our data.
+func (k *key) signing() bool { return k.DataOn != 0 && k.DataOff == 0 }
+
+// evidence says how an owner is known, the weakest first.
+type evidence uint8
+
+const (
+	provisional evidence = iota // it was first seen there
+	signs                       // it signs what that signer serves
+	stated                      // that signer says so
+	held                        // we hold the private key
+)
+
+// signer is us or a peer.
+type signer struct {
+	Name      string `json:"name"`
+	Since     moment `json:"since,omitempty"` // trusted, and its keys known, since then
+	DNSKEYTTL peaks  `json:"dnskey_ttl"`
+	MaxTTL    peaks  `json:"max_ttl"`
+}
+
+// address is the last look at one address of a signer, or of the parent (-1).
+type address struct {
+	Signer int8   `json:"signer"`
+	Addr   string `json:"addr"`
+	Seen   moment `json:"seen"`
+	Set    uint64 `json:"set,omitempty"` // of the DNSKEY RRset
+	Mark   uint64 `json:"mark,omitempty"`
+	Serial uint32 `json:"serial,omitempty"`
+}
+
+// waiting remembers since when something is waited for.
+type waiting struct {
+	What  waitKind `json:"what"`
+	Key   KeyID    `json:"key"`
+	Since moment   `json:"since"`
+}
 
 // Empty reports whether s holds nothing: no Step made it.
-func (s State) Empty() bool { return true }
+func (s State) Empty() bool { return s.f.Clock == 0 }
+
+// saveAfter is how much passing of time may be lost in a crash: waits are that much longer.
+const saveAfter = 5 * time.Minute
 
 // Differs reports whether s must be saved when old is what was saved last. The mere
 // passing of time counts only after some minutes.
-func (s State) Differs(old State) bool { return true }
+func (s State) Differs(old State) bool {
+	a, b := s.f, old.f
+	if a.Clock-b.Clock > moment(saveAfter) || b.Clock > a.Clock || old.Empty() {
+		return true
+	}
+	return a.Orders != b.Orders || a.NoDS != b.NoDS || a.Joining != b.Joining || a.CDSSince != b.CDSSince || a.Told != b.Told ||
+		a.Algorithm != b.Algorithm || a.Secured != b.Secured || !slices.Equal(a.CDS, b.CDS) || !slices.Equal(a.Spread, b.Spread) ||
+		!slices.EqualFunc(a.Keys, b.Keys, sameKey) || !slices.EqualFunc(a.Signers, b.Signers, sameSigner)
+}
+
+// sameKey leaves out the moments that move with every look.
+func sameKey(a, b key) bool {
+	a.LastSig, b.LastSig, a.Shown, b.Shown = 0, 0, 0, 0
+	return a == b
+}
+
+func sameSigner(a, b signer) bool {
+	return a.Name == b.Name && a.Since == b.Since && a.DNSKEYTTL.max() == b.DNSKEYTTL.max() && a.MaxTTL.max() == b.MaxTTL.max()
+}
+
+// stateFormat is the version of the encoding. Raise it when a field is added whose
+// loss would be dangerous for an older program, and keep reading the old ones.
+const stateFormat = 1
+
+type encoded struct {
+	Format int   `json:"format"`
+	Facts  facts `json:"facts"`
+}
 
 // Encode returns s for the store. Equal states have equal encodings.
-func (s State) Encode() []byte { return []byte{1} }
+func (s State) Encode() []byte {
+	b, err := json.Marshal(encoded{stateFormat, s.f})
+	if err != nil {
+		panic("encode the state of the keys: " + err.Error()) // plain values: cannot be
+	}
+	return b
+}
 
-// Decode reads what Encode wrote, in this version or an earlier one.
-func Decode(b []byte) (State, error) { return State{}, nil }
+// Decode reads what Encode wrote. It refuses what a newer program wrote and what it
+// does not understand: guessing about keys is how zones become bogus.
+func Decode(b []byte) (State, error) {
+	var format struct{ Format int }
+	if err := json.Unmarshal(b, &format); err != nil {
+		return State{}, fmt.Errorf("decode the state of the keys: %w", err)
+	}
+	if format.Format > stateFormat {
+		return State{}, fmt.Errorf("decode the state of the keys: it has format %d, this program knows up to %d: run the newer program", format.Format, stateFormat)
+	}
+	if format.Format < 1 {
+		return State{}, errors.New("decode the state of the keys: it has no format number")
+	}
+	var e encoded
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&e); err != nil {
+		return State{}, fmt.Errorf("decode the state of the keys: %w", err)
+	}
+	return State{e.Facts}, e.Facts.check()
+}
 
-type step struct{ state State }
-
-func begin(s State, p Policy, seen Observation, now time.Time) *step { return &step{s} }
-func (z *step) observe()                                             {}
-func (z *step) decide()                                              {}
-func (z *step) plan() Plan                                           { return Plan{Refuse: "not ready"} }
+// check finds what would make a step panic.
+func (f *facts) check() error {
+	if len(f.Spread) != len(f.Keys)*len(f.Signers) {
+		return fmt.Errorf("decode the state of the keys: %d moments for %d keys and %d signers", len(f.Spread), len(f.Keys), len(f.Signers))
+	}
+	if f.Clock == 0 {
+		return errors.New("decode the state of the keys: it has no time")
+	}
+	for i := range f.Keys {
+		if int(f.Keys[i].Owner) >= len(f.Signers) || f.Keys[i].Owner < -1 || f.Keys[i].Role > CSK {
+			return fmt.Errorf("decode the state of the keys: key %s has no known owner or role", f.Keys[i].ID)
+		}
+	}
+	for i := range f.Addresses {
+		if int(f.Addresses[i].Signer) >= len(f.Signers) || f.Addresses[i].Signer < -1 {
+			return fmt.Errorf("decode the state of the keys: address %q has no known signer", f.Addresses[i].Addr)
+		}
+	}
+	return nil
+}

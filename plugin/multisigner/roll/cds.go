@@ -1,0 +1,307 @@
+package roll
+
+import "slices"
+
+// parentSet decides what CDS and CDNSKEY say. A CDS RRset is an order to the parent
+// that any parent may carry out at any time after it saw it at a single server. So it
+// changes only to a set under which every signer's answers validate, for every DNSKEY
+// RRset in any cache; until then it stays as it is, and at first there is none.
+func (z *step) parentSet() {
+	if z.p.Parent == ParentNone {
+		z.f.CDS = nil
+		return
+	}
+	var h hold
+	var buffer [16]KeyID
+	want := z.wantedDS(&h, buffer[:0])
+	if slices.Equal(want, z.f.CDS) {
+		return
+	}
+	z.safeDS(&h)
+	if h.blocked {
+		z.wait(waitCDS, KeyID{}, "publish CDS and CDNSKEY for all signers", &h)
+		return
+	}
+	z.f.CDS, z.f.CDSSince, z.f.Told = slices.Clone(want), z.t, 0
+}
+
+// wantedDS is the union over all signers of the keys that are to have a DS, and holds
+// while that of any signer is unknown or its chain would not stand on it.
+func (z *step) wantedDS(h *hold, want keyIDs) keyIDs {
+	stands := hold{}
+	for k := range z.f.Keys {
+		key := &z.f.Keys[k]
+		if key.Owner != 0 || key.EntryOn == 0 || key.Gone != 0 {
+			continue
+		}
+		if key.Out == 0 || z.leavesLate(k) {
+			want = append(want, key.ID)
+			z.standsOn(&stands, 0, k)
+		}
+	}
+	h.merge(&stands)
+	for i := 1; i < len(z.f.Signers); i++ {
+		if z.peers[i] == nil && !z.member(i) {
+			continue
+		}
+		first := len(want)
+		want = z.wantedOf(i, want)
+		stands := hold{}
+		for _, id := range want[first:] {
+			z.standsOn(&stands, i, z.key(id))
+		}
+		if len(want) == first {
+			h.on(unknown, "every peer to be reachable and trusted", z.name(i))
+		} else {
+			h.merge(&stands)
+		}
+	}
+	slices.SortFunc(want, KeyID.Compare)
+	return slices.Compact(want)
+}
+
+// leavesLate reports whether key k, on its way out, keeps its DS until it is gone:
+// by DoubleDS the DNSKEY goes first.
+func (z *step) leavesLate(k int) bool {
+	next := z.incumbent((*key).entry)
+	return next >= 0 && z.f.Keys[next].Double
+}
+
+// standsOn notes in stands whether signer i could live on key k's DS alone. One key
+// of several is enough, so stands keeps the mildest: not held once one is good.
+func (z *step) standsOn(stands *hold, i, k int) {
+	var one hold
+	z.servedAt(&one, i, k)
+	if !one.blocked {
+		stands.settled = true
+	}
+	if !stands.blocked || one.until < stands.until {
+		until := one
+		until.settled = stands.settled
+		*stands = until
+	}
+}
+
+// merge adds what other holds, unless one good alternative settled it.
+func (h *hold) merge(other *hold) {
+	if other.settled || !other.blocked {
+		return
+	}
+	h.until = max(h.until, other.until)
+	h.add(other.grave, other.why, "")
+	for _, who := range other.who {
+		h.add(other.grave, other.why, who)
+	}
+}
+
+// wantedOf appends the keys that signer i wants to have a DS: those of its CDS that
+// are its own, or, when it has none, those that sign its DNSKEY RRset. What a peer's
+// CDS says of other signers' keys is a copy and counts nothing.
+func (z *step) wantedOf(i int, want keyIDs) keyIDs {
+	first := len(want)
+	v := z.views[i]
+	if v == nil || !v.Trusted || !z.fresh[i] { // who cannot be asked keeps what it has
+		for _, id := range z.f.CDS {
+			if k := z.key(id); k >= 0 && z.ownedBy(&z.f.Keys[k], i) {
+				want = append(want, id)
+			}
+		}
+		return want
+	}
+	for pass := range 2 {
+		for n := range v.Addresses {
+			a := &v.Addresses[n]
+			if a.Transfer {
+				continue
+			}
+			from := a.CDS
+			if pass == 1 {
+				from = a.Entry
+			}
+			for _, id := range from {
+				if k := z.key(id); k >= 0 && z.ownedBy(&z.f.Keys[k], i) && !contains(want[first:], id) {
+					want = append(want, id)
+				}
+			}
+		}
+		if len(want) > first {
+			break
+		}
+	}
+	return want
+}
+
+// safeDS holds until every signer's data validates under every signer's DNSKEY RRset,
+// cached ones included, and nobody's CDS or DS says what nobody can explain.
+func (z *step) safeDS(h *hold) {
+	z.standStill(h)
+	z.parentLooked(h)
+	if z.unknownDS > 0 && !z.f.Orders.Disowned {
+		h.on(missing, "`disown`: the parent has a DS that belongs to no known key", "parent")
+		z.alarm("the parent has a DS that belongs to no known key: CDS stays as it is",
+			"name its signer as a peer, or remove it at the parent, or give `disown`")
+	}
+	for i := 1; i < len(z.f.Signers); i++ {
+		if z.peers[i] == nil && !z.member(i) {
+			continue
+		}
+		if !z.fresh[i] {
+			z.notFresh(h, i)
+			continue
+		}
+		for n := range z.views[i].Addresses {
+			z.safeCDS(h, i, &z.views[i].Addresses[n])
+		}
+	}
+	for k := range z.f.Keys {
+		if !z.live(k) || z.lazy(k) {
+			continue
+		}
+		for i := range z.f.Signers {
+			if i == 0 || z.member(i) {
+				z.servedAt(h, i, k)
+			}
+		}
+		if len(z.f.CDS) == 0 && z.f.Keys[k].Owner == 0 && *z.spread(0, k) != 0 { // the zone was unsigned, or absent, before
+			h.after(z, *z.spread(0, k)+z.f.Signers[0].MaxTTL.max()+z.margin(), "unsigned data to leave the caches")
+		}
+	}
+}
+
+// lazy reports whether key k, a peer's, signs nothing that another key of the peer
+// does not sign, too: signers of our kind sign CDS with all their keys.
+func (z *step) lazy(k int) bool {
+	key := &z.f.Keys[k]
+	return key.Owner > 0 && key.Role == KSK && z.peers[key.Owner] != nil && !z.peers[key.Owner].Foreign
+}
+
+func (z *step) notFresh(h *hold, i int) {
+	v := z.views[i]
+	if v == nil || !v.Trusted || len(v.Addresses) == 0 {
+		h.on(unknown, "every peer to be reachable and trusted", z.name(i))
+		return
+	}
+	for n := range v.Addresses {
+		a := &v.Addresses[n]
+		if a.State != Good && !a.Transfer {
+			h.on(unknown, "every address of every signer to answer", z.whereIs(i, a))
+		}
+	}
+	if !h.blocked {
+		h.on(unknown, "a new look at every signer", z.name(i))
+	}
+}
+
+// safeCDS holds for what a peer says to the parent that we cannot say with it.
+func (z *step) safeCDS(h *hold, i int, a *Address) {
+	if a.Transfer {
+		return
+	}
+	if a.UnknownCDS > 0 {
+		h.on(missing, "a peer's CDS to name only known keys", z.whereIs(i, a))
+	}
+	if a.CDSDelete && z.f.Orders.Insecure == 0 {
+		h.on(missing, "a peer to stop asking the parent to remove the DS", z.whereIs(i, a))
+		z.alarm("peer "+z.whereIs(i, a)+" asks the parent to remove the DS (RFC 8078); we do not",
+			"settle with its operator whether the zone goes insecure")
+	}
+}
+
+// agreed holds until every address of every signer serves the CDS and CDNSKEY that we
+// want: only then is the parent told.
+func (z *step) agreed(h *hold) {
+	if !sameKeys(z.seen.Published.CDS, z.f.CDS) {
+		h.on(missing, "our own servers to publish CDS", z.name(0))
+	}
+	for i := range z.f.Signers {
+		if i > 0 && z.peers[i] == nil && !z.member(i) {
+			continue
+		}
+		if i > 0 && !z.fresh[i] {
+			z.notFresh(h, i)
+		}
+		for n := range z.addresses(i) {
+			a := &z.views[i].Addresses[n]
+			if a.Transfer || a.State != Good {
+				continue
+			}
+			if !sameKeys(a.CDS, z.f.CDS) || !sameKeys(a.CDNSKEY, z.f.CDS) || a.UnknownCDS > 0 {
+				h.on(missing, "every signer to publish the same CDS and CDNSKEY", z.whereIs(i, a))
+			}
+		}
+	}
+}
+
+func sameKeys(a, b []KeyID) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for _, id := range a {
+		if !contains(b, id) {
+			return false
+		}
+	}
+	return true
+}
+
+// tell plans the notification of the parent, once the whole group agrees on a set
+// that the parent does not have; and says what is awaited of it.
+func (z *step) tell() {
+	if z.p.Parent == ParentNone || len(z.f.CDS) == 0 || z.parentHas(z.f.CDS) {
+		return
+	}
+	var h hold
+	z.agreed(&h)
+	if h.blocked {
+		z.wait(waitParent, KeyID{}, "ask the parent for the new DS", &h)
+		return
+	}
+	if z.f.Told == 0 || z.t >= z.f.Told+moment(z.p.bound()) {
+		z.f.Told = z.t
+		z.out.TellParent = append(z.out.TellParent, TellCDS)
+	}
+	z.wakeAt(z.f.Told + moment(z.p.bound()))
+	h.on(missing, "the parent to publish the DS set that the CDS asks for", "parent")
+	if z.p.Parent == ParentManual {
+		h.why = "someone to put the DS set of `ds` in place at the parent"
+	}
+	z.wait(waitParent, KeyID{}, "have the DS of every signer at the parent", &h)
+}
+
+// parentHas reports whether every address of the parent has exactly these keys' DS.
+func (z *step) parentHas(keys []KeyID) bool {
+	for n := range z.seen.Parent.Addresses {
+		a := &z.seen.Parent.Addresses[n]
+		if a.State != Good || a.UnknownDS > 0 || !sameKeys(a.DS, keys) {
+			return false
+		}
+	}
+	return len(z.seen.Parent.Addresses) > 0
+}
+
+// join lets outsiders in once a joiner's answers validate for everyone: its DS is in
+// every cache that has a DS, and every signer's keys in every DNSKEY RRset.
+func (z *step) join() {
+	if z.f.Joining == 0 {
+		return
+	}
+	var h hold
+	next := z.incumbent((*key).entry)
+	if next < 0 {
+		return
+	}
+	if !z.noDS() {
+		z.dsEverywhere(&h, next)
+	}
+	for k := range z.f.Keys {
+		if z.live(k) && !z.lazy(k) {
+			z.everywhere(&h, k)
+		}
+	}
+	if h.blocked {
+		z.wait(waitJoin, KeyID{}, "answer everyone", &h)
+		z.refuse = "this signer is joining and waits for " + h.why
+		return
+	}
+	z.f.Joining = 0
+}

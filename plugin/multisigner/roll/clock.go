@@ -1,0 +1,83 @@
+package roll
+
+import "time"
+
+// moment is a time on the state's own clock, in nanoseconds; 0 is never. That clock
+// starts at the wall clock's time and then advances only by what the wall clock and
+// the steady clock both say has passed, so that no jump of either ends a wait.
+type moment int64
+
+// advance moves the state's clock to now.
+func (f *facts) advance(now, steady time.Time) {
+	wall := now.UnixNano()
+	if f.Clock == 0 {
+		f.Clock = moment(wall)
+	} else {
+		passed := wall - f.Wall
+		if !steady.IsZero() && f.Steady != 0 {
+			passed = min(passed, steady.UnixNano()-f.Steady)
+		}
+		f.Clock += moment(max(passed, 0))
+	}
+	f.Wall = wall
+	if !steady.IsZero() {
+		f.Steady = steady.UnixNano()
+	}
+}
+
+// at translates a wall-clock time that lies in the past; a later one is now.
+func (z *step) at(wall time.Time) moment {
+	return z.t - moment(max(z.now.Sub(wall), 0))
+}
+
+// wall translates back, for people: a moment to come is what the wall clock will
+// show if it runs as it should.
+func (z *step) wall(m moment) time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return z.now.Add(time.Duration(m - z.t))
+}
+
+// peaks remembers the TTLs that records in a cache may still have: the current one
+// and every larger one until the last record with it has expired.
+type peaks [3]peak
+
+type peak struct {
+	TTL  moment `json:"ttl"`
+	Last moment `json:"last"` // it was in force until then at the latest
+}
+
+// see notes that ttl is in force now. Falling values stand in the list from the
+// largest; when it is full, the two smallest become one with the worse of both.
+func (p *peaks) see(ttl time.Duration, t moment) {
+	if ttl <= 0 {
+		return
+	}
+	v := moment(ttl)
+	n := 0
+	for n < len(p) && p[n].TTL != 0 {
+		n++
+	}
+	if n > 0 {
+		p[n-1].Last = t // what was in force until this look
+	}
+	live := 0
+	for i := range n {
+		if p[i].TTL > v && p[i].Last+p[i].TTL > t {
+			p[live] = p[i]
+			live++
+		}
+	}
+	if live == len(p) {
+		p[live-1] = peak{p[live-1].TTL, t}
+		return
+	}
+	p[live] = peak{v, t}
+	for i := live + 1; i < len(p); i++ {
+		p[i] = peak{}
+	}
+}
+
+// max is the largest TTL that a cached record may have.
+func (p *peaks) max() moment { return p[0].TTL }

@@ -1,0 +1,172 @@
+package roll
+
+// decide applies every rule once. Each rule looks at the facts alone and changes
+// what may be changed now; the order matters only for how soon a thing is noticed.
+func (z *step) decide() {
+	z.chosen = make([]bool, len(z.f.Keys))
+	if !z.mayBegin() {
+		z.peerKeys()
+		z.forget()
+		return
+	}
+	z.peerKeys()
+	z.checkHealth()
+	z.yield()
+	z.entryKeys()
+	z.dataKeys()
+	z.removeKeys()
+	z.heal()
+	z.parentSet()
+	z.tell()
+	z.join()
+	z.forget()
+}
+
+// begun reports whether keys of ours were ever published.
+func (z *step) begun() bool {
+	for k := range z.f.Keys {
+		if z.f.Keys[k].Owner == 0 && z.f.Keys[k].Pub != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// mayBegin holds us to never making a new set of keys where an old one may be in use:
+// for a zone without keys of ours that is only so when the parent has no DS, or there
+// is no parent, or we join signers whose DS it has. Else the operator settles it.
+func (z *step) mayBegin() bool {
+	if z.begun() {
+		return true
+	}
+	why := z.mustNotBegin()
+	switch {
+	case z.f.Orders.Recover:
+		if why = z.recover(); why == "" {
+			return true
+		}
+	case z.f.Orders.Rejoin, why == "" && z.f.NoDS == 0 && z.p.Parent != ParentNone:
+		z.f.Joining = z.t
+		return true
+	case why == "":
+		return true
+	}
+	z.refuse = why
+	z.alarm("no keys are made: "+why, z.cureOf(why))
+	return false
+}
+
+const (
+	whyUnasked   = "the parent has not answered yet, so it is not known whether a DS exists"
+	whyStranger  = "the parent has a DS that belongs to no known key"
+	whyOurs      = "the parent has a DS of a key in our key store, but what became of our keys is not known"
+	whyDelegated = "the zone is signed by others and delegated to us, but our own keys are lost"
+)
+
+func (z *step) cureOf(why string) string {
+	switch why {
+	case whyUnasked:
+		return "see that every address of the parent can be asked"
+	case whyStranger:
+		return "restore the state directory, or name the signers that the DS belongs to as peers, or remove the DS, or give `rejoin`"
+	case whyOurs:
+		return "restore the state directory, or give `recover` to go on with the keys in the key store"
+	}
+	return "restore the state directory, or `recover` keys from a backup, or give `rejoin` after the other signers have let us leave"
+}
+
+// mustNotBegin says why keys must not be made, or nothing.
+func (z *step) mustNotBegin() string {
+	if z.p.Parent == ParentNone {
+		return ""
+	}
+	if !z.parentFresh {
+		return whyUnasked
+	}
+	if z.f.NoDS != 0 {
+		return ""
+	}
+	if z.unknownDS > 0 {
+		return whyStranger
+	}
+	for n := range z.seen.Parent.Addresses {
+		a := &z.seen.Parent.Addresses[n]
+		for _, id := range a.DS {
+			if k := z.key(id); k < 0 {
+				return whyStranger
+			} else if z.f.Keys[k].Owner == 0 {
+				return whyOurs
+			}
+		}
+		for _, ns := range a.NS {
+			for _, host := range z.p.Hosts {
+				if ns == host {
+					return whyDelegated
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// checkHealth finds keys that sign now and that a signer does not publish. That is an
+// injury, whoever did it; until it is healed nothing else is begun.
+func (z *step) checkHealth() {
+	if z.p.Parent != ParentNone && (z.f.NoDS != 0 || !z.f.Secured) {
+		return
+	}
+	for i := 1; i < len(z.f.Signers); i++ {
+		v := z.views[i]
+		if v == nil || !v.Trusted || !z.member(i) {
+			continue
+		}
+		for k := range z.f.Keys {
+			key := &z.f.Keys[k]
+			if key.Owner != 0 || !z.live(k) || *z.spread(i, k) != 0 {
+				continue
+			}
+			for n := range v.Addresses {
+				a := &v.Addresses[n]
+				if a.State == Good && !a.Transfer && !contains(a.DNSKEY, key.ID) {
+					z.red = true
+					z.alarm("peer "+z.whereIs(i, a)+" does not publish "+label(key)+", which signs our data",
+						"add it to the peer's DNSKEY RRset")
+				}
+			}
+		}
+	}
+}
+
+// live reports whether data signed by key k may be in a cache.
+func (z *step) live(k int) bool {
+	key := &z.f.Keys[k]
+	if key.Owner == 0 {
+		if key.DataOn == 0 {
+			return false
+		}
+		var h hold
+		z.signaturesGone(&h, k)
+		return key.DataOff == 0 || h.blocked
+	}
+	return key.LastSig != 0 && z.t < key.LastSig+z.ownerTTL(key)+z.margin()
+}
+
+// ownerTTL is the largest TTL of data that the owner of a peer's key may have signed.
+func (z *step) ownerTTL(key *key) moment {
+	ttl := z.f.Signers[0].MaxTTL.max()
+	for i := 1; i < len(z.f.Signers); i++ {
+		if z.ownedBy(key, i) {
+			ttl = max(ttl, z.f.Signers[i].MaxTTL.max())
+		}
+	}
+	return ttl
+}
+
+func contains(ids []KeyID, id KeyID) bool {
+	for i := range ids {
+		if ids[i] == id {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,54 @@
+package roll
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// String is the key's algorithm, tag and sum: 13/4711/0123456789abcdef.
+func (k KeyID) String() string {
+	return strconv.Itoa(int(k.Algorithm)) + "/" + strconv.Itoa(int(k.Tag)) + "/" + hex.EncodeToString(k.Sum[:])
+}
+
+// MarshalText writes String.
+func (k KeyID) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (k *KeyID) UnmarshalText(b []byte) error {
+	parts := strings.Split(string(b), "/")
+	if len(parts) != 3 {
+		return fmt.Errorf("key %q: want algorithm/tag/sum", b)
+	}
+	algorithm, err := strconv.ParseUint(parts[0], 10, 8)
+	if err != nil {
+		return fmt.Errorf("key %q: %w", b, err)
+	}
+	tag, err := strconv.ParseUint(parts[1], 10, 16)
+	if err != nil {
+		return fmt.Errorf("key %q: %w", b, err)
+	}
+	sum, err := hex.DecodeString(parts[2])
+	if err != nil || len(sum) != len(k.Sum) {
+		return fmt.Errorf("key %q: want a sum of %d octets in hex", b, len(k.Sum))
+	}
+	*k = KeyID{Algorithm: uint8(algorithm), Tag: uint16(tag), Sum: [8]byte(sum)}
+	return nil
+}
+
+// Compare orders keys by algorithm, tag and sum.
+func (k KeyID) Compare(o KeyID) int {
+	return cmp.Or(cmp.Compare(k.Algorithm, o.Algorithm), cmp.Compare(k.Tag, o.Tag), bytes.Compare(k.Sum[:], o.Sum[:]))
+}
+
+// hash tells sets of keys apart by the sum over their members.
+func (k KeyID) hash() uint64 {
+	h := uint64(k.Algorithm)<<16 | uint64(k.Tag)
+	for _, b := range k.Sum {
+		h = (h ^ uint64(b)) * 1099511628211
+	}
+	return h
+}

@@ -1,0 +1,252 @@
+package roll
+
+import "slices"
+
+// observe brings the facts up to what was seen.
+func (z *step) observe() {
+	z.observeOwn()
+	z.observePublished()
+	for i := range z.f.Signers {
+		if z.views[i] != nil {
+			z.discover(i)
+		}
+	}
+	for i := range z.f.Signers {
+		z.observeSigner(i)
+	}
+	z.observeParent()
+	z.settleOwners()
+}
+
+// observeOwn makes records of private keys that have none: one that was just made,
+// or one that was found. Neither is ever deleted for want of a record.
+func (z *step) observeOwn() {
+	z.held = make([]bool, len(z.f.Keys), len(z.f.Keys)+len(z.seen.Own))
+	for _, own := range z.seen.Own {
+		k := z.key(own.ID)
+		if k < 0 {
+			k = z.add(key{ID: own.ID, Role: z.roleOf(own), SEP: own.SEP, Owner: 0})
+		}
+		if z.f.Keys[k].Evidence != held {
+			z.f.Keys[k].Owner, z.f.Keys[k].Evidence, z.f.Keys[k].Candidates = 0, held, 0
+		}
+		z.held[k] = true
+	}
+}
+
+func (z *step) roleOf(own OwnKey) Role {
+	switch {
+	case own.Role != Unknown:
+		return own.Role
+	case own.SEP:
+		return z.p.entryRole()
+	}
+	return ZSK
+}
+
+// observePublished takes in our own version: it is there as soon as we say so, and
+// the servers that copy it are looked at like a peer's.
+func (z *step) observePublished() {
+	us := &z.f.Signers[0]
+	us.DNSKEYTTL.see(max(z.p.DNSKEYTTL, z.seen.Published.DNSKEYTTL), z.t)
+	us.MaxTTL.see(max(z.seen.Published.MaxTTL, z.seen.Published.DNSKEYTTL), z.t)
+	for k := range z.f.Keys {
+		key := &z.f.Keys[k]
+		if key.Owner != 0 || key.DataOff == 0 || key.Stopped != 0 || len(z.seen.Published.DNSKEY) == 0 {
+			continue
+		}
+		if slices.Contains(z.seen.Published.Signers, key.ID) {
+			key.StopSerial = 0
+		} else if key.StopSerial == 0 {
+			key.StopSerial = z.seen.Published.Serial
+		}
+		if key.StopSerial != 0 && z.selfReached(key.StopSerial) {
+			key.Stopped = z.t
+		}
+	}
+}
+
+// selfReached reports whether all our servers serve serial or a later version.
+func (z *step) selfReached(serial uint32) bool {
+	for i := range z.seen.Self.Addresses {
+		a := &z.seen.Self.Addresses[i]
+		if a.State != Good || int32(a.Serial-serial) < 0 { // RFC 1982
+			return false
+		}
+	}
+	return true
+}
+
+// observeSigner notes since when signer i serves which key at all its addresses. A
+// look that found less is evidence at once; to be sure that a key is everywhere, all
+// addresses must have answered. Whatever might have happened unseen starts a wait anew.
+func (z *step) observeSigner(i int) {
+	v := z.views[i]
+	if v == nil || i > 0 && !v.Trusted {
+		return
+	}
+	complete, restart := z.observeAddresses(i, v)
+	if i == 0 && len(v.Addresses) == 0 {
+		complete = len(z.seen.Published.DNSKEY) > 0
+	}
+	for k := range z.f.Keys {
+		since := z.spread(i, k)
+		missing := i == 0 && !slices.Contains(z.seen.Published.DNSKEY, z.f.Keys[k].ID)
+		for n := range v.Addresses {
+			a := &v.Addresses[n]
+			if a.State == Good && !a.Transfer && !slices.Contains(a.DNSKEY, z.f.Keys[k].ID) {
+				missing = true
+			}
+		}
+		switch {
+		case missing:
+			*since = 0
+		case restart && !complete:
+			*since = 0
+		case complete && (*since == 0 || restart):
+			*since = z.t
+		}
+	}
+}
+
+// observeAddresses compares each look with the one before it. It reports whether
+// every address answered, and whether something may have been missed in between:
+// a gap, an address that was not there, a set signed anew for no visible reason.
+func (z *step) observeAddresses(i int, v *View) (complete, restart bool) {
+	complete, z.fresh[i] = true, true
+	asked := 0
+	for n := range v.Addresses {
+		a := &v.Addresses[n]
+		if a.Transfer {
+			continue
+		}
+		asked++
+		if a.State != Good {
+			complete, z.fresh[i] = false, false
+			continue
+		}
+		z.f.Signers[i].DNSKEYTTL.see(a.DNSKEYTTL, z.t)
+		z.f.Signers[i].MaxTTL.see(a.MaxTTL, z.t)
+		now := address{Signer: int8(i), Addr: a.Addr, Seen: z.at(a.Seen), Set: setHash(a.DNSKEY), Mark: a.Mark, Serial: a.Serial}
+		if z.t-now.Seen > 2*moment(z.p.interval()) {
+			z.fresh[i] = false
+		}
+		if last := z.address(int8(i), a.Addr); last == nil {
+			restart = true
+			z.f.Addresses = append(z.f.Addresses, now)
+		} else {
+			restart = restart || z.missed(last, &now, a)
+			*last = now
+		}
+	}
+	if asked == 0 {
+		z.fresh[i] = i == 0 && len(z.seen.Published.DNSKEY) > 0
+		return false, false
+	}
+	z.forgetAddresses(int8(i), func(addr string) bool {
+		return slices.ContainsFunc(v.Addresses, func(a Address) bool { return a.Addr == addr && !a.Transfer })
+	})
+	return complete, restart
+}
+
+// missed reports whether something may have come and gone between two looks.
+func (z *step) missed(last, now *address, a *Address) bool {
+	if now.Seen <= last.Seen {
+		return false
+	}
+	gap := now.Seen-last.Seen > 2*moment(z.p.interval())
+	if gap && (a.Since.IsZero() || z.at(a.Since) > last.Seen) {
+		return true
+	}
+	resigned := last.Mark != 0 && now.Mark != 0 && last.Mark != now.Mark && last.Set == now.Set
+	return resigned || int32(now.Serial-last.Serial) < 0 // RFC 1982: it went back
+}
+
+func setHash(ids []KeyID) uint64 {
+	var h uint64
+	for i := range ids {
+		h += ids[i].hash()
+	}
+	return h
+}
+
+// address returns the record of a look, or nil. Signer -1 is the parent.
+func (z *step) address(signer int8, addr string) *address {
+	for i := range z.f.Addresses {
+		if z.f.Addresses[i].Signer == signer && z.f.Addresses[i].Addr == addr {
+			return &z.f.Addresses[i]
+		}
+	}
+	return nil
+}
+
+func (z *step) forgetAddresses(signer int8, keep func(addr string) bool) {
+	z.f.Addresses = slices.DeleteFunc(z.f.Addresses, func(a address) bool { return a.Signer == signer && !keep(a.Addr) })
+}
+
+// observeParent notes since when each DS is at every address of the parent, or at none.
+func (z *step) observeParent() {
+	addresses := z.seen.Parent.Addresses
+	complete, restart, empty, any := len(addresses) > 0, false, true, false
+	z.parentFresh = complete
+	for n := range addresses {
+		a := &addresses[n]
+		if a.State != Good {
+			complete, z.parentFresh = false, false
+			continue
+		}
+		any = true
+		z.f.DSTTL.see(a.TTL, z.t)
+		z.unknownDS = max(z.unknownDS, a.UnknownDS)
+		empty = empty && len(a.DS) == 0 && a.UnknownDS == 0
+		now := address{Signer: -1, Addr: a.Addr, Seen: z.at(a.Seen)}
+		if z.t-now.Seen > 2*moment(z.p.interval()) {
+			z.parentFresh = false
+		}
+		if last := z.address(-1, a.Addr); last == nil {
+			restart = true
+			z.f.Addresses = append(z.f.Addresses, now)
+		} else {
+			gap := now.Seen-last.Seen > 2*moment(z.p.interval())
+			restart = restart || gap && (a.Since.IsZero() || z.at(a.Since) > last.Seen)
+			*last = now
+		}
+	}
+	if !any {
+		return
+	}
+	z.forgetAddresses(-1, func(addr string) bool {
+		return slices.ContainsFunc(addresses, func(a ParentAddress) bool { return a.Addr == addr })
+	})
+	if !empty {
+		z.f.Secured, z.f.NoDS = true, 0
+	} else if complete && (z.f.NoDS == 0 || restart) {
+		z.f.NoDS = z.t
+	}
+	for k := range z.f.Keys {
+		z.observeDS(&z.f.Keys[k], complete, restart)
+	}
+}
+
+func (z *step) observeDS(k *key, complete, restart bool) {
+	all, none := true, true
+	for n := range z.seen.Parent.Addresses {
+		if a := &z.seen.Parent.Addresses[n]; a.State == Good {
+			has := slices.Contains(a.DS, k.ID)
+			all, none = all && has, none && !has
+		}
+	}
+	k.DSSince = sinceThen(k.DSSince, all, complete, restart, z.t)
+	k.DSGone = sinceThen(k.DSGone, none, complete, restart, z.t)
+}
+
+// sinceThen carries on the moment since when something holds everywhere.
+func sinceThen(since moment, holds, complete, restart bool, t moment) moment {
+	switch {
+	case !holds || restart && !complete:
+		return 0
+	case complete && (since == 0 || restart):
+		return t
+	}
+	return since
+}

@@ -1,0 +1,189 @@
+package roll
+
+import "slices"
+
+// discover makes records of the keys that signer i publishes and nobody knew. Every
+// key is taken in, whatever its flags: a key that looks like a KSK may sign data one
+// day. What a transfer shows is enough for that.
+func (z *step) discover(i int) {
+	v := z.views[i]
+	if i == 0 || !v.Trusted {
+		return
+	}
+	for n := range v.Addresses {
+		a := &v.Addresses[n]
+		if a.State != Good {
+			continue
+		}
+		for _, id := range a.DNSKEY {
+			z.meetKey(i, v, id, slices.Contains(a.SEP, id))
+		}
+		for _, id := range a.CDNSKEY { // a key that is not published yet (standby, Double-DS)
+			if slices.Contains(a.CDS, id) {
+				z.meetKey(i, v, id, true)
+			}
+		}
+	}
+	if z.f.Signers[i].Since == 0 && z.owns(i) {
+		z.f.Signers[i].Since = z.t
+	}
+}
+
+// owns reports whether any key belongs to signer i.
+func (z *step) owns(i int) bool {
+	for k := range z.f.Keys {
+		if z.ownedBy(&z.f.Keys[k], i) {
+			return true
+		}
+	}
+	return false
+}
+
+// ownedBy reports whether k is signer i's, as far as is known.
+func (z *step) ownedBy(k *key, i int) bool {
+	if k.Owner >= 0 {
+		return int(k.Owner) == i
+	}
+	return k.Candidates&(1<<i) != 0
+}
+
+// meetKey notes that signer i publishes id. A key that is known already gains
+// nothing by being copied. A new one is i's by its own statement, else perhaps: all
+// signers that show it at our first sight are candidates until it signs somewhere.
+func (z *step) meetKey(i int, v *View, id KeyID, sep bool) {
+	k := z.key(id)
+	if k >= 0 {
+		key := &z.f.Keys[k]
+		key.Shown = z.t
+		if v.Stated && key.Owner != 0 && key.Evidence < stated && slices.Contains(v.Owns, id) {
+			key.Owner, key.Evidence, key.Candidates = int8(i), stated, 0
+		}
+		if key.Owner < 0 && key.Created == z.t && !v.Stated {
+			key.Candidates |= 1 << i
+		}
+		return
+	}
+	if z.limitReached(i) {
+		z.alarm("peer "+z.name(i)+" publishes more keys than one signer needs: new ones are not taken over",
+			"ask its operator to remove keys")
+		return
+	}
+	role := ZSK
+	if sep {
+		role = KSK
+	}
+	switch {
+	case v.Stated && !slices.Contains(v.Owns, id):
+	case v.Stated:
+		z.add(key{ID: id, Role: role, SEP: sep, Owner: int8(i), Evidence: stated, Shown: z.t})
+	default:
+		z.add(key{ID: id, Role: role, SEP: sep, Owner: -1, Candidates: 1 << i, Shown: z.t})
+	}
+}
+
+// keysPerPeer is how many keys of one peer we take over: our choice. Two rollovers of
+// two algorithms need eight.
+const keysPerPeer = 24
+
+func (z *step) limitReached(i int) bool {
+	n := 0
+	for k := range z.f.Keys {
+		if z.f.Keys[k].Owner != 0 && z.ownedBy(&z.f.Keys[k], i) && z.f.Keys[k].Gone == 0 {
+			n++
+		}
+	}
+	return n >= keysPerPeer
+}
+
+// settleOwners gives keys to the signer that is seen to sign with them, and notes
+// signatures and absence. A copy is never evidence: only the owner's own addresses
+// are looked at for either.
+func (z *step) settleOwners() {
+	for i := 1; i < len(z.f.Signers); i++ {
+		v := z.views[i]
+		if v == nil || !v.Trusted {
+			continue
+		}
+		for n := range v.Addresses {
+			if a := &v.Addresses[n]; a.State == Good {
+				z.settle(i, a.Entry, false)
+				z.settle(i, a.DataSigners, true)
+			}
+		}
+	}
+	for k := range z.f.Keys {
+		if z.f.Keys[k].Owner != 0 {
+			z.observeAbsence(&z.f.Keys[k])
+		}
+	}
+}
+
+func (z *step) settle(i int, signers []KeyID, data bool) {
+	for _, id := range signers {
+		n := z.key(id)
+		if n < 0 {
+			continue
+		}
+		k := &z.f.Keys[n]
+		if k.Owner < 0 {
+			k.Owner, k.Evidence, k.Candidates = int8(i), signs, 0
+		}
+		if int(k.Owner) != i || i == 0 {
+			continue
+		}
+		if data {
+			k.LastSig = z.t
+			if k.Role == KSK && k.SEP && z.signsZone(i, id) {
+				k.Role = CSK
+			}
+		}
+	}
+}
+
+// signsZone reports whether id signs data of signer i by itself: where no other key
+// does, it is a CSK. KSKs sign CDS and CDNSKEY, too, so that alone says nothing.
+func (z *step) signsZone(i int, id KeyID) bool {
+	for n := range z.views[i].Addresses {
+		a := &z.views[i].Addresses[n]
+		if a.State != Good || !slices.Contains(a.DataSigners, id) {
+			continue
+		}
+		for _, other := range a.DataSigners {
+			if !slices.Contains(a.SEP, other) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// observeAbsence notes since when the owner of k, a peer's key, is seen without it.
+// Silence is not absence; every address must have said so.
+func (z *step) observeAbsence(k *key) {
+	absent := true
+	for i := 1; i < len(z.f.Signers); i++ {
+		if !z.ownedBy(k, i) {
+			continue
+		}
+		v := z.views[i]
+		if v == nil || !v.Trusted || !z.fresh[i] {
+			absent = false
+		}
+		if v == nil || !v.Trusted {
+			continue
+		}
+		for n := range v.Addresses {
+			if a := &v.Addresses[n]; a.State == Good && slices.Contains(a.DNSKEY, k.ID) {
+				k.Absent = 0
+				return
+			}
+		}
+	}
+	if absent && k.Absent == 0 {
+		k.Absent = z.t
+	}
+	if !absent {
+		k.Absent = 0 // it may have been back unseen
+	}
+}

@@ -1,0 +1,322 @@
+package roll
+
+import "time"
+
+// dataKeys rolls the key that signs our data: a successor is published, and signs
+// when every cache that has any signer's DNSKEY RRset has it (RFC 7583 3.2.1). The
+// very first key signs at once: there is nothing yet that it could contradict.
+func (z *step) dataKeys() {
+	current := z.incumbent((*key).signing)
+	need := current < 0 || z.dataDue(&z.f.Keys[current])
+	if !need && !z.p.Standby {
+		return
+	}
+	next := z.successor(z.p.dataRole(), func(k *key) bool { return k.DataOn == 0 })
+	if next < 0 {
+		z.request(z.p.dataRole(), current < 0)
+		return
+	}
+	z.publish(next)
+	if !need {
+		return
+	}
+	key := &z.f.Keys[next]
+	if current >= 0 {
+		var h hold
+		z.everywhere(&h, next)
+		z.standStill(&h)
+		if h.blocked {
+			z.wait(waitDataKey, key.ID, "sign the zone with "+label(key), &h)
+			return
+		}
+	}
+	for k := range z.f.Keys {
+		if old := &z.f.Keys[k]; old.Owner == 0 && old.signing() {
+			old.DataOff = z.t
+		}
+	}
+	key.DataOn = z.t
+	z.f.Algorithm = key.ID.Algorithm
+}
+
+// entryKeys rolls the key that the DS names. By SwapDS the successor gets its DS when
+// every cache that has our DNSKEY RRset has it with the successor's signature; the old
+// DS goes in the same change. By DoubleDS it is asked for at once, and the old key
+// goes when the new DS is everywhere (RFC 7583 3.3.2, 3.3.3).
+func (z *step) entryKeys() {
+	current := z.incumbent((*key).entry)
+	need := current < 0 || z.entryDue(&z.f.Keys[current])
+	if !need {
+		return
+	}
+	next := z.successor(z.p.entryRole(), func(k *key) bool {
+		return k.EntryOn == 0 || k.Double && k.Out == 0 && k.EntryOn > z.f.Keys[max(current, 0)].EntryOn
+	})
+	if next < 0 {
+		z.request(z.p.entryRole(), current < 0)
+		return
+	}
+	z.publish(next)
+	key := &z.f.Keys[next]
+	if current < 0 {
+		key.EntryOn = z.t
+		return
+	}
+	if z.p.Variant == DoubleDS && key.EntryOn == 0 && !z.still() {
+		key.EntryOn, key.Double = z.t, true
+	}
+	var h hold
+	z.servedAt(&h, 0, next)
+	if key.Role == CSK { // it must be good for data, too, before the DS names it alone
+		z.everywhere(&h, next)
+	}
+	if key.Double {
+		z.dsEverywhere(&h, next)
+	}
+	z.standStill(&h)
+	if h.blocked {
+		z.wait(waitEntryKey, key.ID, "change the DS to "+label(key), &h)
+		return
+	}
+	for k := range z.f.Keys {
+		if old := &z.f.Keys[k]; k != next && old.Owner == 0 && old.entry() {
+			old.Out = z.t
+		}
+	}
+	if key.EntryOn == 0 {
+		key.EntryOn = z.t
+	}
+}
+
+// entry reports whether k, one of ours, is to have a DS.
+func (k *key) entry() bool { return k.EntryOn != 0 && k.Out == 0 }
+
+// incumbent returns the key of ours that has held an office for the longest, or -1.
+func (z *step) incumbent(holds func(*key) bool) int {
+	first := -1
+	for k := range z.f.Keys {
+		key := &z.f.Keys[k]
+		if key.Owner == 0 && holds(key) && (first < 0 || key.Pub < z.f.Keys[first].Pub) {
+			first = k
+		}
+	}
+	return first
+}
+
+// successor returns the oldest key of ours that may take over, or -1.
+func (z *step) successor(role Role, free func(*key) bool) int {
+	next := -1
+	for k := range z.f.Keys {
+		key := &z.f.Keys[k]
+		if key.Owner != 0 || key.Role != role || key.Gone != 0 || key.Compromised || !z.held[k] || !free(key) || key.ID.Algorithm != z.algorithm() {
+			continue
+		}
+		if next < 0 || key.Created < z.f.Keys[next].Created {
+			next = k
+		}
+	}
+	return next
+}
+
+// algorithm is that of new keys: the zone's, and the policy's only for a new zone. A
+// changed policy is no order to roll the algorithm.
+func (z *step) algorithm() uint8 {
+	if z.f.Algorithm != 0 {
+		return z.f.Algorithm
+	}
+	return z.p.Algorithm
+}
+
+// request asks for a new key with a tag of its own.
+func (z *step) request(role Role, first bool) {
+	if z.still() && !first {
+		return
+	}
+	for i := range z.out.Generate {
+		if z.out.Generate[i].Role == role { // a CSK for data is the CSK for entry
+			return
+		}
+	}
+	r := Request{Role: role, Algorithm: z.algorithm()}
+	for k := range z.f.Keys {
+		tag := z.f.Keys[k].ID.Tag
+		r.Avoid = append(r.Avoid, tag, tag+128, tag-128) // RFC 5011: REVOKE adds 128
+	}
+	z.out.Generate = append(z.out.Generate, r)
+}
+
+// publish puts a key of ours into our DNSKEY RRset.
+func (z *step) publish(k int) {
+	z.chosen[k] = true
+	if key := &z.f.Keys[k]; key.Pub == 0 && (!z.still() || !z.begun()) {
+		key.Pub = z.t
+	}
+}
+
+// dataDue reports whether the key that signs our data needs a successor.
+func (z *step) dataDue(k *key) bool {
+	lifetime := z.p.LifetimeZSK
+	ordered := z.f.Orders.RollZSK
+	if k.Role == CSK {
+		lifetime, ordered = z.p.LifetimeKSK, max(ordered, z.f.Orders.RollKSK)
+	}
+	return ordered > k.DataOn || k.Role != z.p.dataRole() || k.Compromised || z.clashes(k) || z.expired(k.DataOn, lifetime)
+}
+
+func (z *step) entryDue(k *key) bool {
+	ordered := z.f.Orders.RollKSK
+	if k.Role == CSK {
+		ordered = max(ordered, z.f.Orders.RollZSK)
+	}
+	return ordered > k.EntryOn || k.Role != z.p.entryRole() || k.Compromised || z.clashes(k) || z.expired(k.EntryOn, z.p.LifetimeKSK)
+}
+
+func (z *step) expired(since moment, lifetime time.Duration) bool {
+	if lifetime <= 0 {
+		return false
+	}
+	z.wakeAt(since + moment(lifetime))
+	return z.t >= since+moment(lifetime)
+}
+
+func (z *step) standStill(h *hold) {
+	if z.f.Orders.Frozen {
+		h.on(missing, "`thaw`: rollovers are frozen", z.name(0))
+	}
+	if z.red {
+		h.on(missing, "what is broken to be healed", "")
+	}
+}
+
+// removeKeys takes keys of ours out of the DNSKEY RRset that nothing in any cache
+// needs: no signature by them, no DS of theirs, no CDS that would bring it back.
+func (z *step) removeKeys() {
+	for k := range z.f.Keys {
+		key := &z.f.Keys[k]
+		if key.Owner != 0 || !key.published() || z.chosen[k] || key.signing() || key.entry() {
+			continue
+		}
+		if key.DataOn == 0 && key.EntryOn == 0 && z.p.Standby && !key.Compromised {
+			continue
+		}
+		var h hold
+		z.signaturesGone(&h, k)
+		if key.EntryOn != 0 {
+			z.entryGone(&h, k)
+		}
+		z.standStill(&h)
+		if h.blocked {
+			z.wait(waitRemoval, key.ID, "withdraw "+label(key), &h)
+			continue
+		}
+		key.Gone = z.t
+	}
+}
+
+// entryGone holds until every chain can do without entry key k: its successor signs
+// every DNSKEY RRset of ours in any cache and is in every DS RRset in any cache, and
+// no CDS that the parent may find would take it out again.
+func (z *step) entryGone(h *hold, k int) {
+	next := z.incumbent((*key).entry)
+	if next < 0 {
+		h.on(missing, "a successor", z.name(0))
+		return
+	}
+	z.servedAt(h, 0, next)
+	z.cdsHas(h, next)
+	if z.noDS() {
+		return
+	}
+	z.dsEverywhere(h, next)
+	if !z.f.Keys[next].Double {
+		z.dsNowhere(h, k)
+	}
+}
+
+// cdsHas holds while any address of any signer serves a CDS RRset without key k.
+func (z *step) cdsHas(h *hold, k int) {
+	if z.p.Parent == ParentNone {
+		return
+	}
+	id := z.f.Keys[k].ID
+	if len(z.seen.Published.CDS) > 0 && !contains(z.seen.Published.CDS, id) {
+		h.on(missing, "our own servers to publish its successor's CDS", z.name(0))
+	}
+	for i := range z.f.Signers {
+		if i > 0 && !z.member(i) {
+			continue
+		}
+		if i > 0 && !z.fresh[i] {
+			z.askFor(h, i, k)
+		}
+		for n := range z.addresses(i) {
+			a := &z.views[i].Addresses[n]
+			if a.State == Good && !a.Transfer && len(a.CDS) > 0 && !contains(a.CDS, id) {
+				h.on(missing, "every signer to publish its successor's CDS", z.whereIs(i, a))
+			}
+		}
+	}
+}
+
+func (z *step) addresses(i int) []Address {
+	if z.views[i] == nil {
+		return nil
+	}
+	return z.views[i].Addresses
+}
+
+// heal brings back what the world still needs. A DS of a key that was withdrawn may
+// return: a parent restores its data, or was told so by a signer left behind.
+func (z *step) heal() {
+	for k := range z.f.Keys {
+		key := &z.f.Keys[k]
+		if key.Owner != 0 || key.Gone == 0 || !key.Role.Entry() || !z.held[k] || key.EntryOn == 0 {
+			continue
+		}
+		for n := range z.seen.Parent.Addresses {
+			a := &z.seen.Parent.Addresses[n]
+			if a.State == Good && contains(a.DS, key.ID) && !z.enters(a.DS) {
+				key.Gone = 0
+				z.alarm("the parent "+a.Addr+" has the DS of "+label(key)+" again and none of its successor: it is published again",
+					"see why the parent went back")
+			}
+		}
+	}
+}
+
+// enters reports whether a DS set names a key of ours that is published.
+func (z *step) enters(ds []KeyID) bool {
+	for _, id := range ds {
+		if k := z.key(id); k >= 0 && z.f.Keys[k].Owner == 0 && z.f.Keys[k].published() {
+			return true
+		}
+	}
+	return false
+}
+
+// forget gives up private keys that have been withdrawn for long, and records of
+// keys that nobody has shown for long.
+func (z *step) forget() {
+	retain := moment(z.p.retain())
+	for k := len(z.f.Keys) - 1; k >= 0; k-- {
+		key := &z.f.Keys[k]
+		if key.published() || key.Gone == 0 && key.Owner == 0 {
+			continue
+		}
+		last := max(key.Gone, key.Shown, key.Created)
+		if z.f.Secured && key.DSGone == 0 && z.p.Parent != ParentNone && key.Role.Entry() {
+			continue
+		}
+		if key.Owner == 0 && z.held[k] {
+			if z.t >= key.Gone+retain {
+				z.out.Destroy = append(z.out.Destroy, key.ID)
+			} else {
+				z.wakeAt(key.Gone + retain)
+			}
+			continue
+		}
+		if z.t >= last+retain {
+			z.drop(k)
+		}
+	}
+}

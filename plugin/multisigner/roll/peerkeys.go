@@ -1,0 +1,90 @@
+package roll
+
+// peerKeys decides which of the peers' keys stand in our DNSKEY RRset: each from the
+// moment its owner shows it anywhere, until its owner was seen without it for so long
+// that nobody can need our copy.
+func (z *step) peerKeys() {
+	for k := range z.f.Keys {
+		key := &z.f.Keys[k]
+		if key.Owner == 0 {
+			continue
+		}
+		if z.ownerShows(key) {
+			if !z.knowsAlgorithm(key.ID.Algorithm) {
+				z.alarm("a peer publishes "+label(key)+" of algorithm "+itoa(int(key.ID.Algorithm))+", with which we do not sign: it is not taken over",
+					"give all signers the same algorithm")
+				continue
+			}
+			if !key.published() {
+				key.Pub, key.Gone = z.t, 0
+			}
+			continue
+		}
+		if key.published() {
+			z.withdraw(k)
+		}
+	}
+}
+
+// ownerShows reports whether any address of the key's owner publishes it.
+func (z *step) ownerShows(key *key) bool {
+	for i := 1; i < len(z.f.Signers); i++ {
+		v := z.views[i]
+		if v == nil || !v.Trusted || !z.ownedBy(key, i) {
+			continue
+		}
+		for n := range v.Addresses {
+			if a := &v.Addresses[n]; a.State == Good && contains(a.DNSKEY, key.ID) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// knowsAlgorithm reports whether every RRset of ours is signed with algorithm: only
+// then may our DNSKEY RRset have a key of it (RFC 4035 2.2).
+func (z *step) knowsAlgorithm(algorithm uint8) bool {
+	if algorithm == z.f.Algorithm || z.f.Algorithm == 0 && algorithm == z.p.Algorithm {
+		return true
+	}
+	for k := range z.f.Keys {
+		if key := &z.f.Keys[k]; key.Owner == 0 && key.signing() && key.ID.Algorithm == algorithm {
+			return true
+		}
+	}
+	return false
+}
+
+// withdraw lets a peer's key go when its owner was seen without it long enough, and
+// nothing that it signed can be in a cache: the owner may be too fast with that.
+func (z *step) withdraw(k int) {
+	key := &z.f.Keys[k]
+	if key.Absent == 0 || z.still() {
+		return
+	}
+	looks := 2 * moment(z.p.interval())
+	var ttl, resign moment
+	for i := 1; i < len(z.f.Signers); i++ {
+		if z.ownedBy(key, i) {
+			ttl = max(ttl, z.f.Signers[i].DNSKEYTTL.max())
+			if z.peers[i] != nil {
+				resign = max(resign, moment(z.peers[i].Resign))
+			}
+		}
+	}
+	var h hold
+	h.after(z, key.Absent+max(looks, ttl)+z.margin(), "its owner to have stayed without it")
+	if key.LastSig != 0 {
+		h.after(z, key.LastSig+z.ownerTTL(key)+resign+looks+z.margin(), "data signed by it to leave the caches")
+	}
+	if h.blocked {
+		z.wait(waitRemoval, key.ID, "drop "+z.name(max(int(key.Owner), 0))+"'s "+label(key), &h)
+		return
+	}
+	key.Gone = z.t
+}
+
+// still reports whether rollovers stand still: by order, or because something is
+// broken that the next step could make worse.
+func (z *step) still() bool { return z.red || z.f.Orders.Frozen }

@@ -1,0 +1,472 @@
+package roll_test
+
+import (
+	"crypto/sha256"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write what happens into testdata/*.txt")
+
+// Each file in testdata is a story: prose, then what the world does (`at 1h peer b
+// publishes ...`), and after each of these lines, marked with >, all that our signer
+// then does until the next. Time runs from wake to wake. Read them as DNS; to accept
+// a change of behaviour run `go test ./plugin/multisigner/roll -rewrite` and read the diff.
+func TestScenarios(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			got := play(t, string(text))
+			if *rewrite {
+				require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
+				return
+			}
+			require.Equal(t, string(text), got, "if this is meant, run with -rewrite")
+		})
+	}
+}
+
+// start is when every story begins.
+var start = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// story is a world with one signer of ours in it.
+type story struct {
+	t      *testing.T
+	out    strings.Builder
+	now    time.Time
+	policy roll.Policy
+	state  roll.State
+	plan   roll.Plan
+	own    []roll.OwnKey
+	names  map[roll.KeyID]string
+	made   int
+	serial uint32
+
+	published roll.Published
+	maxTTL    time.Duration
+	peers     map[string]*peer
+	order     []string
+	parent    []roll.ParentAddress
+	steady    time.Time
+	useSteady bool
+	shown     map[string]string
+}
+
+type peer struct {
+	view    roll.View
+	mirrors bool
+	own     []roll.KeyID
+	cds     []roll.KeyID // of its own keys
+}
+
+func play(t *testing.T, text string) string {
+	s := &story{t: t, now: start, names: map[roll.KeyID]string{}, peers: map[string]*peer{}, shown: map[string]string{}, maxTTL: time.Hour}
+	s.policy = roll.Policy{Signer: "a", Split: true, Algorithm: 13, DNSKEYTTL: time.Hour, Margin: time.Hour, Parent: roll.ParentScan}
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		if strings.HasPrefix(line, ">") {
+			continue
+		}
+		fields := strings.Fields(line)
+		if len(fields) > 2 && fields[0] == "at" {
+			s.runUntil(start.Add(duration(t, fields[1])))
+			s.out.WriteString(line + "\n")
+			s.do(fields[2:])
+			s.step()
+			continue
+		}
+		s.out.WriteString(line + "\n")
+		if len(fields) > 0 && fields[0] != "#" {
+			s.configure(fields)
+		}
+	}
+	return s.out.String()
+}
+
+// runUntil steps at each wake time before end.
+func (s *story) runUntil(end time.Time) {
+	for range 1000 {
+		wake := s.plan.Wake
+		if wake.IsZero() || wake.After(end) {
+			break
+		}
+		s.pass(wake)
+		s.step()
+	}
+	s.pass(end)
+}
+
+func (s *story) pass(to time.Time) {
+	if s.useSteady {
+		s.steady = s.steady.Add(to.Sub(s.now))
+	}
+	s.now = to
+}
+
+func (s *story) configure(f []string) {
+	p := &s.policy
+	switch f[0] {
+	case "signer":
+		p.Signer = f[1]
+	case "peer":
+		n := roll.Peer{Name: f[1], Foreign: slices.Contains(f, "foreign")}
+		p.Peers = append(p.Peers, n)
+	case "keys":
+		p.Split = f[1] == "split"
+	case "lifetime":
+		if f[1] == "zsk" {
+			p.LifetimeZSK = duration(s.t, f[2])
+		} else {
+			p.LifetimeKSK = duration(s.t, f[2])
+		}
+	case "ttl":
+		p.DNSKEYTTL, s.maxTTL = duration(s.t, f[1]), duration(s.t, f[2])
+	case "margin":
+		p.Margin = duration(s.t, f[1])
+	case "parent":
+		p.Parent = map[string]roll.ParentMode{"none": roll.ParentNone, "scan": roll.ParentScan, "manual": roll.ParentManual}[f[1]]
+	case "hosts":
+		p.Hosts = f[1:]
+	case "ds":
+		p.Variant = map[string]roll.Variant{"swap": roll.SwapDS, "double": roll.DoubleDS}[f[1]]
+	case "standby":
+		p.Standby = true
+	case "steady":
+		s.useSteady, s.steady = true, start
+	default:
+		s.t.Fatalf("unknown setting %q", f)
+	}
+}
+
+// do carries out what follows `at TIME`.
+func (s *story) do(f []string) {
+	switch f[0] {
+	case "begin":
+	case "peer":
+		s.doPeer(f[1], f[2:])
+	case "parent":
+		s.doParent(f[1:])
+	case "roll":
+		s.command(roll.Command{Kind: roll.RollKey, Role: map[string]roll.Role{"ksk": roll.KSK, "zsk": roll.ZSK, "csk": roll.CSK}[f[1]]})
+	case "order":
+		kinds := map[string]roll.Kind{"freeze": roll.Freeze, "thaw": roll.Thaw, "recover": roll.Recover, "rejoin": roll.Rejoin,
+			"disown": roll.Disown, "abort": roll.Abort, "compromised": roll.Compromised}
+		c := roll.Command{Kind: kinds[f[1]]}
+		if len(f) > 2 {
+			c.Key = s.id(f[2])
+		}
+		s.command(c)
+	case "configure":
+		s.configure(f[1:])
+	case "lose":
+		if f[1] == "state" {
+			s.state = roll.State{}
+		} else {
+			s.own = slices.DeleteFunc(s.own, func(o roll.OwnKey) bool { return s.names[o.ID] == f[2] })
+		}
+	case "clock":
+		s.now = s.now.Add(duration(s.t, f[1]))
+	default:
+		s.t.Fatalf("unknown event %q", f)
+	}
+}
+
+func (s *story) command(c roll.Command) {
+	next, err := roll.Do(s.state, c, s.policy, s.now)
+	if err != nil {
+		s.out.WriteString("> refused: " + err.Error() + "\n")
+		return
+	}
+	s.state = next
+}
+
+func (s *story) doPeer(name string, f []string) {
+	p := s.peers[name]
+	if p == nil {
+		p = &peer{view: roll.View{Name: name, Trusted: true, Addresses: []roll.Address{{Addr: name + "1", State: roll.Good, Since: s.now, DNSKEYTTL: time.Hour}}}}
+		s.peers[name] = p
+		s.order = append(s.order, name)
+	}
+	a := &p.view.Addresses[0]
+	switch f[0] {
+	case "publishes": // its own keys: b1 b2 ...; ksk, zsk or csk before a name says what it does
+		p.own, a.SEP, a.Entry, a.DataSigners, a.DNSKEY = nil, nil, nil, nil, nil
+		role := ""
+		for _, word := range f[1:] {
+			if word == "ksk" || word == "zsk" || word == "csk" || word == "idle" || word == "copy" {
+				role = word
+				continue
+			}
+			id := s.id(word)
+			a.DNSKEY = append(a.DNSKEY, id)
+			if role != "copy" {
+				p.own = append(p.own, id)
+			}
+			if role == "ksk" || role == "csk" {
+				a.SEP = append(a.SEP, id)
+				a.Entry = append(a.Entry, id)
+			}
+			if role == "zsk" || role == "csk" {
+				a.DataSigners = append(a.DataSigners, id)
+			}
+		}
+	case "cds":
+		a.CDS, a.CDNSKEY, p.cds = s.ids(f[1:]), s.ids(f[1:]), nil
+		for _, id := range a.CDS {
+			if contains(p.own, id) {
+				p.cds = append(p.cds, id)
+			}
+		}
+	case "mirrors":
+		p.mirrors = true
+	case "stops-mirroring":
+		p.mirrors = false
+	case "is":
+		a.State = map[string]roll.AddressState{"good": roll.Good, "unreachable": roll.Unreachable, "bogus": roll.Bogus, "unsigned": roll.Unsigned}[f[1]]
+		if a.State == roll.Good {
+			a.Since = s.now
+		}
+		p.view.Trusted = f[1] != "untrusted"
+	case "owns":
+		p.view.Stated, p.view.Owns = true, s.ids(f[1:])
+	case "ttl":
+		a.DNSKEYTTL = duration(s.t, f[1])
+	case "blinks":
+		a.Mark++
+	default:
+		s.t.Fatalf("unknown event of a peer %q", f)
+	}
+}
+
+func (s *story) doParent(f []string) {
+	if len(s.parent) == 0 {
+		s.parent = []roll.ParentAddress{{Addr: "parent1", State: roll.Good, TTL: time.Hour, Since: s.now}}
+	}
+	p := &s.parent[0]
+	switch f[0] {
+	case "ds":
+		p.DS = s.ids(f[1:])
+	case "stranger":
+		p.UnknownDS, _ = strconv.Atoi(f[1])
+	case "ns":
+		p.NS = f[1:]
+	case "ttl":
+		p.TTL = duration(s.t, f[1])
+	case "is":
+		p.State = map[string]roll.AddressState{"good": roll.Good, "unreachable": roll.Unreachable}[f[1]]
+		if p.State == roll.Good {
+			p.Since = s.now
+		}
+	default:
+		s.t.Fatalf("unknown event of the parent %q", f)
+	}
+}
+
+// step steps until no key is asked for, then again until our servers have what the
+// plan says, and writes down what changed.
+func (s *story) step() {
+	for range 10 {
+		before := s.plan
+		s.mirror()
+		s.state, s.plan = roll.Step(s.state, s.policy, s.observation(), s.now)
+		s.round()
+		for _, r := range s.plan.Generate {
+			s.made++
+			id := s.id(s.policy.Signer + strconv.Itoa(s.made))
+			s.own = append(s.own, roll.OwnKey{ID: id, Role: r.Role, SEP: r.Role != roll.ZSK})
+		}
+		for _, id := range s.plan.Destroy {
+			s.own = slices.DeleteFunc(s.own, func(o roll.OwnKey) bool { return o.ID == id })
+		}
+		s.publish()
+		if len(s.plan.Generate) == 0 && slices.Equal(before.DNSKEY, s.plan.DNSKEY) && slices.Equal(before.SignData, s.plan.SignData) && slices.Equal(before.CDS, s.plan.CDS) {
+			break
+		}
+	}
+	s.show()
+}
+
+// round is a restart at every step: nothing may live outside the encoded state.
+func (s *story) round() {
+	b := s.state.Encode()
+	again, err := roll.Decode(b)
+	require.NoError(s.t, err)
+	require.Equal(s.t, string(b), string(again.Encode()))
+	s.state = again
+}
+
+func (s *story) publish() {
+	if len(s.plan.SignData) == 0 {
+		return
+	}
+	s.serial++
+	s.published = roll.Published{DNSKEY: s.plan.DNSKEY, DNSKEYTTL: s.policy.DNSKEYTTL, MaxTTL: s.maxTTL, Serial: s.serial,
+		Signers: s.plan.SignData, Entry: s.plan.SignDNSKEY, CDS: s.plan.CDS}
+}
+
+func (s *story) observation() roll.Observation {
+	o := roll.Observation{Own: s.own, Published: s.published, Parent: roll.ParentView{Addresses: slices.Clone(s.parent)}}
+	if s.useSteady {
+		o.Steady = s.steady
+	}
+	for i := range o.Parent.Addresses {
+		o.Parent.Addresses[i].Seen = s.now
+	}
+	for _, name := range s.order {
+		v := s.peers[name].view
+		v.Addresses = slices.Clone(v.Addresses)
+		for i := range v.Addresses {
+			v.Addresses[i].Seen = s.now
+		}
+		o.Peers = append(o.Peers, v)
+	}
+	return o
+}
+
+// mirror lets the peers that do as we do copy our keys and our CDS.
+func (s *story) mirror() {
+	for _, name := range s.order {
+		p := s.peers[name]
+		a := &p.view.Addresses[0]
+		if !p.mirrors || a.State != roll.Good {
+			continue
+		}
+		a.DNSKEY = slices.Clone(p.own)
+		for _, id := range s.published.DNSKEY {
+			if !contains(p.own, id) && strings.HasPrefix(s.names[id], s.policy.Signer) {
+				a.DNSKEY = append(a.DNSKEY, id)
+			}
+		}
+		a.CDS, a.CDNSKEY = s.published.CDS, s.published.CDS
+	}
+}
+
+// show writes down what differs from the last time.
+func (s *story) show() {
+	lines := []struct{ what, text string }{
+		{"refuses", s.plan.Refuse},
+		{"dnskey", s.list(s.plan.DNSKEY)},
+		{"signs dnskey", s.list(s.plan.SignDNSKEY)},
+		{"signs data", s.list(s.plan.SignData)},
+		{"cds", s.list(s.plan.CDS)},
+	}
+	at := s.now.Sub(start).String()
+	for _, l := range lines {
+		if l.text == s.shown[l.what] {
+			continue
+		}
+		s.shown[l.what] = l.text
+		if l.text == "" {
+			l.text = "-"
+		}
+		fmt.Fprintf(&s.out, "> %-9s %s: %s\n", at, l.what, l.text)
+	}
+	for _, tell := range s.plan.TellParent {
+		fmt.Fprintf(&s.out, "> %-9s tells the parent: %s\n", at, tell)
+	}
+	for _, id := range s.plan.Destroy {
+		fmt.Fprintf(&s.out, "> %-9s destroys %s\n", at, s.names[id])
+	}
+	s.news(at, "waits to", s.waits())
+	s.news(at, "alarm", s.alarms())
+}
+
+// news writes the lines that were not there last time.
+func (s *story) news(at, what string, lines []string) {
+	for _, line := range lines {
+		if !strings.Contains(s.shown[what], line+"\n") {
+			fmt.Fprintf(&s.out, "> %-9s %s %s\n", at, what, line)
+		}
+	}
+	s.shown[what] = strings.Join(lines, "\n") + "\n"
+}
+
+func (s *story) waits() []string {
+	var lines []string
+	for _, w := range s.plan.Waits {
+		line := w.What + ", for " + w.Why
+		if len(w.Holding) > 0 {
+			line += " [" + strings.Join(w.Holding, ", ") + "]"
+		}
+		if !w.Earliest.IsZero() {
+			line += ", until " + w.Earliest.Sub(start).String()
+		}
+		lines = append(lines, s.named(line))
+	}
+	return lines
+}
+
+func (s *story) alarms() []string {
+	var lines []string
+	for _, a := range s.plan.Alarms {
+		lines = append(lines, s.named(a.What))
+	}
+	return lines
+}
+
+// named puts the story's names of keys in the place of their tags.
+func (s *story) named(text string) string {
+	for id, name := range s.names {
+		text = strings.ReplaceAll(text, " "+strconv.Itoa(int(id.Tag)), " "+name)
+	}
+	return text
+}
+
+// id makes a key of its name: the letters are its owner, and it may carry a tag of
+// another key, as b1=a2.
+func (s *story) id(name string) roll.KeyID {
+	name, like, _ := strings.Cut(name, "=")
+	sum := sha256.Sum256([]byte(name))
+	id := roll.KeyID{Algorithm: 13, Tag: 10000 + uint16(sum[0])<<6 + uint16(sum[1]), Sum: [8]byte(sum[:8])}
+	if like != "" {
+		id.Tag = s.id(like).Tag
+	}
+	s.names[id] = name
+	return id
+}
+
+func (s *story) ids(names []string) []roll.KeyID {
+	ids := make([]roll.KeyID, 0, len(names))
+	for _, name := range names {
+		ids = append(ids, s.id(name))
+	}
+	slices.SortFunc(ids, roll.KeyID.Compare)
+	return ids
+}
+
+func (s *story) list(ids []roll.KeyID) string {
+	var names []string
+	for _, id := range ids {
+		names = append(names, s.names[id])
+	}
+	slices.Sort(names)
+	return strings.Join(names, " ")
+}
+
+func contains(ids []roll.KeyID, id roll.KeyID) bool { return slices.Contains(ids, id) }
+
+func duration(t *testing.T, text string) time.Duration {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.Atoi(days)
+		require.NoError(t, err)
+		return time.Duration(n) * 24 * time.Hour
+	}
+	d, err := time.ParseDuration(text)
+	require.NoError(t, err)
+	return d
+}

@@ -1,0 +1,172 @@
+package roll
+
+import (
+	"slices"
+	"strconv"
+)
+
+// plan says what the facts come to.
+func (z *step) plan() (State, Plan) {
+	out := &z.out
+	missing := 0
+	for k := range z.f.Keys {
+		key := &z.f.Keys[k]
+		if key.published() {
+			out.DNSKEY = append(out.DNSKEY, key.ID)
+		}
+		if key.Owner != 0 {
+			continue
+		}
+		entry := key.published() && key.Role.Entry()
+		if entry {
+			out.SignDNSKEY = append(out.SignDNSKEY, key.ID)
+		}
+		if key.signing() {
+			out.SignData = append(out.SignData, key.ID)
+		}
+		if entry || key.signing() {
+			out.SignCDS = append(out.SignCDS, key.ID)
+			if !z.held[k] {
+				missing++
+				z.alarm("the private key of "+label(key)+" is not in the key store", "put the key file back; the zone cannot be signed anew without it")
+			}
+		}
+	}
+	slices.SortFunc(out.DNSKEY, KeyID.Compare)
+	out.CDS, out.DS = z.f.CDS, z.f.CDS
+	out.Refuse = z.refuse
+	if out.Refuse == "" && (len(out.SignDNSKEY) == 0 || len(out.SignData) == 0) {
+		out.Refuse = "the zone has no keys yet"
+	}
+	z.alarms()
+	z.keyStatus()
+	out.Busy = len(out.Waits) > 0 || len(out.Generate) > 0 || missing > 0
+	return State{z.f}, z.out
+}
+
+// alarms speaks of what no single step waits for.
+func (z *step) alarms() {
+	for i := 1; i < len(z.f.Signers); i++ {
+		v := z.views[i]
+		switch {
+		case z.peers[i] == nil && z.member(i):
+			z.alarm("peer "+z.name(i)+" is no longer in the configuration, and nothing can be done without looking at it",
+				"put its block back, or give `leave "+z.name(i)+"`")
+		case v != nil && !v.Trusted && v.Why != "":
+			z.alarm("peer "+z.name(i)+" is not trusted: "+v.Why, "see its keys and the trust line of its block")
+		}
+	}
+	if z.f.Algorithm != 0 && z.p.Algorithm != 0 && z.f.Algorithm != z.p.Algorithm {
+		z.alarm("the zone is signed with algorithm "+itoa(int(z.f.Algorithm))+", the configuration wants "+itoa(int(z.p.Algorithm)),
+			"give `roll algorithm`, or set the algorithm back")
+	}
+	if z.p.Parent != ParentNone && z.f.Joining == 0 && z.begun() && z.f.NoDS == 0 && z.f.Secured {
+		for n := range z.seen.Parent.Addresses {
+			a := &z.seen.Parent.Addresses[n]
+			if a.State == Good && len(a.DS)+a.UnknownDS > 0 && !z.enters(a.DS) {
+				z.alarm("the DS set at the parent "+a.Addr+" names no key of ours: our answers are bogus", "put the lines of `ds` in place at the parent")
+			}
+		}
+	}
+}
+
+// label names a key for people: its role and tag.
+func label(k *key) string { return k.Role.String() + " " + itoa(int(k.ID.Tag)) }
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// keyStatus describes every key.
+func (z *step) keyStatus() {
+	if z.p.Terse {
+		return
+	}
+	for k := range z.f.Keys {
+		key := &z.f.Keys[k]
+		s := KeyStatus{ID: key.ID, Owner: z.name(z.ownerOf(key)), Ours: key.Owner == 0, Role: key.Role, Published: key.published(),
+			InCDS: contains(z.f.CDS, key.ID), DS: z.dsState(k), DNSKEY: z.dnskeyState(k)}
+		var since moment
+		s.State, since = z.stateOf(k)
+		s.Since = z.wall(since)
+		for _, m := range []struct {
+			what string
+			at   moment
+		}{{"created", key.Created}, {"published", key.Pub}, {"active", max(key.DataOn, key.EntryOn)}, {"retired", max(key.DataOff, key.Out)},
+			{"stopped", key.Stopped}, {"removed", key.Gone}} {
+			if m.at != 0 {
+				s.Moments = append(s.Moments, Moment{m.what, z.wall(m.at)})
+			}
+		}
+		z.out.Keys = append(z.out.Keys, s)
+	}
+}
+
+// stateOf derives a key's name of state and since when it has it.
+func (z *step) stateOf(k int) (string, moment) {
+	key := &z.f.Keys[k]
+	switch {
+	case key.Owner != 0 && key.Gone != 0:
+		return "withdrawn", key.Gone
+	case key.Owner != 0 && key.Pub != 0:
+		return "published", key.Pub
+	case key.Owner != 0:
+		return "seen", key.Created
+	case key.Gone != 0:
+		return "removed", key.Gone
+	case key.signing() || key.entry():
+		return "active", max(key.DataOn, key.EntryOn)
+	case key.DataOff != 0 || key.Out != 0:
+		return "retired", max(key.DataOff, key.Out)
+	case key.Pub == 0:
+		return "generated", key.Created
+	}
+	var h hold
+	z.everywhere(&h, k)
+	if !h.blocked {
+		return "ready", key.Pub
+	}
+	return "published", key.Pub
+}
+
+func (z *step) dnskeyState(k int) string {
+	key := &z.f.Keys[k]
+	shown, all := false, true
+	for i := range z.f.Signers {
+		if i > 0 && !z.member(i) {
+			continue
+		}
+		shown = shown || *z.spread(i, k) != 0
+		var h hold
+		z.servedAt(&h, i, k)
+		all = all && !h.blocked
+	}
+	switch {
+	case all && !(key.Pub != 0 && key.Gone != 0):
+		return "omnipresent"
+	case key.Pub != 0 && key.Gone != 0:
+		if shown || z.t < key.Gone+z.f.Signers[0].DNSKEYTTL.max()+z.margin() {
+			return "unretentive"
+		}
+		return "hidden"
+	case shown:
+		return "rumoured"
+	}
+	return "hidden"
+}
+
+func (z *step) dsState(k int) string {
+	key := &z.f.Keys[k]
+	var on, off hold
+	z.dsEverywhere(&on, k)
+	z.dsNowhere(&off, k)
+	switch {
+	case z.p.Parent == ParentNone || !key.Role.Entry():
+		return ""
+	case !on.blocked:
+		return "omnipresent"
+	case key.DSSince != 0:
+		return "rumoured"
+	case key.DSGone != 0 && off.blocked && z.f.Secured:
+		return "unretentive"
+	}
+	return "hidden"
+}

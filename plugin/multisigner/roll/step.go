@@ -1,0 +1,132 @@
+package roll
+
+import (
+	"slices"
+	"time"
+)
+
+// step is one call of Step: the new facts, what it was given, and what it found.
+type step struct {
+	f    facts
+	p    *Policy
+	seen *Observation
+	now  time.Time
+	t    moment
+
+	views []*View // by signer; nil: it was not looked at
+	peers []*Peer // by signer; nil: it is not configured (any more)
+	fresh []bool  // by signer: all its addresses were good at a look that is not old
+	held  []bool  // by key: its private key is there
+
+	chosen []bool // by key: it is, or is about to be, a successor
+
+	parentFresh bool
+	unknownDS   int
+	red         bool // something that signs now is missing somewhere: no step but healing
+
+	waited []waiting // before this step
+	out    Plan
+	refuse string
+}
+
+// begin copies what Step may change, so that the caller's State stays as it is.
+func begin(s State, p Policy, seen Observation, now time.Time) *step {
+	z := &step{f: s.f, p: &p, seen: &seen, now: now}
+	z.f.Keys = slices.Clone(s.f.Keys)
+	z.f.Spread = slices.Clone(s.f.Spread)
+	z.f.Signers = slices.Clone(s.f.Signers)
+	z.f.Addresses = slices.Clone(s.f.Addresses)
+	z.f.advance(now, seen.Steady)
+	z.t = z.f.Clock
+	z.waited, z.f.Waiting = s.f.Waiting, nil
+	z.meet(p.Signer)
+	for i := range p.Peers {
+		z.meet(p.Peers[i].Name)
+	}
+	z.peers = make([]*Peer, len(z.f.Signers))
+	z.views = make([]*View, len(z.f.Signers))
+	z.fresh = make([]bool, len(z.f.Signers))
+	for i := range p.Peers {
+		z.peers[z.signer(p.Peers[i].Name)] = &p.Peers[i]
+	}
+	z.views[0] = &seen.Self
+	for i := range seen.Peers {
+		if n := z.signer(seen.Peers[i].Name); n > 0 && z.peers[n] != nil {
+			z.views[n] = &seen.Peers[i]
+		}
+	}
+	return z
+}
+
+// meet gives a signer its index. The first is us, whatever we are called now.
+func (z *step) meet(name string) {
+	if len(z.f.Signers) > 0 && (name == z.p.Signer || z.signer(name) > 0) {
+		z.f.Signers[0].Name = z.p.Signer
+		return
+	}
+	old := len(z.f.Signers)
+	z.f.Signers = append(z.f.Signers, signer{Name: name})
+	spread := make([]moment, 0, len(z.f.Keys)*(old+1))
+	for k := range z.f.Keys {
+		spread = append(append(spread, z.f.Spread[k*old:(k+1)*old]...), 0)
+	}
+	z.f.Spread = spread
+}
+
+// signer returns the index of a peer, or -1.
+func (z *step) signer(name string) int {
+	for i := 1; i < len(z.f.Signers); i++ {
+		if z.f.Signers[i].Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// member reports whether signer i, a peer, counts: its keys were once ours to
+// publish. One that was never reached or trusted holds up nothing but the first DS.
+func (z *step) member(i int) bool { return z.f.Signers[i].Since != 0 }
+
+// key returns the index of a key, or -1.
+func (z *step) key(id KeyID) int {
+	for k := range z.f.Keys {
+		if z.f.Keys[k].ID == id {
+			return k
+		}
+	}
+	return -1
+}
+
+// add makes a record of a key that nobody knew.
+func (z *step) add(k key) int {
+	k.Created = z.t
+	z.f.Keys = append(z.f.Keys, k)
+	z.f.Spread = append(z.f.Spread, make([]moment, len(z.f.Signers))...)
+	z.held = append(z.held, false)
+	return len(z.f.Keys) - 1
+}
+
+// drop forgets key k.
+func (z *step) drop(k int) {
+	n := len(z.f.Signers)
+	z.f.Keys = slices.Delete(z.f.Keys, k, k+1)
+	z.f.Spread = slices.Delete(z.f.Spread, k*n, (k+1)*n)
+	z.held = slices.Delete(z.held, k, k+1)
+}
+
+// spread is since when signer i serves key k at all its addresses.
+func (z *step) spread(i, k int) *moment { return &z.f.Spread[k*len(z.f.Signers)+i] }
+
+// margin is the policy's, as a moment's difference.
+func (z *step) margin() moment { return moment(z.p.Margin) }
+
+// propagation is how much later than seen a change reaches the last server of i.
+func (z *step) propagation(i int) moment {
+	switch {
+	case i == 0:
+		return moment(z.p.Propagation)
+	case z.peers[i] != nil:
+		return moment(z.peers[i].Propagation)
+	}
+	return 0
+}

@@ -1,0 +1,53 @@
+package roll
+
+// yield gives up a new key of ours whose tag clashes with a peer's. Two keys with one
+// tag and algorithm cost validators work, and some give up at the first that fails. A
+// key that signs is never withheld, ours or theirs: it is rolled (see clashes).
+func (z *step) yield() {
+	for k := range z.f.Keys {
+		key := &z.f.Keys[k]
+		if key.Owner != 0 || key.DataOn != 0 || key.EntryOn != 0 || key.Compromised || key.Gone != 0 {
+			continue
+		}
+		other := z.clash(key)
+		if other == nil {
+			continue
+		}
+		if other.Owner == 0 || z.inUse(other) || z.p.Signer > z.name(z.ownerOf(other)) {
+			key.Compromised, key.Gone = true, z.t // never to be used; a new one is made
+		}
+	}
+}
+
+// inUse reports whether a peer's key signs or has a DS, as far as is seen.
+func (z *step) inUse(k *key) bool { return k.LastSig != 0 || k.Evidence == signs || k.DSSince != 0 }
+
+// clash returns another key with the tag and algorithm of k that may be in a cache.
+func (z *step) clash(k *key) *key {
+	for n := range z.f.Keys {
+		other := &z.f.Keys[n]
+		if other.ID != k.ID && other.ID.Tag == k.ID.Tag && other.ID.Algorithm == k.ID.Algorithm && other.Gone == 0 &&
+			!(other.Owner == 0 && other.Compromised) {
+			return other
+		}
+	}
+	return nil
+}
+
+// clashes reports whether k, a key of ours that signs, must be rolled because of its tag.
+func (z *step) clashes(k *key) bool {
+	other := z.clash(k)
+	return other != nil && (other.Owner != 0 && (z.inUse(other) || other.published()))
+}
+
+func (z *step) ownerOf(k *key) int {
+	if k.Owner >= 0 {
+		return int(k.Owner)
+	}
+	for i := range z.f.Signers {
+		if k.Candidates&(1<<i) != 0 {
+			return i
+		}
+	}
+	return 0
+}
