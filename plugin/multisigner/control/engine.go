@@ -1,0 +1,53 @@
+package control
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
+)
+
+// Of shows and steers the zones of an engine.
+func Of(e *engine.Engine) Zones { return engineZones{e} }
+
+type engineZones struct{ engine *engine.Engine }
+
+func (z engineZones) Names() []string {
+	apexes := z.engine.Zones()
+	names := make([]string, len(apexes))
+	for i, apex := range apexes {
+		names[i] = apex.String()
+	}
+	return names
+}
+
+func (z engineZones) Status(name string) (status.Zone, bool) {
+	for _, apex := range z.engine.Zones() {
+		if apex.String() == name {
+			return z.engine.Status(apex)
+		}
+	}
+	return status.Zone{}, false
+}
+
+func (z engineZones) Do(ctx context.Context, name, command string, args []string) (string, error) {
+	for _, apex := range z.engine.Zones() {
+		if apex.String() == name {
+			return z.engine.Do(ctx, apex, engine.Command{Kind: command, Args: args})
+		}
+	}
+	return "", errGone(name)
+}
+
+func (z engineZones) Check(ctx context.Context, name string) (status.Matrix, error) {
+	for _, apex := range z.engine.Zones() {
+		if apex.String() == name {
+			return z.engine.Check(ctx, apex)
+		}
+	}
+	return status.Matrix{}, errGone(name)
+}
+
+// errGone: the zone left the Corefile while the request was under way.
+func errGone(name string) error { return fmt.Errorf("zone %s is no longer served", name) }
