@@ -1,0 +1,90 @@
+package multisigner
+
+import (
+	"net/netip"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+)
+
+// silent says why from gets no answer; "" when it does. While a zone refuses,
+// those who look at it, peers and we ourselves, are answered all the same: what
+// they wait for must be seen (protocol C3, C8).
+func silent(cfg *engine.Config, serving *engine.Serving, from asker) string {
+	switch {
+	case serving == nil || serving.Version == nil:
+		why := "the zone has nothing to answer with yet"
+		if serving != nil && serving.Refuse != "" {
+			why = serving.Refuse
+		}
+		return why
+	case serving.Refuse != "" && !isPeer(cfg, from) && !isAmong(cfg.Addresses, from.addr):
+		return serving.Refuse
+	}
+	return ""
+}
+
+// isPeer tells peers by key or by address. An address can be forged; all that is
+// gained by it is an answer that goes to the peer.
+func isPeer(cfg *engine.Config, from asker) bool {
+	for i := range cfg.Peers {
+		p := &cfg.Peers[i]
+		if signedBy(p.TSIG, from) || isAmong(p.Addresses, from.addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayNotify reports whether from may make the zone look: a peer, a secondary, or
+// a server of the parent, which after a change of the DS is worth a look.
+func mayNotify(cfg *engine.Config, from asker) bool {
+	if isPeer(cfg, from) || isAmong(cfg.Parent.Servers, from.addr) {
+		return true
+	}
+	for _, s := range cfg.Secondaries {
+		if signedBy(s.Server.TSIG, from) || s.Server.Addr.Addr() == from.addr.Addr() {
+			return true
+		}
+	}
+	return false
+}
+
+// mayTransfer reports whether from may have the whole zone. Where a key is named,
+// the address alone is not enough. While the zone refuses, only peers may: a
+// secondary would answer outsiders with it.
+func mayTransfer(cfg *engine.Config, serving *engine.Serving, from asker) bool {
+	for i := range cfg.Peers {
+		p := &cfg.Peers[i]
+		if p.TSIG != nil && signedBy(p.TSIG, from) || p.TSIG == nil && isAmong(p.Addresses, from.addr) {
+			return true
+		}
+	}
+	if serving.Refuse != "" {
+		return false
+	}
+	for _, s := range cfg.Secondaries {
+		if s.Server.Addr.Addr() == from.addr.Addr() && (s.Server.TSIG == nil || signedBy(s.Server.TSIG, from)) {
+			return true
+		}
+	}
+	for _, a := range cfg.AllowTransfer {
+		if (a.Key == "" || a.Key == from.key) && (!a.Prefix.IsValid() || a.Prefix.Contains(from.addr.Addr())) {
+			return true
+		}
+	}
+	return false
+}
+
+func signedBy(key *ask.TSIG, from asker) bool { return key != nil && from.key == key.Name }
+
+// isAmong compares addresses without ports: those are of the listening socket,
+// and queries come from another.
+func isAmong(addresses []netip.AddrPort, from netip.AddrPort) bool {
+	for _, a := range addresses {
+		if a.Addr() == from.Addr() {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,63 @@
+package multisigner
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// While a zone refuses, the group must still see what we publish, or nobody gets
+// on; the world must not see it at all. And a secondary must not get then what it
+// would show to the world.
+func TestAccess(t *testing.T) {
+	at := netip.MustParseAddrPort
+	key := &ask.TSIG{Name: "peer-key."}
+	cfg := &engine.Config{
+		Addresses: []netip.AddrPort{at("192.0.2.53:53")},
+		Peers: []engine.Peer{
+			{Name: "keyed", Addresses: []netip.AddrPort{at("192.0.2.1:53")}, TSIG: key},
+			{Name: "open", Addresses: []netip.AddrPort{at("192.0.2.2:53")}},
+		},
+		Secondaries: []engine.Secondary{
+			{Server: ask.Server{Addr: at("192.0.2.3:53")}},
+			{Server: ask.Server{Addr: at("192.0.2.4:53"), TSIG: &ask.TSIG{Name: "sec-key."}}},
+		},
+		AllowTransfer: []engine.Allow{{Prefix: netip.MustParsePrefix("198.51.100.0/24")}, {Key: "far-key."}},
+		Parent:        engine.Parent{Servers: []netip.AddrPort{at("192.0.2.9:53")}},
+	}
+	version := zone.NewBuilder(zone.MustName("example.org.")).Version()
+	serving, refusing := &engine.Serving{Version: version}, &engine.Serving{Version: version, Refuse: "joining"}
+	for _, tc := range []struct {
+		from, key                                 string
+		asks, transfers, transfersThen, mayNotify bool // asks and transfersThen: while the zone refuses
+	}{
+		{"192.0.2.1:1024", "", true, false, false, true},
+		{"192.0.2.1:1024", "peer-key.", true, true, true, true},
+		{"203.0.113.1:1024", "peer-key.", true, true, true, true},
+		{"192.0.2.2:1024", "", true, true, true, true},
+		{"192.0.2.3:1024", "", false, true, false, true},
+		{"192.0.2.4:1024", "", false, false, false, true},
+		{"192.0.2.4:1024", "sec-key.", false, true, false, true},
+		{"203.0.113.1:1024", "sec-key.", false, false, false, true},
+		{"198.51.100.7:1024", "", false, true, false, false},
+		{"203.0.113.1:1024", "far-key.", false, true, false, false},
+		{"192.0.2.9:1024", "", false, false, false, true},
+		{"192.0.2.53:1024", "", true, false, false, false},
+		{"203.0.113.1:1024", "", false, false, false, false},
+	} {
+		from := asker{at(tc.from), tc.key}
+		require.Equal(t, tc.asks, silent(cfg, refusing, from) == "", "answered while refusing: %v", tc)
+		require.Empty(t, silent(cfg, serving, from), "answered: %v", tc)
+		require.Equal(t, tc.transfers, mayTransfer(cfg, serving, from), "transfer: %v", tc)
+		require.Equal(t, tc.transfersThen, mayTransfer(cfg, refusing, from), "transfer while refusing: %v", tc)
+		require.Equal(t, tc.mayNotify, mayNotify(cfg, from), "notify: %v", tc)
+	}
+	require.Equal(t, "joining", silent(cfg, refusing, asker{addr: at("203.0.113.1:1")}))
+	require.NotEmpty(t, silent(cfg, &engine.Serving{}, asker{key: "peer-key."}), "nobody gets an answer out of nothing")
+	require.NotEmpty(t, silent(cfg, nil, asker{}))
+}

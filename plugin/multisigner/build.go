@@ -1,0 +1,157 @@
+package multisigner
+
+import (
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/plugin/multisigner/denial"
+	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/peer"
+	"github.com/multisigner/multisigner/plugin/multisigner/sign"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// site is one zone as a Corefile wants it, and where its engine lives.
+type site struct {
+	dir    string // state directory, absolute
+	config engine.Config
+}
+
+// same reports whether two sites say the same about their zone, wherever they stand.
+func (s site) same(o site) bool {
+	return s.dir == o.dir && reflect.DeepEqual(placeless(s.config), placeless(o.config))
+}
+
+func placeless(c engine.Config) engine.Config {
+	c.Where = ""
+	c.Peers = slices.Clone(c.Peers)
+	for i := range c.Peers {
+		c.Peers[i].Where = ""
+	}
+	return c
+}
+
+// build makes a site of each zone of a block without faults. Relative paths start
+// at root; secrets are those of the TSIG keys.
+func (c *Config) build(root string, secrets map[string]string) []site {
+	var sites []site
+	for _, name := range c.Zones {
+		apex := zone.MustName(name)
+		sites = append(sites, site{dir: under(root, c.State), config: c.engineConfig(apex, root, secrets)})
+	}
+	return sites
+}
+
+func (c *Config) engineConfig(apex zone.Name, root string, secrets map[string]string) engine.Config {
+	e := engine.Config{
+		Apex:        apex,
+		File:        under(root, strings.ReplaceAll(c.File, "{zone}", engine.FileName(apex))),
+		Where:       c.Where,
+		Signer:      c.Signer,
+		Addresses:   c.Addresses,
+		Split:       !c.CSK,
+		Algorithm:   c.Algorithm,
+		Tags:        c.tags(),
+		Denial:      denials[c.Denial],
+		Serial:      serials[c.Serial],
+		LifetimeKSK: c.LifetimeKSK,
+		LifetimeZSK: c.LifetimeZSK,
+		Validity:    c.Validity,
+		Refresh:     c.Refresh,
+		DNSKEYTTL:   c.DNSKEYTTL,
+		Margin:      c.Margin,
+		Propagation: c.Propagation,
+		LookBusy:    c.LookBusy,
+		LookIdle:    c.LookIdle,
+		Parent:      engine.Parent{Mode: c.Parent, Servers: c.ParentServers},
+	}
+	if c.Parent == engine.ParentResolver {
+		e.Parent.Resolver = c.Resolver
+		if c.ResolverAnchor != "" {
+			e.Parent.Anchor = under(root, c.ResolverAnchor)
+		}
+	}
+	for _, s := range c.Secondaries {
+		e.Secondaries = append(e.Secondaries, engine.Secondary{Server: ask.Server{Addr: s.Address, TSIG: s.Key.tsig(secrets)}})
+	}
+	for _, a := range c.AllowTransfer {
+		e.AllowTransfer = append(e.AllowTransfer, engine.Allow{Prefix: a.Prefix, Key: a.Key.Name})
+	}
+	for _, p := range c.Peers {
+		e.Peers = append(e.Peers, p.engineConfig(apex, secrets))
+	}
+	return e
+}
+
+var denials = map[string]denial.Mode{"nsec": denial.NSEC, "nsec3": denial.NSEC3, "nsec3-optout": denial.NSEC3OptOut}
+
+var serials = map[string]sign.SerialPolicy{"increment": sign.Increment, "unixtime": sign.UnixTime, "date": sign.Date}
+
+func (p Peer) engineConfig(apex zone.Name, secrets map[string]string) engine.Peer {
+	e := engine.Peer{
+		Name:      p.Name,
+		Addresses: p.Addresses,
+		TSIG:      p.Key.tsig(secrets),
+		Via:       peer.Query,
+		Foreign:   p.Foreign,
+		Where:     p.Where,
+	}
+	if p.Via == "axfr" || p.Via == "" && p.Key.Name != "" {
+		e.Via = peer.AXFR
+	}
+	switch p.Trust {
+	case "parent":
+		e.Trust.Mode = peer.TrustParent
+	case "ds":
+		e.Trust.Mode = peer.TrustDS
+		e.Trust.DS = p.dsSet(apex)
+	default:
+		e.Trust.Mode = peer.TrustTSIG
+	}
+	return e
+}
+
+func (p Peer) dsSet(apex zone.Name) zone.RRset {
+	var rdata []string
+	for _, ds := range p.DS {
+		if _, _, _, r, err := zone.FromRR(ds); err == nil {
+			rdata = append(rdata, r)
+		}
+	}
+	return zone.RRset{Name: apex, Type: zone.TypeDS, Rdata: zone.Pack(rdata...)}
+}
+
+func (k Key) tsig(secrets map[string]string) *ask.TSIG {
+	if k.Name == "" {
+		return nil
+	}
+	return &ask.TSIG{Name: k.Name, Algorithm: k.Algorithm, Secret: secrets[k.Name]}
+}
+
+// tags gives each signer of a group a class of its own without anybody having to
+// number them: all know the same names, and sort them alike.
+func (c *Config) tags() engine.Tags {
+	if c.Tags != nil {
+		return *c.Tags
+	}
+	names := []string{c.Signer}
+	for _, p := range c.Peers {
+		names = append(names, p.Name)
+	}
+	if len(names) == 1 {
+		return engine.Tags{}
+	}
+	slices.Sort(names)
+	number := 1 + slices.Index(names, c.Signer)
+	return engine.Tags{Residue: uint16(number % len(names)), Mod: uint16(len(names))}
+}
+
+func under(root, path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(root, path)
+}

@@ -1,0 +1,158 @@
+package multisigner
+
+import (
+	"encoding/base64"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// check says what is wrong with a block as a whole, given the TSIG secrets of its
+// server block by name.
+func (c *Config) check(secrets map[string]string) Faults {
+	var f Faults
+	c.checkZones(&f)
+	c.checkSigning(&f)
+	c.checkParent(&f)
+	c.checkKeys(&f, secrets)
+	c.checkPeers(&f)
+	return f
+}
+
+func (c *Config) checkZones(f *Faults) {
+	if len(c.Zones) == 0 {
+		f.add(c.Where, "no zone: name it behind multisigner, or before the server block")
+	}
+	seen := make(map[zone.Name]bool)
+	for _, name := range c.Zones {
+		apex, err := zone.ParseName(name)
+		if err != nil {
+			f.add(c.Where, "%q is no zone name: %v", name, err)
+			continue
+		}
+		if seen[apex] {
+			f.add(c.Where, "zone %s stands there twice", apex)
+		}
+		seen[apex] = true
+	}
+	if !c.has("file") {
+		f.add(c.Where, "no file: add file PATH, the unsigned zone")
+	} else if len(c.Zones) > 1 && !strings.Contains(c.File, "{zone}") {
+		f.add(c.at("file"), "one file for %d zones: put {zone} where their names differ, as in db.{zone}", len(c.Zones))
+	}
+}
+
+// maxTTL is the largest TTL there is (RFC 2181 8).
+const maxTTL = (1<<31 - 1) * time.Second
+
+func (c *Config) checkSigning(f *Faults) {
+	if c.CSK && c.has("lifetime zsk") {
+		f.add(c.at("lifetime zsk"), "keys csk makes no ZSK: write lifetime ksk for the lifetime of the CSK")
+	}
+	if c.Refresh <= 0 || c.Refresh >= c.Validity {
+		f.add(c.at("signatures"), "signatures are valid for %s and renewed when %s is left: they must be renewed before they end", c.Validity, c.Refresh)
+	}
+	if c.DNSKEYTTL < time.Second || c.DNSKEYTTL > maxTTL || c.DNSKEYTTL%time.Second != 0 {
+		f.add(c.at("ttl"), "ttl dnskey %s: a TTL is a whole number of seconds, at least one", c.DNSKEYTTL)
+	}
+	// A rollover takes about three waits; a lifetime below that asks for the next
+	// key before this one is in use.
+	least := 3 * (c.DNSKEYTTL + c.Margin)
+	for what, lifetime := range map[string]time.Duration{"lifetime ksk": c.LifetimeKSK, "lifetime zsk": c.LifetimeZSK} {
+		if c.has(what) && lifetime != 0 && lifetime < least {
+			f.add(c.at(what), "%s %s: a rollover takes at least %s with these ttl and margin; 0 is: only when told to", what, lifetime, least)
+		}
+	}
+	if c.LookBusy < time.Millisecond || c.LookIdle < c.LookBusy {
+		f.add(c.at("look"), "look %s %s: the first is the shorter one, and not 0", c.LookBusy, c.LookIdle)
+	}
+}
+
+func (c *Config) checkParent(f *Faults) {
+	switch {
+	case !c.has("parent"):
+		f.add(c.Where, "no parent: add parent ADDRESS..., parent resolver, or parent none if the zone has no DS and shall get none")
+	case c.Parent == engine.ParentResolver && !c.Resolver.IsValid():
+		f.add(c.at("parent"), "parent resolver needs to know which: add resolver ADDRESS")
+	}
+}
+
+func (c *Config) checkKeys(f *Faults, secrets map[string]string) {
+	for _, k := range c.keys() {
+		secret, ok := secrets[k.Name]
+		if !ok {
+			f.add(k.Where, "no secret for key %s: add tsig { secret %s SECRET } to this server block", k.Name, k.Name)
+			continue
+		}
+		if raw, err := base64.StdEncoding.DecodeString(secret); err != nil || len(raw) == 0 {
+			f.add(k.Where, "the secret of key %s is not base64: make one with tsig-keygen, or openssl rand -base64 32", k.Name)
+		}
+	}
+}
+
+// keys lists the TSIG keys that the block names, each once.
+func (c *Config) keys() []Key {
+	var all []Key
+	add := func(k Key) {
+		if k.Name != "" && !slices.ContainsFunc(all, func(o Key) bool { return o.Name == k.Name }) {
+			all = append(all, k)
+		}
+	}
+	for _, s := range c.Secondaries {
+		add(s.Key)
+	}
+	for _, a := range c.AllowTransfer {
+		add(a.Key)
+	}
+	for _, p := range c.Peers {
+		add(p.Key)
+	}
+	return all
+}
+
+func (c *Config) checkPeers(f *Faults) {
+	if len(c.Peers) > 0 && !c.has("signer") {
+		f.add(c.Where, "no signer: add signer NAME [ADDRESS...], the name by which peers know us")
+	}
+	owner := make(map[netip.AddrPort]string)
+	for _, a := range c.Addresses {
+		owner[a] = "signer " + c.Signer
+	}
+	named := map[string]string{c.Signer: c.at("signer")}
+	for i := range c.Peers {
+		p := &c.Peers[i]
+		if where, ok := named[p.Name]; ok {
+			f.add(p.Where, "peer %s: that name stands at %s already", p.Name, where)
+		}
+		named[p.Name] = p.Where
+		if len(p.Addresses) == 0 {
+			f.add(p.Where, "peer %s has no address: add address ADDRESS...", p.Name)
+		}
+		for _, a := range p.Addresses {
+			if whose, ok := owner[a]; ok {
+				f.add(p.Where, "peer %s: %s is the address of %s", p.Name, a, whose)
+			}
+			owner[a] = "peer " + p.Name
+		}
+		c.checkTrust(f, p)
+	}
+}
+
+// checkTrust sees to it that there is a way to believe the peer at the very
+// beginning: without one both sides would wait for ever.
+func (c *Config) checkTrust(f *Faults, p *Peer) {
+	switch {
+	case p.Trust == "" && p.Key.Name == "":
+		f.add(p.Where, "peer %s: how shall it be believed? Add key NAME, or trust parent, or trust ds ...", p.Name)
+	case p.Trust == "tsig" && p.Key.Name == "":
+		f.add(p.Where, "peer %s: trust tsig needs a key: add key NAME", p.Name)
+	case p.Trust == "parent" && c.Parent == engine.ParentNone:
+		f.add(p.Where, "peer %s: trust parent, but there is no parent to ask: write trust tsig or trust ds", p.Name)
+	case p.Trust == "ds" && len(c.Zones) > 1:
+		f.add(p.Where, "peer %s: trust ds is for one zone, and this block has %d: give the zone a block of its own", p.Name, len(c.Zones))
+	}
+}

@@ -1,0 +1,114 @@
+package multisigner
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+)
+
+// Config is one multisigner block as it was written. It says what was meant for
+// all its zones; build makes each zone's own configuration of it.
+type Config struct {
+	Where string
+	Zones []string // lower case, fully qualified
+
+	File      string
+	State     string
+	Signer    string
+	Addresses []netip.AddrPort
+
+	CSK         bool
+	Algorithm   uint8
+	Tags        *engine.Tags // nil: by the names of the signers
+	Denial      string
+	LifetimeKSK time.Duration
+	LifetimeZSK time.Duration
+	Validity    time.Duration
+	Refresh     time.Duration
+	DNSKEYTTL   time.Duration
+	Serial      string
+
+	Secondaries   []Secondary
+	AllowTransfer []Allow
+
+	Parent         engine.ParentMode
+	ParentServers  []netip.AddrPort
+	Resolver       netip.AddrPort
+	ResolverAnchor string
+
+	Peers []Peer
+
+	LookBusy    time.Duration
+	LookIdle    time.Duration
+	Margin      time.Duration
+	Propagation time.Duration
+
+	given map[string]string // directive -> where it stands
+}
+
+// Key names a TSIG key; its secret is the tsig plugin's. The zero value is none.
+type Key struct {
+	Name      string
+	Algorithm string
+	Where     string
+}
+
+// Secondary is a server that transfers the zones from us.
+type Secondary struct {
+	Address netip.AddrPort
+	Key     Key
+}
+
+// Allow lets those in Prefix transfer, by Key where it names one. An invalid
+// Prefix is everywhere.
+type Allow struct {
+	Prefix netip.Prefix
+	Key    Key
+}
+
+// Peer is another signer.
+type Peer struct {
+	Name      string
+	Where     string
+	Addresses []netip.AddrPort
+	Key       Key
+	Via       string // axfr, query; "": by whether there is a key
+	Trust     string // tsig, parent, ds; "": tsig where there is a key
+	DS        []*dns.DS
+	Foreign   bool
+}
+
+// defaults are what most operators would choose, each with its reason.
+func defaults() Config {
+	return Config{
+		State:  "multisigner-state",
+		Signer: "self", // seen only where there are no peers: with peers it must be given
+
+		Algorithm:   dns.ECDSAP256SHA256, // RFC 8624 3.1: recommended for new zones
+		Denial:      "nsec",              // RFC 9276 3.1: NSEC unless there is a reason not to
+		LifetimeKSK: 365 * 24 * time.Hour,
+		LifetimeZSK: 30 * 24 * time.Hour, // our choice: often enough to be a habit
+		Validity:    14 * 24 * time.Hour, // our choice: an outage over a long weekend does no harm,
+		Refresh:     5 * 24 * time.Hour,  // because at least this much is always left
+		DNSKEYTTL:   time.Hour,           // our choice: rollovers in hours, and still well cached
+		Serial:      "increment",         // the only policy that needs no clock
+		LookBusy:    time.Minute,         // far below the propagation delays that peers are told to keep
+		LookIdle:    10 * time.Minute,    // a NOTIFY comes sooner; this is for the one that got lost
+		Margin:      time.Hour,           // our choice: more than clocks differ and caches overstay
+		Propagation: time.Minute,         // a NOTIFY and a transfer, with a retry
+		given:       make(map[string]string),
+	}
+}
+
+func (c *Config) has(directive string) bool { return c.given[directive] != "" }
+
+// at is where to point for a fault of directive: its line, or the block's.
+func (c *Config) at(directive string) string {
+	if where := c.given[directive]; where != "" {
+		return where
+	}
+	return c.Where
+}

@@ -1,0 +1,152 @@
+package multisigner
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/caddy/caddyfile"
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/miekg/dns"
+	"github.com/stretchr/testify/require"
+
+	_ "github.com/coredns/coredns/plugin/errors"
+	_ "github.com/coredns/coredns/plugin/log"
+)
+
+// repository is its root, seen from here.
+const repository = "../.."
+
+// fence finds the Corefiles of a README.
+var fence = regexp.MustCompile("(?ms)^(?:~~~|```) *corefile$(.*?)^(?:~~~|```)$")
+
+// Every Corefile that a README shows starts, and answers for its zones. The zone
+// files that it names are made up.
+func TestReadmeCorefiles(t *testing.T) {
+	var readmes []string
+	for _, pattern := range []string{"README.md", "plugin/multisigner/README.md", "docs/*.md", "corefile-examples/*/README.md"} {
+		found, err := filepath.Glob(filepath.Join(repository, pattern))
+		require.NoError(t, err)
+		readmes = append(readmes, found...)
+	}
+	require.NotEmpty(t, readmes)
+	count := 0
+	for _, readme := range readmes {
+		text, err := os.ReadFile(readme)
+		require.NoError(t, err)
+		for i, corefile := range fence.FindAllSubmatch(text, -1) {
+			count++
+			t.Run(fmt.Sprintf("%s %d", filepath.ToSlash(readme[len(repository)+1:]), i+1), func(t *testing.T) {
+				h := newHome(t)
+				t.Chdir(h.dir)
+				for _, s := range sitesOf(t, corefile[1]) {
+					writeFile(t, s.config.File, "$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 192.0.2.1\n")
+				}
+				answersForAll(t, startText(t, corefile[1]), corefile[1])
+			})
+		}
+	}
+	require.NotZero(t, count)
+}
+
+// Every example starts as it stands, with its own zone files.
+func TestExamples(t *testing.T) {
+	folders, err := filepath.Glob(filepath.Join(repository, "corefile-examples/*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, folders)
+	for _, folder := range folders {
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			h := newHome(t)
+			require.NoError(t, os.CopyFS(h.dir, os.DirFS(folder)))
+			var corefiles []string
+			require.NoError(t, filepath.WalkDir(h.dir, func(path string, d os.DirEntry, err error) error {
+				if d.Name() == "Corefile" {
+					corefiles = append(corefiles, path)
+				}
+				return err
+			}))
+			require.NotEmpty(t, corefiles)
+			otherPorts(t, corefiles)
+			for _, path := range corefiles {
+				text, err := os.ReadFile(path)
+				require.NoError(t, err)
+				t.Chdir(filepath.Dir(path))
+				answersForAll(t, startText(t, text), text)
+			}
+		})
+	}
+}
+
+func startText(t *testing.T, text []byte) *running {
+	t.Helper()
+	port := dnsserver.Port
+	dnsserver.Port = "0"
+	defer func() { dnsserver.Port = port }()
+	inst, err := caddy.Start(caddy.CaddyfileInput{Filepath: "Corefile", Contents: text, ServerTypeName: "dns"})
+	require.NoError(t, err)
+	r := &running{t, inst}
+	t.Cleanup(r.stop)
+	return r
+}
+
+// sitesOf reads what the multisigner blocks of a Corefile want, as setup does.
+func sitesOf(t *testing.T, text []byte) []site {
+	t.Helper()
+	blocks, err := caddyfile.Parse("Corefile", bytes.NewReader(text), nil)
+	require.NoError(t, err)
+	var sites []site
+	for _, b := range blocks {
+		d := caddyfile.NewDispenserTokens("Corefile", b.Tokens[name])
+		configs, faults := parse(&d, b.Keys)
+		require.NoError(t, faults.err())
+		for _, c := range configs {
+			sites = append(sites, c.build(".", nil)...)
+		}
+	}
+	return sites
+}
+
+// answersForAll asks for the SOA of each zone. Where no parent is waited for, it
+// comes signed; else the answer may be that the zone is not ready.
+func answersForAll(t *testing.T, r *running, text []byte) {
+	t.Helper()
+	for _, s := range sitesOf(t, text) {
+		m := query4(s.config.Apex.String(), dns.TypeSOA).SetEdns0(1232, true)
+		if strings.Contains(string(text), "parent none") {
+			require.Eventually(t, func() bool { return len(r.ask("udp", m).Answer) == 2 }, 10*time.Second, 50*time.Millisecond, "SOA of %s and its signature", s.config.Apex)
+			continue
+		}
+		got := r.ask("udp", m)
+		require.Contains(t, []int{dns.RcodeSuccess, dns.RcodeServerFailure}, got.Rcode)
+	}
+}
+
+// otherPorts puts free ports in place of those that Corefiles name, the same ones
+// in all: on this machine, somebody may be trying the example.
+func otherPorts(t *testing.T, corefiles []string) {
+	t.Helper()
+	var from, to []string
+	port := regexp.MustCompile(`:(\d+)\b`)
+	for _, path := range corefiles {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		text = port.ReplaceAllFunc(text, func(old []byte) []byte {
+			at := slices.Index(from, string(old))
+			if at < 0 {
+				free, busy := freePort(t)
+				defer busy.Close()
+				from, to = append(from, string(old)), append(to, fmt.Sprintf(":%d", free))
+				at = len(from) - 1
+			}
+			return []byte(to[at])
+		})
+		require.NoError(t, os.WriteFile(path, text, 0o644))
+	}
+}

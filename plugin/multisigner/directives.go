@@ -1,0 +1,259 @@
+package multisigner
+
+import (
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coredns/coredns/plugin"
+	"github.com/miekg/dns"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+)
+
+// blockDirectives are those of a multisigner block.
+var blockDirectives = map[string]directive[Config]{
+	"file":  text("PATH", func(c *Config) *string { return &c.File }),
+	"state": text("DIR", func(c *Config) *string { return &c.State }),
+	"signer": {usage: "NAME [ADDRESS...]", min: 1, max: unlimited, take: func(p *parser, c *Config, l line) {
+		c.Signer = signerName(l.args[0])
+		c.Addresses = p.addresses(l, l.args[1:])
+	}},
+
+	"keys": choice("split|csk", func(c *Config, v string) { c.CSK = v == "csk" }),
+	"algorithm": {usage: "NAME", min: 1, max: 1, take: func(p *parser, c *Config, l line) {
+		a, err := parseAlgorithm(l.args[0])
+		p.fail(l, err)
+		c.Algorithm = a
+	}},
+	"key-tags": {usage: "CLASS", min: 1, max: 1, take: func(p *parser, c *Config, l line) {
+		tags, err := parseTags(l.args[0])
+		p.fail(l, err)
+		c.Tags = &tags
+	}},
+	"denial":     choice("nsec|nsec3|nsec3-optout", func(c *Config, v string) { c.Denial = v }),
+	"lifetime":   {usage: "ksk|zsk DURATION", min: 2, max: 2, many: true, take: takeLifetime},
+	"signatures": {usage: "DURATION [refresh DURATION]", min: 1, max: 3, take: takeSignatures},
+	"ttl": {usage: "dnskey DURATION", min: 2, max: 2, take: func(p *parser, c *Config, l line) {
+		if l.args[0] != "dnskey" {
+			p.add(l.where, "write ttl dnskey DURATION: other TTLs are the zone's own")
+			return
+		}
+		p.duration(l, l.args[1], &c.DNSKEYTTL)
+	}},
+	"serial": choice("increment|unixtime|date", func(c *Config, v string) { c.Serial = v }),
+
+	"secondary":      {usage: "ADDRESS... [key NAME [ALGORITHM]]", min: 1, max: unlimited, many: true, take: takeSecondary},
+	"allow-transfer": {usage: "PREFIX... [key NAME]", min: 1, max: unlimited, many: true, take: takeAllow},
+
+	"parent":   {usage: "ADDRESS... | resolver | none", min: 1, max: unlimited, take: takeParent},
+	"resolver": {usage: "ADDRESS [anchor FILE]", min: 1, max: 3, take: takeResolver},
+
+	"peer": {usage: "NAME", min: 1, max: 1, many: true, block: true, take: takePeer},
+
+	"look": {usage: "BUSY [IDLE]", min: 1, max: 2, take: func(p *parser, c *Config, l line) {
+		p.duration(l, l.args[0], &c.LookBusy)
+		c.LookIdle = max(c.LookBusy, c.LookIdle)
+		if len(l.args) == 2 {
+			p.duration(l, l.args[1], &c.LookIdle)
+		}
+	}},
+	"margin":      span(func(c *Config) *time.Duration { return &c.Margin }),
+	"propagation": span(func(c *Config) *time.Duration { return &c.Propagation }),
+}
+
+// peerDirectives are those of a peer block.
+var peerDirectives = map[string]directive[Peer]{
+	"address": {usage: "ADDRESS...", min: 1, max: unlimited, many: true, take: func(p *parser, peer *Peer, l line) {
+		peer.Addresses = append(peer.Addresses, p.addresses(l, l.args)...)
+	}},
+	"key": {usage: "NAME [ALGORITHM]", min: 1, max: 2, take: func(p *parser, peer *Peer, l line) {
+		peer.Key = p.key(l, l.args)
+	}},
+	"via":     choice("axfr|query", func(peer *Peer, v string) { peer.Via = v }),
+	"trust":   {usage: "tsig | parent | ds TAG ALGORITHM TYPE DIGEST", min: 1, max: unlimited, many: true, take: takeTrust},
+	"foreign": {take: func(p *parser, peer *Peer, l line) { peer.Foreign = true }},
+}
+
+func text(usage string, field func(*Config) *string) directive[Config] {
+	return directive[Config]{usage: usage, min: 1, max: 1, take: func(p *parser, c *Config, l line) { *field(c) = l.args[0] }}
+}
+
+func span(field func(*Config) *time.Duration) directive[Config] {
+	return directive[Config]{usage: "DURATION", min: 1, max: 1, take: func(p *parser, c *Config, l line) {
+		p.duration(l, l.args[0], field(c))
+	}}
+}
+
+// choice takes one of the words that usage lists.
+func choice[T any](usage string, set func(*T, string)) directive[T] {
+	words := strings.Split(usage, "|")
+	return directive[T]{usage: usage, min: 1, max: 1, take: func(p *parser, into *T, l line) {
+		word := strings.ToLower(l.args[0])
+		if !slices.Contains(words, word) {
+			p.add(l.where, "%s %s: it is one of %s", l.name, l.args[0], strings.Join(words, ", "))
+			return
+		}
+		set(into, word)
+	}}
+}
+
+func takeLifetime(p *parser, c *Config, l line) {
+	role := strings.ToLower(l.args[0])
+	once := "lifetime " + role
+	if c.has(once) {
+		p.add(l.where, "%s stands at %s already: keep one of them", once, c.given[once])
+		return
+	}
+	c.given[once] = l.where
+	switch role {
+	case "ksk", "csk":
+		p.duration(l, l.args[1], &c.LifetimeKSK)
+	case "zsk":
+		p.duration(l, l.args[1], &c.LifetimeZSK)
+	default:
+		p.add(l.where, "lifetime %s: it is ksk or zsk", l.args[0])
+	}
+}
+
+func takeSignatures(p *parser, c *Config, l line) {
+	p.duration(l, l.args[0], &c.Validity)
+	switch {
+	case len(l.args) == 1:
+		// A third, as the defaults have it: room for an outage whatever the length.
+		c.Refresh = c.Validity / 3
+	case len(l.args) == 3 && l.args[1] == "refresh":
+		p.duration(l, l.args[2], &c.Refresh)
+	default:
+		p.add(l.where, "write signatures DURATION refresh DURATION")
+	}
+}
+
+func takeSecondary(p *parser, c *Config, l line) {
+	addresses, key := p.withKey(l)
+	if len(addresses) == 0 {
+		p.add(l.where, "secondary without an address: write secondary ADDRESS... [key NAME]")
+	}
+	for _, a := range p.addresses(l, addresses) {
+		c.Secondaries = append(c.Secondaries, Secondary{Address: a, Key: key})
+	}
+}
+
+func takeAllow(p *parser, c *Config, l line) {
+	prefixes, key := p.withKey(l)
+	if len(prefixes) == 0 {
+		c.AllowTransfer = append(c.AllowTransfer, Allow{Key: key})
+	}
+	for _, s := range prefixes {
+		prefix, err := parsePrefix(s)
+		p.fail(l, err)
+		if err == nil {
+			c.AllowTransfer = append(c.AllowTransfer, Allow{Prefix: prefix, Key: key})
+		}
+	}
+}
+
+func takeParent(p *parser, c *Config, l line) {
+	alone := len(l.args) == 1
+	switch word := strings.ToLower(l.args[0]); {
+	case alone && word == "none":
+		c.Parent = engine.ParentNone
+	case alone && word == "resolver":
+		c.Parent = engine.ParentResolver
+	default:
+		c.Parent = engine.ParentServers
+		c.ParentServers = p.addresses(l, l.args)
+	}
+}
+
+func takeResolver(p *parser, c *Config, l line) {
+	if addresses := p.addresses(l, l.args[:1]); len(addresses) == 1 {
+		c.Resolver = addresses[0]
+	}
+	switch {
+	case len(l.args) == 3 && l.args[1] == "anchor":
+		c.ResolverAnchor = filepath.Clean(l.args[2])
+	case len(l.args) > 1:
+		p.add(l.where, "write resolver ADDRESS anchor FILE")
+	}
+}
+
+func takePeer(p *parser, c *Config, l line) {
+	peer := Peer{Name: signerName(l.args[0]), Where: l.where}
+	takeLines(p, l.lines, peerDirectives, &peer, make(map[string]string))
+	c.Peers = append(c.Peers, peer)
+}
+
+func takeTrust(p *parser, peer *Peer, l line) {
+	mode := strings.ToLower(l.args[0])
+	if peer.Trust != "" && (peer.Trust != mode || mode != "ds") {
+		p.add(l.where, "trust stands there already: keep one (ds may be repeated)")
+		return
+	}
+	peer.Trust = mode
+	switch {
+	case mode == "ds":
+		ds, err := parseDS(".", l.args[1:])
+		p.fail(l, err)
+		if err == nil {
+			peer.DS = append(peer.DS, ds)
+		}
+	case mode != "tsig" && mode != "parent":
+		p.add(l.where, "trust %s: it is tsig, parent, or ds TAG ALGORITHM TYPE DIGEST", l.args[0])
+	case len(l.args) > 1:
+		p.add(l.where, "write trust %s", mode)
+	}
+}
+
+// withKey splits "ARG... key NAME [ALGORITHM]".
+func (p *parser) withKey(l line) (args []string, key Key) {
+	at := slices.Index(l.args, "key")
+	if at < 0 {
+		return l.args, Key{}
+	}
+	if rest := l.args[at+1:]; len(rest) == 1 || len(rest) == 2 {
+		key = p.key(l, rest)
+	} else {
+		p.add(l.where, "%s: write key NAME [ALGORITHM] at the end", l.name)
+	}
+	return l.args[:at], key
+}
+
+func (p *parser) key(l line, args []string) Key {
+	k := Key{Name: plugin.Name(args[0]).Normalize(), Algorithm: dns.HmacSHA256, Where: l.where}
+	if len(args) == 2 {
+		h, err := parseHMAC(args[1])
+		p.fail(l, err)
+		k.Algorithm = h
+	}
+	return k
+}
+
+func (p *parser) addresses(l line, args []string) []netip.AddrPort {
+	var all []netip.AddrPort
+	for _, s := range args {
+		a, err := parseAddress(s)
+		p.fail(l, err)
+		if err == nil {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// duration reads s into d, which keeps its default when s is none: one fault is
+// enough for one mistake.
+func (p *parser) duration(l line, s string, d *time.Duration) {
+	parsed, err := parseDuration(s)
+	if err != nil {
+		p.fail(l, err)
+		return
+	}
+	*d = parsed
+}
+
+// signerName makes equal what means the same signer: names are host names, and
+// compared as such.
+func signerName(s string) string { return strings.TrimSuffix(strings.ToLower(s), ".") }

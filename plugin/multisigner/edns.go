@@ -1,0 +1,70 @@
+package multisigner
+
+import (
+	"github.com/miekg/dns"
+)
+
+// maxUDP is what we send over UDP at most, and say that we take: larger datagrams
+// are fragmented, and fragments get lost or forged (DNS Flag Day 2020; RFC 9715 3).
+const maxUDP = 1232
+
+// clampSize lowers what the query says it takes. What stands in its OPT is what
+// CoreDNS fits the response to and repeats as our own size.
+func clampSize(r *dns.Msg) {
+	if opt := r.IsEdns0(); opt != nil && opt.UDPSize() > maxUDP {
+		opt.SetUDPSize(maxUDP)
+	}
+}
+
+func wantsDNSSEC(r *dns.Msg) bool {
+	opt := r.IsEdns0()
+	return opt != nil && opt.Do()
+}
+
+// tsigSize is room for the TSIG record that the tsig plugin adds: fixed fields, an
+// algorithm's name, and a MAC of SHA-512 (RFC 8945 4.2). The key's name comes on top.
+const tsigSize = 130
+
+// size is how many octets the response may take.
+func (q query) size() int {
+	size := dns.MinMsgSize
+	if opt := q.req.IsEdns0(); opt != nil {
+		size = max(size, int(opt.UDPSize()))
+	}
+	if q.from.key != "" {
+		size -= tsigSize + len(q.from.key)
+	}
+	return size
+}
+
+// withOPT adds our OPT to a response, if the query had one (RFC 6891 6.1.1): ours,
+// so that CoreDNS does not send the query's back with its options. Flags and size
+// are set by CoreDNS.
+func withOPT(req, m *dns.Msg, options ...dns.EDNS0) {
+	opt := req.IsEdns0()
+	if opt == nil {
+		return
+	}
+	ours := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}, Option: options}
+	ours.SetUDPSize(opt.UDPSize())
+	if opt.Do() {
+		ours.SetDo()
+	}
+	m.Extra = append(m.Extra, ours)
+}
+
+// maxReason keeps the text of an error small beside the question: it is read by
+// people in the output of dig, and must not make anybody fall back to TCP.
+const maxReason = 200
+
+// refuse answers with rcode and, where the query has EDNS, why (RFC 8914). The
+// response is written here, since CoreDNS's own would have no reason in it; to
+// CoreDNS that is a success.
+func (q query) refuse(rcode int, code uint16, why string) (int, error) {
+	m := new(dns.Msg).SetRcode(q.req, rcode)
+	if len(why) > maxReason {
+		why = why[:maxReason]
+	}
+	withOPT(q.req, m, &dns.EDNS0_EDE{InfoCode: code, ExtraText: why})
+	return dns.RcodeSuccess, q.w.WriteMsg(m)
+}

@@ -1,0 +1,148 @@
+package multisigner
+
+import (
+	"time"
+
+	"github.com/coredns/coredns/plugin"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
+)
+
+// What is counted as it happens. All else is read from the status when asked for.
+var (
+	transfers = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: name,
+		Name:      "transfers_total",
+		Help:      "Counter of transfers asked of us.",
+	}, []string{"server", "result"})
+	notifies = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: name,
+		Name:      "notifies_total",
+		Help:      "Counter of NOTIFYs received.",
+	}, []string{"server", "result"})
+)
+
+func init() { prometheus.MustRegister(collector{process}) }
+
+// maxZoneSeries is for how many zones of a signer there are series of their own:
+// a hundred thousand would drown whoever scrapes them.
+const maxZoneSeries = 1000
+
+// collector renders the status of all zones of the process.
+type collector struct{ registry *registry }
+
+var (
+	zonesDesc     = describe("zones", "Zones that are served, and that are refused.", "signer", "state")
+	serialDesc    = describe("zone_serial", "Serial of the version that is served.", "signer", "zone")
+	servingDesc   = describe("zone_serving", "1 if everybody is answered, 0 while outsiders get SERVFAIL.", "signer", "zone")
+	expiresDesc   = describe("signature_expiration_timestamp_seconds", "When the first signature ends.", "signer", "zone")
+	keysDesc      = describe("keys", "Keys of all signers.", "signer", "zone", "owner", "role", "state")
+	waitsDesc     = describe("waits", "Things that are waited for.", "signer", "zone")
+	waitSinceDesc = describe("wait_since_timestamp_seconds", "When the longest wait began.", "signer", "zone")
+	alarmsDesc    = describe("alarms", "Things that a person must see to.", "signer", "zone")
+	trustedDesc   = describe("peer_trusted", "1 if what the peer publishes is believed.", "signer", "zone", "peer")
+	seenDesc      = describe("peer_seen_timestamp_seconds", "When all addresses of the peer had been looked at.", "signer", "zone", "peer")
+	parentDesc    = describe("parent_ds", "DS records seen at the parent.", "signer", "zone")
+)
+
+func describe(metric, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, name, metric), help, labels, nil)
+}
+
+// Describe implements prometheus.Collector.
+func (c collector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+
+// Collect implements prometheus.Collector.
+func (c collector) Collect(ch chan<- prometheus.Metric) {
+	type label struct{ signer, value string }
+	zones := make(map[label]int)
+	shown := make(map[label]bool) // the same series twice would spoil the whole scrape
+	for _, e := range c.registry.engines() {
+		for i, apex := range e.Zones() {
+			s, ok := e.Status(apex)
+			if !ok {
+				continue
+			}
+			state := "serving"
+			if !s.Serving {
+				state = "refusing"
+			}
+			zones[label{s.Signer, state}]++
+			if l := (label{s.Signer, s.Zone}); i < maxZoneSeries && !shown[l] {
+				shown[l] = true
+				collectZone(ch, s)
+			}
+		}
+	}
+	for l, n := range zones {
+		gauge(ch, zonesDesc, float64(n), l.signer, l.value)
+	}
+}
+
+func collectZone(ch chan<- prometheus.Metric, z status.Zone) {
+	zone := func(desc *prometheus.Desc, value float64, labels ...string) {
+		gauge(ch, desc, value, append([]string{z.Signer, z.Zone}, labels...)...)
+	}
+	zone(serialDesc, float64(z.Serial))
+	zone(servingDesc, truth(z.Serving))
+	if !z.Signatures.Earliest.IsZero() {
+		zone(expiresDesc, seconds(z.Signatures.Earliest))
+	}
+	type kind struct{ owner, role, state string }
+	keys := make(map[kind]int)
+	for _, k := range z.Keys {
+		keys[kind{k.Owner, k.Role, k.State}]++
+	}
+	for k, n := range keys {
+		zone(keysDesc, float64(n), k.owner, k.role, k.state)
+	}
+	zone(waitsDesc, float64(len(z.Waits)))
+	var since time.Time
+	for _, w := range z.Waits {
+		if !w.Since.IsZero() && (since.IsZero() || w.Since.Before(since)) {
+			since = w.Since
+		}
+	}
+	if !since.IsZero() {
+		zone(waitSinceDesc, seconds(since))
+	}
+	zone(alarmsDesc, float64(len(z.Alarms)))
+	for _, p := range z.Peers {
+		zone(trustedDesc, truth(p.Trusted), p.Name)
+		if seen, ok := allSeen(p); ok {
+			zone(seenDesc, seconds(seen), p.Name)
+		}
+	}
+	zone(parentDesc, float64(len(z.Parent.DS)))
+}
+
+// allSeen is when the last of the peer's addresses was looked at; not ok while
+// one has not been.
+func allSeen(p status.Peer) (at time.Time, ok bool) {
+	for _, a := range p.Addresses {
+		if a.Seen.IsZero() {
+			return time.Time{}, false
+		}
+		if at.IsZero() || a.Seen.Before(at) {
+			at = a.Seen
+		}
+	}
+	return at, !at.IsZero()
+}
+
+func gauge(ch chan<- prometheus.Metric, desc *prometheus.Desc, value float64, labels ...string) {
+	ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

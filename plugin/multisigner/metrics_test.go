@@ -1,0 +1,72 @@
+package multisigner
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/common/expfmt"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
+)
+
+// zoneMetrics renders one zone as the collector does.
+type zoneMetrics struct{ zone status.Zone }
+
+func (z zoneMetrics) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(z, ch) }
+func (z zoneMetrics) Collect(ch chan<- prometheus.Metric) { collectZone(ch, z.zone) }
+
+// The metrics of a zone say what its status says: an alert on them is an alert on
+// what an operator would read.
+func TestZoneMetrics(t *testing.T) {
+	at := time.Unix(1_800_000_000, 0)
+	z := status.Zone{
+		Zone: "example.org.", Signer: "a", Serving: true, Serial: 7,
+		Signatures: status.Signatures{Earliest: at},
+		Keys: []status.Key{
+			{Owner: "a", Role: "zsk", State: "active"}, {Owner: "a", Role: "zsk", State: "active"}, {Owner: "b", Role: "ksk", State: "active"},
+		},
+		Waits:  []status.Wait{{Since: at.Add(-time.Hour)}, {Since: at.Add(-2 * time.Hour)}, {}},
+		Alarms: []status.Alarm{{What: "x"}},
+		Peers: []status.Peer{
+			{Name: "b", Trusted: true, Addresses: []status.Address{{Seen: at}, {Seen: at.Add(-time.Minute)}}},
+			{Name: "c", Addresses: []status.Address{{Seen: at}, {}}},
+		},
+		Parent: status.Parent{DS: []string{"1", "2"}},
+	}
+	registry := prometheus.NewPedanticRegistry()
+	require.NoError(t, registry.Register(zoneMetrics{z}))
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	var text bytes.Buffer
+	for _, family := range families {
+		_, err := expfmt.MetricFamilyToText(&text, family)
+		require.NoError(t, err)
+	}
+	golden(t, "metrics", text.Bytes())
+	problems, err := testutil.CollectAndLint(zoneMetrics{z})
+	require.NoError(t, err)
+	require.Empty(t, problems)
+}
+
+// The collector knows the engines of the process, and the same zone served twice
+// under one name does not spoil the scrape.
+func TestCollector(t *testing.T) {
+	h := newLoadHome(t)
+	h.start(block("example.org example.net", ""))
+	other := newLoadHome(t)
+	other.start(block("example.org", ""))
+	got, err := testutil.CollectAndFormat(collector{process}, expfmt.TypeTextPlain, "coredns_multisigner_zones", "coredns_multisigner_zone_serving")
+	require.NoError(t, err)
+	require.Equal(t, `# HELP coredns_multisigner_zone_serving 1 if everybody is answered, 0 while outsiders get SERVFAIL.
+# TYPE coredns_multisigner_zone_serving gauge
+coredns_multisigner_zone_serving{signer="self",zone="example.net."} 1
+coredns_multisigner_zone_serving{signer="self",zone="example.org."} 1
+# HELP coredns_multisigner_zones Zones that are served, and that are refused.
+# TYPE coredns_multisigner_zones gauge
+coredns_multisigner_zones{signer="self",state="serving"} 3
+`, string(got))
+}

@@ -1,0 +1,166 @@
+// Package multisigner is what CoreDNS sees of multisigner: it reads the Corefile,
+// keeps one engine for each state directory of the process, and answers queries,
+// transfers and NOTIFYs from what the engine serves. It never signs and decides
+// nothing about keys: that is the engine's, and the rooms' below it.
+package multisigner
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"sync"
+
+	"github.com/coredns/coredns/plugin"
+	"github.com/coredns/coredns/plugin/tsig"
+	"github.com/miekg/dns"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/answer"
+	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+const name = "multisigner"
+
+// Handler answers for the zones of the multisigner blocks of one server block,
+// and leaves everything else to Next.
+type Handler struct {
+	Next plugin.Handler
+
+	sites []site
+	zones map[zone.Name]*state // whose engine has the zone; set before the first query
+}
+
+func newHandler(sites []site) *Handler { return &Handler{sites: sites} }
+
+// attach finds the state of each zone.
+func (h *Handler) attach(states map[string]*state) {
+	h.zones = make(map[zone.Name]*state, len(h.sites))
+	for _, s := range h.sites {
+		h.zones[s.config.Apex] = states[realDir(s.dir)]
+	}
+}
+
+// Name implements plugin.Handler.
+func (h *Handler) Name() string { return name }
+
+// CacheBypassZones tells the cache plugin to leave our zones alone: what was
+// signed together must be served together.
+func (h *Handler) CacheBypassZones() []string {
+	names := make([]string, len(h.sites))
+	for i, s := range h.sites {
+		names[i] = s.config.Apex.String()
+	}
+	return names
+}
+
+// query is a message that is for us, with what every way to answer needs.
+type query struct {
+	w    dns.ResponseWriter
+	req  *dns.Msg
+	name zone.Name
+	zone *engine.Zone // nil: it is prepared, but not yet the engine's
+	from asker
+}
+
+// asker is who sent a query: where from, and the TSIG key that signed it, if the
+// signature was good.
+type asker struct {
+	addr netip.AddrPort
+	key  string
+}
+
+// ServeDNS implements plugin.Handler.
+func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	if len(r.Question) != 1 {
+		return dns.RcodeFormatError, nil
+	}
+	q, known := h.receive(ctx, w, r)
+	if !known {
+		return plugin.NextOrFailure(name, h.Next, ctx, w, r)
+	}
+	clampSize(r)
+	question := r.Question[0]
+	switch {
+	case r.Opcode == dns.OpcodeNotify:
+		return q.notify(ctx)
+	case r.Opcode != dns.OpcodeQuery:
+		return q.refuse(dns.RcodeRefused, dns.ExtendedErrorCodeNotSupported, "only queries and NOTIFY are taken here")
+	case question.Qclass != dns.ClassINET:
+		return q.refuse(dns.RcodeRefused, dns.ExtendedErrorCodeNotAuthoritative, "this zone is of class IN")
+	case q.zone == nil:
+		return q.refuse(dns.RcodeServerFailure, dns.ExtendedErrorCodeNotReady, "the zone is being loaded")
+	case question.Qtype == dns.TypeAXFR || question.Qtype == dns.TypeIXFR:
+		return q.transfer(ctx)
+	}
+	return q.answer()
+}
+
+// receive finds out whom a message is for and who sent it; known is false when it
+// is not for a zone of ours.
+func (h *Handler) receive(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (q query, known bool) {
+	qname, err := zone.ParseName(r.Question[0].Name)
+	if err != nil {
+		return query{}, false
+	}
+	apex, known := h.match(qname, r.Question[0].Qtype)
+	if !known {
+		return query{}, false
+	}
+	q = query{w: w, req: r, name: qname, from: asker{addr: addrPort(w.RemoteAddr())}}
+	q.from.key, _ = tsig.ValidatedKeyName(ctx)
+	q.zone = h.zones[apex].find(apex)
+	return q, true
+}
+
+// match gives the zone that qname is in: the nearest apex at or above it. The DS
+// of an apex is the parent's, where that is ours as well (RFC 4035 3.1.4.1).
+func (h *Handler) match(qname zone.Name, qtype uint16) (apex zone.Name, known bool) {
+	if qtype == dns.TypeDS && qname != zone.Root {
+		if apex, known = h.match(qname.Parent(), dns.TypeNone); known {
+			return apex, known
+		}
+	}
+	for n := qname; ; n = n.Parent() {
+		if _, known := h.zones[n]; known {
+			return n, true
+		}
+		if n == zone.Root {
+			return "", false
+		}
+	}
+}
+
+// responses are planned and rendered in one go, so their memory goes from query to query.
+var responses = sync.Pool{New: func() any { return new(answer.Response) }}
+
+// answer says what the zone has, all from one version.
+func (q query) answer() (int, error) {
+	serving := q.zone.Serving()
+	if why := silent(q.zone.Config(), serving, q.from); why != "" {
+		return q.refuse(dns.RcodeServerFailure, dns.ExtendedErrorCodeNotReady, why)
+	}
+	response := responses.Get().(*answer.Response)
+	response.Plan(serving.Version, answer.Question{
+		Name: q.name,
+		Type: zone.Type(q.req.Question[0].Qtype),
+		DO:   wantsDNSSEC(q.req),
+	})
+	m := response.Msg(q.req, q.size(), q.stream())
+	response.Reset()
+	responses.Put(response)
+	withOPT(q.req, m)
+	return dns.RcodeSuccess, q.w.WriteMsg(m)
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	switch a := a.(type) {
+	case *net.UDPAddr:
+		return unmap(a.AddrPort())
+	case *net.TCPAddr:
+		return unmap(a.AddrPort())
+	}
+	ap, _ := netip.ParseAddrPort(a.String())
+	return unmap(ap)
+}
+
+func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }

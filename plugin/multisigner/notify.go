@@ -1,0 +1,25 @@
+package multisigner
+
+import (
+	"context"
+
+	"github.com/coredns/coredns/plugin/metrics"
+	"github.com/miekg/dns"
+)
+
+// notify answers a NOTIFY at once and has the zone look (RFC 1996 3.11): the work
+// that it causes is not the sender's to wait for. Whatever type it tells of, SOA,
+// CDS or CSYNC (RFC 9859), the look is the same.
+func (q query) notify(ctx context.Context) (int, error) {
+	server := metrics.WithServer(ctx)
+	if q.zone == nil || q.zone.Apex() != q.name || !mayNotify(q.zone.Config(), q.from) {
+		notifies.WithLabelValues(server, "refused").Inc()
+		return q.refuse(dns.RcodeNotAuth, dns.ExtendedErrorCodeNotAuthoritative, "this sender is not known for this zone")
+	}
+	notifies.WithLabelValues(server, "accepted").Inc()
+	q.zone.Notified(q.from.addr)
+	m := new(dns.Msg).SetReply(q.req)
+	m.Authoritative = true
+	withOPT(q.req, m)
+	return dns.RcodeSuccess, q.w.WriteMsg(m)
+}

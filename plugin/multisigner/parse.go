@@ -1,0 +1,103 @@
+package multisigner
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/coredns/caddy/caddyfile"
+	"github.com/coredns/coredns/plugin"
+)
+
+// parse reads all multisigner blocks of a server block. It says what is wrong
+// with each line by itself; whether they go together is for check.
+func parse(d *caddyfile.Dispenser, serverBlock []string) ([]*Config, Faults) {
+	p := &parser{}
+	var blocks []*Config
+	for _, l := range readLines(d) {
+		if l.name != "multisigner" {
+			p.add(l.where, "%q does not belong here: is there a brace too many before it?", l.name)
+			continue
+		}
+		blocks = append(blocks, p.readBlock(l, serverBlock))
+	}
+	return blocks, p.Faults
+}
+
+// parser collects faults while lines are taken over into Configs.
+type parser struct{ Faults }
+
+// fail adds the fault in err, unless there is none.
+func (p *parser) fail(l line, err error) {
+	if err != nil {
+		p.add(l.where, "%s: %v", l.name, err)
+	}
+}
+
+func (p *parser) readBlock(l line, serverBlock []string) *Config {
+	c := defaults()
+	c.Where = l.where
+	c.Zones = plugin.OriginsFromArgsOrServerBlock(l.args, serverBlock)
+	takeLines(p, l.lines, blockDirectives, &c, c.given)
+	return &c
+}
+
+// directive says what a line looks like and takes it over.
+type directive[T any] struct {
+	usage    string // what follows the name
+	min, max int    // number of arguments
+	many     bool   // it may stand more than once
+	block    bool   // it has a block
+	take     func(p *parser, into *T, l line)
+}
+
+// unlimited is for directives that take as many arguments as one likes.
+const unlimited = 1 << 16
+
+// takeLines goes through lines by the table, and notes in given where each
+// directive stood.
+func takeLines[T any](p *parser, lines []line, table map[string]directive[T], into *T, given map[string]string) {
+	for _, l := range lines {
+		d, known := table[l.name]
+		switch {
+		case l.name == "{":
+			p.add(l.where, "a brace at the beginning of a line: it stands at the end of the line before")
+		case !known:
+			p.unknown(l, slices.Collect(maps.Keys(table)))
+		case l.block && !d.block:
+			p.add(l.where, "%s has no block: write %s", l.name, strings.TrimSpace(l.name+" "+d.usage))
+		case d.block && !l.block:
+			p.add(l.where, "%s needs a block, with its brace on the same line: write %s %s {", l.name, l.name, d.usage)
+		case len(l.args) < d.min || len(l.args) > d.max:
+			p.add(l.where, "write %s", strings.TrimSpace(l.name+" "+d.usage))
+		case !d.many && given[l.name] != "":
+			p.add(l.where, "%s stands at %s already: keep one of them", l.name, given[l.name])
+		default:
+			given[l.name] = l.where
+			d.take(p, into, l)
+		}
+	}
+}
+
+// later are directives that are planned. Somebody who has read of them is told
+// so, rather than that he mistyped.
+var later = map[string]string{
+	"primary":      "zones are read from files for now: give file PATH",
+	"catalog":      "zones are named in the Corefile for now",
+	"push":         "keys are not given to foreign signers yet: add ours to the peer by hand (multisigner keys --json prints them)",
+	"update":       "updates are refused for now",
+	"allow-update": "updates are refused for now",
+}
+
+func (p *parser) unknown(l line, names []string) {
+	if why, ok := later[l.name]; ok {
+		p.add(l.where, "%s is not there yet: %s", l.name, why)
+		return
+	}
+	hint := ""
+	if near := nearest(l.name, names); near != "" {
+		hint = fmt.Sprintf(": do you mean %s?", near)
+	}
+	p.add(l.where, "unknown directive %q%s", l.name, hint)
+}

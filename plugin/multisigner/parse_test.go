@@ -1,0 +1,363 @@
+package multisigner
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coredns/caddy/caddyfile"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/plugin/multisigner/denial"
+	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/peer"
+	"github.com/multisigner/multisigner/plugin/multisigner/sign"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+var secrets = map[string]string{"xfr-key.": "NoTCJU+DMqFWywaPyxSijrDEA/eC3nK0xi3AMEZuPVk="}
+
+// read parses and checks a server block's multisigner blocks as setup does.
+func read(text string) ([]*Config, string) {
+	d := caddyfile.NewDispenser("Corefile", strings.NewReader(strings.TrimSpace(text)))
+	blocks, faults := parse(&d, []string{"example.org.:53"})
+	for _, b := range blocks {
+		faults = append(faults, b.check(secrets)...)
+	}
+	if err := faults.err(); err != nil {
+		return nil, err.Error()
+	}
+	return blocks, ""
+}
+
+func mustRead(t *testing.T, text string) []*Config {
+	t.Helper()
+	blocks, faults := read(text)
+	require.Empty(t, faults)
+	return blocks
+}
+
+// Every directive arrives in the engine's configuration: a setting that is read
+// and then forgotten is worse than one that is refused.
+func TestEverythingArrives(t *testing.T) {
+	blocks := mustRead(t, `
+multisigner example.org {
+	file zones/db.{zone}
+	state st
+	signer B.example.net. 192.0.2.53 [2001:db8::53]:5353
+	keys csk
+	algorithm ed25519
+	key-tags 0-32767
+	denial nsec3-optout
+	lifetime ksk 2w
+	signatures 10d refresh 36h
+	ttl dnskey 30m
+	margin 15m
+	propagation 2m
+	serial date
+	secondary 192.0.2.60 192.0.2.61:54 key xfr-key. hmac-sha512
+	allow-transfer 192.0.2.0/24 2001:db8::1 key xfr-key
+	allow-transfer key xfr-key.
+	parent resolver
+	resolver 127.0.0.1:5300 anchor root.key
+	look 30s 5m
+	peer a.example.net {
+		address 203.0.113.1
+		address 203.0.113.2:5353
+		key xfr-key.
+		via query
+		trust ds 12345 13 2 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
+		foreign
+	}
+}`)
+	ap := netip.MustParseAddrPort
+	key := &ask.TSIG{Name: "xfr-key.", Algorithm: "hmac-sha256.", Secret: secrets["xfr-key."]}
+	key512 := &ask.TSIG{Name: "xfr-key.", Algorithm: "hmac-sha512.", Secret: secrets["xfr-key."]}
+	apex := zone.MustName("example.org.")
+	rdata := []byte{0x30, 0x39, 13, 2}
+	for i := range byte(32) {
+		rdata = append(rdata, i)
+	}
+	dsSet := zone.RRset{Name: apex, Type: zone.TypeDS, Rdata: zone.Pack(string(rdata))}
+	want := site{dir: "/root/st", config: engine.Config{
+		Apex: apex, File: "/root/zones/db.example.org", Where: "Corefile:1",
+		Signer: "b.example.net", Addresses: []netip.AddrPort{ap("192.0.2.53:53"), ap("[2001:db8::53]:5353")},
+		Algorithm: 15, Tags: engine.Tags{Lo: 0, Hi: 32767}, Denial: denial.NSEC3OptOut, Serial: sign.Date,
+		LifetimeKSK: 14 * 24 * time.Hour, LifetimeZSK: 30 * 24 * time.Hour,
+		Validity: 240 * time.Hour, Refresh: 36 * time.Hour, DNSKEYTTL: 30 * time.Minute,
+		Margin: 15 * time.Minute, Propagation: 2 * time.Minute, LookBusy: 30 * time.Second, LookIdle: 5 * time.Minute,
+		Secondaries: []engine.Secondary{
+			{Server: ask.Server{Addr: ap("192.0.2.60:53"), TSIG: key512}},
+			{Server: ask.Server{Addr: ap("192.0.2.61:54"), TSIG: key512}},
+		},
+		AllowTransfer: []engine.Allow{
+			{Prefix: netip.MustParsePrefix("192.0.2.0/24"), Key: "xfr-key."},
+			{Prefix: netip.MustParsePrefix("2001:db8::1/128"), Key: "xfr-key."},
+			{Key: "xfr-key."},
+		},
+		Parent: engine.Parent{Mode: engine.ParentResolver, Resolver: ap("127.0.0.1:5300"), Anchor: "/root/root.key"},
+		Peers: []engine.Peer{{
+			Name: "a.example.net", Addresses: []netip.AddrPort{ap("203.0.113.1:53"), ap("203.0.113.2:5353")},
+			TSIG: key, Via: peer.Query, Trust: peer.Trust{Mode: peer.TrustDS, DS: dsSet}, Foreign: true, Where: "Corefile:21",
+		}},
+	}}
+	require.Equal(t, []site{want}, blocks[0].build("/root", secrets))
+}
+
+// What is not said is what most would choose, and one name for many zones stands
+// for each of them.
+func TestDefaults(t *testing.T) {
+	blocks := mustRead(t, `
+multisigner example.org xn--caf-dma.example {
+	file db.{zone}
+	signer b
+	parent none
+	peer c {
+		address 192.0.2.3
+		key xfr-key.
+	}
+	peer a {
+		address 192.0.2.1
+		trust tsig
+		key xfr-key.
+	}
+}`)
+	sites := blocks[0].build("/etc/coredns", secrets)
+	require.Len(t, sites, 2)
+	second := sites[1]
+	require.Equal(t, "/etc/coredns/multisigner-state", second.dir)
+	require.Equal(t, "/etc/coredns/db.xn--caf-dma.example", second.config.File)
+	require.True(t, second.config.Split)
+	require.EqualValues(t, 13, second.config.Algorithm)
+	require.Equal(t, denial.NSEC, second.config.Denial)
+	require.Equal(t, 5*24*time.Hour, second.config.Refresh)
+	require.Equal(t, engine.Tags{Residue: 2, Mod: 3}, second.config.Tags, "b is the second of a, b and c")
+	require.Equal(t, peer.AXFR, second.config.Peers[0].Via)
+	require.Equal(t, peer.TrustTSIG, second.config.Peers[0].Trust.Mode)
+}
+
+// The classes of key tags that a group gets by default are disjoint and cover
+// what they should, whoever computes them.
+func TestTagsOfAGroup(t *testing.T) {
+	names := []string{"ns1.example.net", "a.example.org", "z.example.org"}
+	seen := make(map[uint16]string)
+	for i, signer := range names {
+		c := defaults()
+		c.Signer = signer
+		for j, other := range names {
+			if j != i {
+				c.Peers = append(c.Peers, Peer{Name: other})
+			}
+		}
+		for tag := range uint16(300) {
+			if c.tags().Admits(tag) {
+				require.Empty(t, seen[tag], "tag %d is %s's and %s's", tag, seen[tag], signer)
+				seen[tag] = signer
+			}
+		}
+	}
+	require.Len(t, seen, 300)
+}
+
+// Each fault is named with its line and its cure, all of them at once: an
+// operator repairs a Corefile in one go, not in ten.
+func TestFaults(t *testing.T) {
+	for _, tc := range []struct{ name, corefile, want string }{
+		{"peer without a block", `
+multisigner {
+	file db
+	parent none
+	signer a
+	peer b
+}`, `Corefile:5: peer needs a block, with its brace on the same line: write peer NAME {`},
+		{"brace on the next line", `
+multisigner {
+	file db
+	parent none
+	signer a
+	peer b
+	{
+		address 192.0.2.1
+	}
+}`, `Corefile:5: peer needs a block, with its brace on the same line: write peer NAME {
+Corefile:6: a brace at the beginning of a line: it stands at the end of the line before`},
+		{"mistyped", `
+multisigner {
+	fiel db
+	file db
+	parent none
+	lookup 1s
+	xyzzy
+}`, `Corefile:2: unknown directive "fiel": do you mean file?
+Corefile:5: unknown directive "lookup": do you mean look?
+Corefile:6: unknown directive "xyzzy"`},
+		{"nothing in it", `multisigner`, `Corefile:1: no file: add file PATH, the unsigned zone
+Corefile:1: no parent: add parent ADDRESS..., parent resolver, or parent none if the zone has no DS and shall get none`},
+		{"planned", `
+multisigner {
+	primary 192.0.2.1
+	file db
+	parent none
+	signer a
+	peer b {
+		address 192.0.2.1
+		trust parent
+		push
+	}
+}`, `Corefile:2: primary is not there yet: zones are read from files for now: give file PATH
+Corefile:6: peer b: trust parent, but there is no parent to ask: write trust tsig or trust ds
+Corefile:9: push is not there yet: keys are not given to foreign signers yet: add ours to the peer by hand (multisigner keys --json prints them)`},
+		{"twice", `
+multisigner {
+	file db
+	file db2
+	parent none
+	lifetime zsk 30d
+	lifetime zsk 40d
+}`, `Corefile:3: file stands at Corefile:2 already: keep one of them
+Corefile:6: lifetime zsk stands at Corefile:5 already: keep one of them`},
+		{"values", `
+multisigner {
+	file db
+	parent ns.example.org
+	ttl dnskey 1x
+	ttl soa 1h
+	keys one
+	key-tags 5/3
+	denial nsec5
+	algorithm rsamd5
+	signatures 14d until 3d
+	resolver 192.0.2.1 root.key
+	allow-transfer 192.0.2.0/33
+	secondary key xfr-key.
+	look 10m 1m
+	lifetime dnskey 3d
+}`, `Corefile:3: parent: "ns.example.org" is no address: write 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:5353
+Corefile:4: ttl: "1x" is no duration: write 90m, 1h30m, 14d or 2w
+Corefile:5: ttl stands at Corefile:4 already: keep one of them
+Corefile:6: keys one: it is one of split, csk
+Corefile:7: key-tags: "5/3" is no class of key tags: write 1/3 (remainder 1 by 3) or 0-32767
+Corefile:8: denial nsec5: it is one of nsec, nsec3, nsec3-optout
+Corefile:9: algorithm: "rsamd5" is no algorithm that keys are made in: ECDSAP256SHA256, ECDSAP384SHA384, ED25519 or RSASHA256
+Corefile:10: write signatures DURATION refresh DURATION
+Corefile:11: write resolver ADDRESS anchor FILE
+Corefile:12: allow-transfer: "192.0.2.0/33" is no prefix: write 192.0.2.0/24 or 192.0.2.1
+Corefile:13: secondary without an address: write secondary ADDRESS... [key NAME]
+Corefile:14: look 10m0s 1m0s: the first is the shorter one, and not 0
+Corefile:15: lifetime dnskey: it is ksk or zsk`},
+		{"things that do not go together", `
+multisigner example.org example.net {
+	file db
+	parent resolver
+	keys csk
+	lifetime zsk 30d
+	lifetime ksk 3h
+	signatures 3d refresh 5d
+	peer b {
+		address 192.0.2.1
+	}
+	peer b {
+		trust tsig
+		address 192.0.2.1
+	}
+	peer d {
+		key other-key.
+		trust ds 1 13 1 00
+	}
+}`, `Corefile:1: no signer: add signer NAME [ADDRESS...], the name by which peers know us
+Corefile:2: one file for 2 zones: put {zone} where their names differ, as in db.{zone}
+Corefile:3: parent resolver needs to know which: add resolver ADDRESS
+Corefile:5: keys csk makes no ZSK: write lifetime ksk for the lifetime of the CSK
+Corefile:6: lifetime ksk 3h0m0s: a rollover takes at least 6h0m0s with these ttl and margin; 0 is: only when told to
+Corefile:7: signatures are valid for 72h0m0s and renewed when 120h0m0s is left: they must be renewed before they end
+Corefile:8: peer b: how shall it be believed? Add key NAME, or trust parent, or trust ds ...
+Corefile:11: peer b: that name stands at Corefile:8 already
+Corefile:11: peer b: 192.0.2.1:53 is the address of peer b
+Corefile:11: peer b: trust tsig needs a key: add key NAME
+Corefile:15: peer d has no address: add address ADDRESS...
+Corefile:15: peer d: trust ds is for one zone, and this block has 2: give the zone a block of its own
+Corefile:16: no secret for key other-key.: add tsig { secret other-key. SECRET } to this server block
+Corefile:17: trust: digest type 1 with 2 hexadecimal digits: SHA-256 (2) has 64, SHA-384 (4) has 96, and no other is taken`},
+		{"a zone twice, no name", `
+multisigner example.org example.org {
+	file db.{zone}
+	parent none
+}`, `Corefile:1: zone example.org. stands there twice`},
+		{"a block too much", `
+multisigner {
+	file db {
+	}
+	parent none
+}`, `Corefile:1: no file: add file PATH, the unsigned zone
+Corefile:2: file has no block: write file PATH`},
+		{"what follows is not ours", `
+multisigner {
+	file db
+	parent none
+}
+whatever`, `Corefile:5: "whatever" does not belong here: is there a brace too many before it?`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, faults := read(tc.corefile)
+			require.Equal(t, tc.want, faults)
+		})
+	}
+}
+
+// Two blocks in one server block are two blocks; a closing brace at the end of a
+// line closes as one on its own line does.
+func TestSeveralBlocks(t *testing.T) {
+	blocks := mustRead(t, `
+multisigner example.org {
+	file a
+	parent none }
+multisigner example.net {
+	file b
+	parent none
+	signer s
+	peer p { 
+		address 192.0.2.1
+		key xfr-key. }
+	state there
+}`)
+	require.Len(t, blocks, 2)
+	require.Equal(t, []string{"example.net."}, blocks[1].Zones)
+	require.Equal(t, "there", blocks[1].State)
+	require.Len(t, blocks[1].Peers, 1)
+}
+
+func TestParseDuration(t *testing.T) {
+	const day = 24 * time.Hour
+	for text, want := range map[string]time.Duration{
+		"0": 0, "90m": 90 * time.Minute, "1h30m": 90 * time.Minute, "14d": 14 * day, "2w": 14 * day,
+		"1w2d3h": 9*day + 3*time.Hour, "1.5d": 36 * time.Hour, "250ms": 250 * time.Millisecond,
+	} {
+		got, err := parseDuration(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, got, text)
+	}
+	for _, text := range []string{"", "14", "d", "-1h", "1h-1m", "1x", "1 d", "999999999w", "1e9d", "106751d24h"} {
+		_, err := parseDuration(text)
+		require.Error(t, err, text)
+	}
+}
+
+// Whatever a Corefile holds, reading it ends, and with a configuration or a fault
+// that says where.
+func FuzzParse(f *testing.F) {
+	f.Add("multisigner {\nfile a\nparent none\npeer b {\naddress 192.0.2.1\n}\n}")
+	f.Add("multisigner a b {\n{\n}\n}\n}")
+	f.Add("multisigner \"x\ny\" {\nlifetime zsk 1d2w\n}")
+	f.Fuzz(func(t *testing.T, text string) {
+		blocks, faults := read(text)
+		if faults != "" {
+			require.Contains(t, faults, "Corefile:")
+			return
+		}
+		for _, b := range blocks {
+			b.build("/", secrets)
+		}
+	})
+}

@@ -1,0 +1,52 @@
+package multisigner
+
+import (
+	"slices"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/plugin"
+)
+
+func init() { plugin.Register(name, setup) }
+
+// setup reads the multisigner blocks of one server block. It opens nothing: a
+// Corefile that is only tried must leave no trace, and when this one starts is
+// the registry's business.
+func setup(c *caddy.Controller) error {
+	cfg := dnsserver.GetConfig(c)
+	blocks, faults := parse(&c.Dispenser, c.ServerBlockKeys)
+	l := loadOf(c)
+	var sites []site
+	for _, b := range blocks {
+		wrong := b.check(cfg.TsigSecret)
+		faults = append(faults, wrong...)
+		if len(faults) == 0 {
+			sites = append(sites, b.build(cfg.Root, cfg.TsigSecret)...)
+		}
+	}
+	if len(faults) == 0 {
+		faults = l.add(sites)
+	}
+	if err := faults.err(); err != nil {
+		return plugin.Error(name, err)
+	}
+	offerDoT(cfg)
+	h := newHandler(sites)
+	l.handlers = append(l.handlers, h)
+	l.checks = append(l.checks, func() error { return neighbours(cfg, blocks[0].Where) })
+	cfg.AddPlugin(func(next plugin.Handler) plugin.Handler {
+		h.Next = next
+		return h
+	})
+	return nil
+}
+
+// offerDoT adds the ALPN token that a secondary asks for when it transfers over
+// TLS (RFC 9103 7.1); CoreDNS offers none. Where the server block has HTTPS, QUIC
+// or gRPC as well, CoreDNS puts their own tokens in its place.
+func offerDoT(cfg *dnsserver.Config) {
+	if cfg.TLSConfig != nil && !slices.Contains(cfg.TLSConfig.NextProtos, "dot") {
+		cfg.TLSConfig.NextProtos = append(slices.Clone(cfg.TLSConfig.NextProtos), "dot")
+	}
+}

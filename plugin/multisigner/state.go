@@ -1,0 +1,128 @@
+package multisigner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/control"
+	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// state is one state directory and the engine that works in it. It outlives the
+// Corefile loads that use it: a reload finds it running and leaves it running.
+type state struct {
+	dir    string
+	engine atomic.Pointer[engine.Engine] // nil before the first load has opened it
+
+	// Guarded by the registry's mutex.
+	control  *control.Server
+	serves   []site           // what the engine was last told to serve
+	prepared *engine.Prepared // what it will be told, unless the reload fails
+	plan     []site           // that prepared is for
+}
+
+// find gives the engine's zone with this apex. It is nil between the start of a
+// Corefile load that adds the zone and its taking effect, and when no load wants it any more.
+func (s *state) find(apex zone.Name) *engine.Zone {
+	e := s.engine.Load()
+	if e == nil {
+		return nil
+	}
+	if z := e.Find(apex); z != nil && z.Apex() == apex {
+		return z
+	}
+	return nil
+}
+
+// open starts the engine, unless it runs.
+func (s *state) open(logger *slog.Logger) error {
+	if s.engine.Load() != nil {
+		return nil
+	}
+	e, err := engine.Open(s.dir, engine.Options{Logger: logger})
+	if err != nil {
+		return err
+	}
+	s.engine.Store(e)
+	s.control, err = control.Listen(s.dir, control.Of(e), logger)
+	if err != nil { // the zones are worth serving without it
+		logger.Error("the multisigner command cannot ask this server", "error", err)
+	}
+	return nil
+}
+
+// prepare gets the engine ready to serve sites and changes nothing yet.
+func (s *state) prepare(ctx context.Context, sites []site) error {
+	s.discard()
+	if s.serves != nil && slices.EqualFunc(s.serves, sites, site.same) {
+		return nil
+	}
+	configs := make([]engine.Config, len(sites))
+	for i, site := range sites {
+		configs[i] = site.config
+	}
+	p, err := s.engine.Load().Prepare(ctx, configs)
+	if err != nil {
+		return fmt.Errorf("state directory %s: %w", s.dir, err)
+	}
+	s.prepared, s.plan = p, sites
+	return nil
+}
+
+// commit has the engine serve sites, which ought to have been prepared.
+func (s *state) commit(ctx context.Context, sites []site) error {
+	if s.prepared == nil || !slices.EqualFunc(s.plan, sites, site.same) {
+		if err := s.prepare(ctx, sites); err != nil {
+			return err
+		}
+	}
+	if s.prepared != nil {
+		s.prepared.Commit()
+		s.prepared, s.plan, s.serves = nil, nil, sites
+	}
+	return nil
+}
+
+func (s *state) discard() {
+	if s.prepared != nil {
+		s.prepared.Discard()
+		s.prepared, s.plan = nil, nil
+	}
+}
+
+// close stops the engine. Handlers that still hold the state go on answering from
+// what it served last: CoreDNS shuts plugins down before it stops listening.
+func (s *state) close() error {
+	s.discard()
+	var err error
+	if s.control != nil {
+		err = s.control.Close()
+	}
+	if e := s.engine.Load(); e != nil {
+		err = errors.Join(err, e.Close())
+	}
+	return err
+}
+
+// realDir makes one of all ways to write a directory, as far as it exists.
+func realDir(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	rest := ""
+	for at := dir; ; at = filepath.Dir(at) {
+		if real, err := filepath.EvalSymlinks(at); err == nil {
+			return filepath.Join(real, rest)
+		}
+		if at == filepath.Dir(at) {
+			return dir
+		}
+		rest = filepath.Join(filepath.Base(at), rest)
+	}
+}

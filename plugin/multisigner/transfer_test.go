@@ -1,0 +1,228 @@
+package multisigner
+
+import (
+	"fmt"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/stretchr/testify/require"
+)
+
+const keySecret = "NoTCJU+DMqFWywaPyxSijrDEA/eC3nK0xi3AMEZuPVk="
+
+const guarded = `
+.:0 {
+	COMMON
+	tsig {
+		secret xfr-key. ` + keySecret + `
+		secret other-key. ` + keySecret + `
+	}
+	multisigner example.org {
+		file db.{zone}
+		parent none
+		allow-transfer 127.0.0.0/8 key xfr-key.
+	}
+	multisigner open.example {
+		file db.{zone}
+		parent none
+		allow-transfer 127.0.0.1
+	}
+}`
+
+// collect transfers a zone as an ordinary secondary does, and gives its records.
+func collect(r *running, m *dns.Msg) ([]dns.RR, error) {
+	t := new(dns.Transfer)
+	if m.IsTsig() != nil { // with secrets, it would take nothing unsigned
+		t.TsigSecret = map[string]string{"xfr-key.": keySecret, "other-key.": keySecret}
+	}
+	envelopes, err := t.In(m, r.tcp())
+	if err != nil {
+		return nil, err
+	}
+	var all []dns.RR
+	for e := range envelopes {
+		if e.Error != nil {
+			return nil, e.Error
+		}
+		all = append(all, e.RR...)
+	}
+	return all, nil
+}
+
+func axfr(zone, key string) *dns.Msg {
+	m := new(dns.Msg).SetAxfr(zone)
+	if key != "" {
+		m.SetTsig(key, dns.HmacSHA256, 300, time.Now().Unix())
+	}
+	return m
+}
+
+func ixfr(zone string, serial uint32) *dns.Msg {
+	return new(dns.Msg).SetIxfr(zone, serial, "ns."+zone, "hostmaster."+zone)
+}
+
+// Who may transfer gets the whole zone, over as many messages as it takes, each
+// signed where the request was; nobody else gets a record of it.
+func TestTransfer(t *testing.T) {
+	h := newHome(t)
+	var many []string
+	for i := range 3000 {
+		many = append(many, fmt.Sprintf("h%d A 192.0.2.1", i))
+	}
+	h.zone("example.org", 7, many...)
+	h.zone("open.example", 7, "www A 192.0.2.1")
+	r := h.start(guarded)
+
+	all, err := collect(r, axfr("example.org.", "xfr-key."))
+	require.NoError(t, err)
+	owners := make(map[string]bool)
+	for _, rr := range all {
+		if rr.Header().Rrtype == dns.TypeA {
+			owners[rr.Header().Name] = true
+		}
+	}
+	require.Len(t, owners, 3001)
+	require.IsType(t, &dns.SOA{}, all[0])
+	require.Equal(t, all[0].String(), all[len(all)-1].String())
+
+	_, err = collect(r, axfr("example.org.", ""))
+	require.ErrorContains(t, err, "bad xfr rcode: 5", "no key")
+	_, err = collect(r, axfr("example.org.", "other-key."))
+	require.ErrorContains(t, err, "bad xfr rcode: 5", "another key, though a good one")
+	_, err = collect(r, axfr("www.open.example.", ""))
+	require.ErrorContains(t, err, "bad xfr rcode: 9", "not the apex")
+	_, err = collect(r, axfr("open.example.", ""))
+	require.NoError(t, err, "by address alone, where no key is asked for")
+
+	m := axfr("example.org.", "")
+	m.SetEdns0(1232, false)
+	code, why := reason(r.ask("tcp", m))
+	require.EqualValues(t, dns.ExtendedErrorCodeProhibited, code)
+	require.Equal(t, "no transfers to this address and key", why)
+	require.Equal(t, dns.RcodeRefused, r.ask("udp", axfr("open.example.", "")).Rcode, "not over UDP")
+}
+
+// IXFR costs a single SOA where nothing is newer, and over UDP, which tells the
+// secondary to come by TCP; else the whole zone comes.
+func TestIXFR(t *testing.T) {
+	h := newHome(t)
+	h.zone("example.org", 7)
+	h.zone("open.example", 7, "www A 192.0.2.1")
+	r := h.start(guarded)
+	serial := r.ask("udp", query4("open.example.", dns.TypeSOA)).Answer[0].(*dns.SOA).Serial
+
+	for _, known := range []uint32{serial, serial + 1} {
+		got := r.ask("tcp", ixfr("open.example.", known))
+		require.Len(t, got.Answer, 1)
+		require.Equal(t, serial, got.Answer[0].(*dns.SOA).Serial)
+	}
+	got := r.ask("udp", ixfr("open.example.", serial-1))
+	require.Len(t, got.Answer, 1)
+	require.False(t, got.Truncated)
+
+	all, err := collect(r, ixfr("open.example.", serial-1))
+	require.NoError(t, err)
+	require.Greater(t, len(all), 4)
+	require.Equal(t, all[0].String(), all[len(all)-1].String())
+
+	bad := ixfr("open.example.", 1)
+	bad.Ns = nil
+	require.Equal(t, dns.RcodeFormatError, r.ask("tcp", bad).Rcode)
+	require.Equal(t, dns.RcodeRefused, r.ask("udp", ixfr("example.org.", 1)).Rcode, "without the key not even the SOA")
+}
+
+// With a transfer block CoreDNS's own list decides, and the zone is whole there too.
+func TestTransferPlugin(t *testing.T) {
+	h := newHome(t)
+	h.zone("example.org", 7, "www A 192.0.2.1")
+	r := h.start(`
+		.:0 {
+			COMMON
+			transfer example.org {
+				to *
+			}
+			multisigner example.org {
+				file db.{zone}
+				parent none
+			}
+		}`)
+	all, err := collect(r, axfr("example.org.", ""))
+	require.NoError(t, err)
+	require.Equal(t, all[0].String(), all[len(all)-1].String())
+	serial := all[0].(*dns.SOA).Serial
+	require.Len(t, r.ask("tcp", ixfr("example.org.", serial)).Answer, 1)
+}
+
+// A NOTIFY is for who may send it: it is answered at once, and everybody else
+// learns nothing and causes nothing.
+func TestNotify(t *testing.T) {
+	h := newHome(t)
+	h.zone("example.org", 7)
+	h.zone("other.example", 7)
+	h.zone("child.example", 7)
+	r := h.start(`
+		.:0 {
+			COMMON
+			tsig {
+				secret xfr-key. ` + keySecret + `
+			}
+			multisigner example.org {
+				file db.{zone}
+				signer a
+				parent none
+				peer b {
+					address 192.0.2.99
+					key xfr-key.
+				}
+			}
+			multisigner other.example {
+				file db.{zone}
+				parent none
+			}
+			multisigner child.example {
+				file db.{zone}
+				parent 127.0.0.1:1
+			}
+		}`)
+	signed := func(zone string) *dns.Msg {
+		return new(dns.Msg).SetNotify(zone).SetTsig("xfr-key.", dns.HmacSHA256, 300, time.Now().Unix())
+	}
+	send := func(m *dns.Msg) *dns.Msg {
+		client := &dns.Client{TsigSecret: map[string]string{"xfr-key.": keySecret}}
+		got, _, err := client.Exchange(m, r.udp())
+		if err != nil { // the client's own reading of a signed NOTAUTH
+			require.ErrorIs(t, err, dns.ErrAuth)
+		}
+		return got
+	}
+	got := send(signed("example.org."))
+	require.Equal(t, dns.RcodeSuccess, got.Rcode, "the peer's key")
+	require.True(t, got.Authoritative)
+	require.Equal(t, dns.OpcodeNotify, got.Opcode)
+	require.Equal(t, dns.RcodeNotAuth, send(new(dns.Msg).SetNotify("example.org.")).Rcode, "no key")
+	require.Equal(t, dns.RcodeNotAuth, send(signed("www.example.org.")).Rcode, "not the apex")
+	require.Equal(t, dns.RcodeNotAuth, send(signed("other.example.")).Rcode, "not this zone's peer")
+	cds := new(dns.Msg).SetNotify("child.example.")
+	cds.Question[0].Qtype = dns.TypeCDS
+	require.Equal(t, dns.RcodeSuccess, send(cds).Rcode, "the parent's address")
+}
+
+// A wrong TSIG is no TSIG.
+func TestWrongSecret(t *testing.T) {
+	h := newHome(t)
+	h.zone("example.org", 7)
+	h.zone("open.example", 7)
+	r := h.start(guarded)
+	conn, err := net.Dial("tcp", r.tcp())
+	require.NoError(t, err)
+	defer conn.Close()
+	c := &dns.Conn{Conn: conn, TsigSecret: map[string]string{"xfr-key.": "d3Jvbmc="}}
+	require.NoError(t, c.WriteMsg(axfr("example.org.", "xfr-key.")))
+	got, err := c.ReadMsg()
+	if err == nil { // the client may refuse to read what is not signed
+		require.Equal(t, dns.RcodeNotAuth, got.Rcode)
+		require.Empty(t, got.Answer)
+	}
+}
