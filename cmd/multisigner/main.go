@@ -1,0 +1,206 @@
+// Command multisigner shows what a running signer does and tells it what to do.
+// It speaks to the control socket in the signer's state directory; `multisigner
+// lab` starts a parent and signers to try it on.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/control/client"
+	"github.com/multisigner/multisigner/test/lab"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+const usage = `usage: multisigner [--state DIR] [--json] COMMAND [ARGUMENT...]
+
+  status [ZONE...]           what each zone is, has, and waits for
+  keys   [ZONE...]           the keys of all signers
+  ds     [ZONE...]           the DS records that the parent may have now
+  plan   [ZONE...]           what is waited for, and what happens next
+  check  [ZONE...]           ask every address of every signer: does each one's answer
+                             validate under each one's keys? Exit status 1: no
+
+  roll ksk|zsk|csk|algorithm ZONE...   begin a rollover now
+  reload ZONE...             read the zone file now
+  resign ZONE...             make all signatures anew
+  freeze ZONE...             hold rollovers; content and signatures go on
+  thaw   ZONE...             let them go on
+                             (--all instead of ZONE... means every zone)
+
+  lab [--signers N] ...      a parent and signers on loopback, to try it (lab --help)
+
+--state DIR is the state directory of the server's Corefile; the default is
+MULTISIGNER_STATE, else multisigner-state here.
+`
+
+// Exit statuses.
+const (
+	exitOK      = 0
+	exitFailure = 1 // something could not be done, or a check failed
+	exitUsage   = 2
+)
+
+// run is the command without the process around it.
+func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 {
+		switch args[0] {
+		case "lab":
+			return lab.Run(args[1:], stdout, stderr)
+		case "lab-parent":
+			return lab.RunParent(args[1:], stdout, stderr)
+		}
+	}
+	a := &app{out: stdout, err: stderr}
+	rest, err := a.parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stdout, usage)
+		return exitOK
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "multisigner: %v\n\n%s", err, usage)
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	a.client = client.New(a.state)
+	return a.dispatch(ctx, rest[0], rest[1:])
+}
+
+// app is one run of the command.
+type app struct {
+	out, err io.Writer
+	state    string
+	json     bool
+	all      bool
+	client   *client.Client
+}
+
+// parse takes flags wherever they stand, and gives the command and its arguments.
+func (a *app) parse(args []string) ([]string, error) {
+	state := os.Getenv("MULTISIGNER_STATE")
+	if state == "" {
+		state = "multisigner-state"
+	}
+	flags := flag.NewFlagSet("multisigner", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&a.state, "state", state, "")
+	flags.BoolVar(&a.json, "json", false, "")
+	flags.BoolVar(&a.all, "all", false, "")
+	var rest []string
+	for {
+		if err := flags.Parse(args); err != nil {
+			return nil, err
+		}
+		if flags.NArg() == 0 {
+			break
+		}
+		rest = append(rest, flags.Arg(0))
+		args = flags.Args()[1:]
+	}
+	if len(rest) == 0 {
+		return nil, errors.New("which command?")
+	}
+	return rest, nil
+}
+
+func (a *app) dispatch(ctx context.Context, command string, args []string) int {
+	views := map[string]view{"status": statusView, "keys": keysView, "ds": dsView, "plan": planView}
+	orders := []string{"reload", "resign", "freeze", "thaw", "abort", "look", "recover", "disown"}
+	switch v, isView := views[command]; {
+	case isView:
+		return a.show(ctx, v, args)
+	case command == "check":
+		return a.check(ctx, args)
+	case command == "roll":
+		if len(args) == 0 || !slices.Contains([]string{"ksk", "zsk", "csk", "algorithm"}, args[0]) {
+			return a.misused("roll what? ksk, zsk, csk or algorithm")
+		}
+		return a.order(ctx, "roll", args[:1], args[1:])
+	case slices.Contains(orders, command):
+		return a.order(ctx, command, nil, args)
+	case command == "help":
+		fmt.Fprint(a.out, usage)
+		return exitOK
+	}
+	return a.misused(fmt.Sprintf("no command %q", command))
+}
+
+func (a *app) misused(why string) int {
+	fmt.Fprintf(a.err, "multisigner: %s\n\n%s", why, usage)
+	return exitUsage
+}
+
+func (a *app) fail(err error) int {
+	fmt.Fprintf(a.err, "multisigner: %v\n", err)
+	return exitFailure
+}
+
+// names gives the zones that are meant: those named, else all.
+func (a *app) names(ctx context.Context, args []string) ([]string, error) {
+	if len(args) > 0 {
+		return args, nil
+	}
+	zones, err := a.client.Zones(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(zones))
+	for i, z := range zones {
+		names[i] = z.Zone
+	}
+	return names, nil
+}
+
+// order tells the server to do something. Which zones must be said, unless there
+// is only one: a slip should not roll the keys of a thousand.
+func (a *app) order(ctx context.Context, command string, args, zones []string) int {
+	if len(zones) == 0 {
+		names, err := a.names(ctx, nil)
+		if err != nil {
+			return a.fail(err)
+		}
+		if len(names) != 1 && !a.all {
+			return a.misused(fmt.Sprintf("%s which zone? There are %d; --all means all of them", command, len(names)))
+		}
+		zones = names
+	}
+	type result struct {
+		Zone  string `json:"zone"`
+		Done  string `json:"done,omitempty"`
+		Error string `json:"error,omitempty"`
+	}
+	results := []result{}
+	code := exitOK
+	for _, name := range zones {
+		done, err := a.client.Do(ctx, name, command, args...)
+		r := result{Zone: name, Done: done}
+		if err != nil {
+			r.Error = err.Error()
+			code = exitFailure
+		}
+		results = append(results, r)
+		switch {
+		case a.json:
+		case err != nil:
+			fmt.Fprintf(a.err, "multisigner: %s %s: %v\n", strings.Join(append([]string{command}, args...), " "), name, err)
+		default:
+			fmt.Fprintf(a.out, "%s: %s\n", name, done)
+		}
+	}
+	if a.json {
+		a.print(results)
+	}
+	return code
+}

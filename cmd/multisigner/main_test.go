@@ -1,0 +1,239 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/control"
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// server is what the command talks to in these tests.
+type server struct {
+	zones  []status.Zone
+	matrix status.Matrix
+	told   []string
+}
+
+func (s *server) Names() []string {
+	var names []string
+	for _, z := range s.zones {
+		names = append(names, z.Zone)
+	}
+	return names
+}
+
+func (s *server) Status(name string) (status.Zone, bool) {
+	i := slices.Index(s.Names(), name)
+	if i < 0 {
+		return status.Zone{}, false
+	}
+	return s.zones[i], true
+}
+
+func (s *server) Do(_ context.Context, name, command string, args []string) (string, error) {
+	if name == "stuck.example." {
+		return "", errors.New("the zone is frozen: multisigner thaw stuck.example")
+	}
+	s.told = append(s.told, command+" "+name)
+	return command + " has begun", nil
+}
+
+func (s *server) Check(context.Context, string) (status.Matrix, error) { return s.matrix, nil }
+
+// start serves s on a socket and gives a function that runs the command on it.
+func start(t *testing.T, s *server) func(args ...string) (out, err string, code int) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ms")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	listening, err := control.Listen(dir, s, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, listening.Close()) })
+	t.Setenv("MULTISIGNER_STATE", dir)
+	return func(args ...string) (string, string, int) {
+		var out, err bytes.Buffer
+		code := run(args, &out, &err)
+		return out.String(), err.String(), code
+	}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got, "if this is how it shall look: go test ./cmd/multisigner -update")
+}
+
+var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// rolling is a zone in the middle of a ZSK rollover, with a peer that lags, a
+// parent and something to complain of: all that status can show.
+func rolling() status.Zone {
+	ago := func(d time.Duration) time.Time { return now.Add(-d) }
+	return status.Zone{
+		Zone: "example.org.", Signer: "a.example.net", At: now, Where: "Corefile:3",
+		Serving: true, Serial: 2026112301, Names: 12, Records: 57, Denial: "nsec",
+		Source: status.Source{
+			File: "/etc/coredns/db.example.org", Serial: 7, Read: ago(90 * time.Minute), Refused: true,
+			Problems: []status.Problem{{Where: "db.example.org:12", Text: "no TTL", Fatal: true}},
+		},
+		Signatures: status.Signatures{Earliest: now.Add(9*24*time.Hour + 3*time.Hour), Renewed: now.Add(4 * 24 * time.Hour)},
+		Keys: []status.Key{
+			{Tag: 1001, Algorithm: 13, Mnemonic: "ECDSAP256SHA256", Role: "ksk", Owner: "a.example.net", Own: true, State: "active", Signs: []string{"dnskey", "cds"},
+				Moments: []status.Moment{{What: "created", At: ago(48 * time.Hour)}, {What: "signing", At: ago(47 * time.Hour)}}},
+			{Tag: 1003, Algorithm: 13, Mnemonic: "ECDSAP256SHA256", Role: "zsk", Owner: "a.example.net", Own: true, State: "published",
+				Moments: []status.Moment{{What: "created", At: ago(10 * time.Minute)}, {What: "may sign", At: now.Add(50 * time.Minute)}}},
+			{Tag: 2002, Algorithm: 13, Mnemonic: "ECDSAP256SHA256", Role: "csk", Owner: "b.example.net", State: "active"},
+		},
+		DS: []string{"1001 13 2 AB", "2002 13 2 CD"}, DSWhy: "the keys of both signers",
+		Self: []status.Address{{Address: "192.0.2.1:53", Seen: ago(20 * time.Second), State: "good", Serial: 2026112301, DNSKEY: []uint16{1001, 1003, 2002}, CDS: []uint16{1001, 2002}}},
+		Peers: []status.Peer{
+			{Name: "b.example.net", Trusted: true, Addresses: []status.Address{
+				{Address: "192.0.2.2:53", Seen: ago(15 * time.Second), State: "good", Serial: 5, DNSKEY: []uint16{1001, 1003, 2002}, CDS: []uint16{1001, 2002}},
+				{Address: "192.0.2.3:53", Seen: ago(16 * time.Second), State: "unreachable", Why: "timeout"},
+			}},
+			{Name: "c.example.net", Why: "its keys are not signed by one that is pinned"},
+		},
+		Parent: status.Parent{Mode: "servers", Zone: "org.", DS: []string{"1001 13 2 AB", "2002 13 2 CD"},
+			Addresses: []status.ParentAddress{{Address: "192.0.2.9:53", Seen: ago(time.Minute), State: "good"}}},
+		Waits: []status.Wait{
+			{What: "b.example.net to publish zsk 1003", Why: "its resolvers must know our new key before we sign with it", Key: 1003, Since: ago(10 * time.Minute), Holding: []string{"192.0.2.3:53"}},
+			{What: "the DNSKEY TTL to pass", Since: ago(10 * time.Minute), Earliest: now.Add(50 * time.Minute)},
+		},
+		Alarms: []status.Alarm{{What: "192.0.2.3:53 of b.example.net has not answered for 2 days", Cure: "start it, or remove the address"}},
+	}
+}
+
+// The pictures that an operator sees, whole.
+func TestViews(t *testing.T) {
+	refusing := status.Zone{Zone: "example.net.", Signer: "a.example.net", At: now, Refuse: "no keys: the parent has a DS that is not ours", Denial: "nsec3", DSWhy: "c is not trusted", Frozen: true}
+	one := start(t, &server{zones: []status.Zone{rolling()}})
+	for _, view := range []string{"status", "keys", "ds", "plan"} {
+		out, err, code := one(view)
+		require.Empty(t, err)
+		require.Zero(t, code)
+		golden(t, view, out)
+	}
+	two := start(t, &server{zones: []status.Zone{rolling(), refusing}})
+	out, _, _ := two("status")
+	golden(t, "overview", out)
+	out, _, _ = two("status", "example.net")
+	golden(t, "refusing", out)
+	out, err, code := two("ds", "example.net")
+	require.Empty(t, out)
+	require.Equal(t, "multisigner: example.net. has no DS that is safe now: c is not trusted\n", err)
+	require.Equal(t, 1, code, "a script must not paste nothing")
+}
+
+// --json is the status itself, wherever the flag stands.
+func TestJSON(t *testing.T) {
+	one := start(t, &server{zones: []status.Zone{rolling()}})
+	out, _, code := one("status", "example.org", "--json")
+	require.Zero(t, code)
+	var zones []status.Zone
+	require.NoError(t, json.Unmarshal([]byte(out), &zones))
+	require.Equal(t, []status.Zone{rolling()}, zones)
+	out, _, _ = one("--json", "ds")
+	require.JSONEq(t, `[{"zone": "example.org.", "ds": ["1001 13 2 AB", "2002 13 2 CD"], "why": "the keys of both signers"}]`, out)
+	out, _, _ = one("freeze", "--json")
+	require.JSONEq(t, `[{"zone": "example.org.", "done": "freeze has begun"}]`, out)
+}
+
+// check exits with 1 as soon as one cell is red or one server is silent: that is
+// what monitoring looks at.
+func TestCheck(t *testing.T) {
+	a, b := status.Server{Signer: "a", Address: "192.0.2.1:53"}, status.Server{Signer: "b", Address: "192.0.2.2:53"}
+	cell := func(answers, keys status.Server, faults ...string) status.Cell {
+		return status.Cell{Answers: answers.Address, Keys: keys.Address, Asked: 9, Faults: faults}
+	}
+	green := status.Matrix{DS: []string{"1001 13 2 AB"}, Servers: []status.Server{a, b}, Cells: []status.Cell{cell(a, a), cell(a, b), cell(b, a), cell(b, b)}}
+	red := green
+	red.Cells = []status.Cell{cell(a, a), cell(a, b, "www.example.org. A: no key with tag 1003"), cell(b, a), cell(b, b)}
+	silent := green
+	silent.DS, silent.Cells = nil, green.Cells[:1]
+	silent.Servers = []status.Server{a, {Signer: "b", Address: "192.0.2.2:53", Fault: "timeout"}}
+	for name, tc := range map[string]struct {
+		matrix status.Matrix
+		code   int
+	}{
+		"check-green": {green, 0}, "check-red": {red, 1}, "check-silent": {silent, 1}, "check-empty": {status.Matrix{}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			one := start(t, &server{zones: []status.Zone{{Zone: "example.org."}}, matrix: tc.matrix})
+			out, _, code := one("check")
+			require.Equal(t, tc.code, code)
+			golden(t, name, out)
+			_, _, code = one("check", "--json")
+			require.Equal(t, tc.code, code)
+		})
+	}
+}
+
+// An order reaches the zones that were named. With several zones none is not all:
+// a slip must not roll the keys of a thousand.
+func TestOrders(t *testing.T) {
+	s := &server{zones: []status.Zone{{Zone: "example.org."}, {Zone: "stuck.example."}}}
+	two := start(t, s)
+	out, err, code := two("roll", "zsk", "example.org")
+	require.Equal(t, "example.org: roll has begun\n", out)
+	require.Empty(t, err)
+	require.Zero(t, code)
+
+	_, err, code = two("reload")
+	require.Equal(t, 2, code)
+	require.Contains(t, err, "reload which zone? There are 2; --all means all of them")
+	require.Equal(t, []string{"roll example.org."}, s.told)
+
+	out, err, code = two("resign", "--all")
+	require.Equal(t, 1, code)
+	require.Equal(t, "example.org.: resign has begun\n", out)
+	require.Equal(t, "multisigner: resign stuck.example.: the zone is frozen: multisigner thaw stuck.example\n", err)
+
+	_, err, code = two("reload", "other.example")
+	require.Equal(t, 1, code)
+	require.Contains(t, err, "zone other.example. is not served here")
+}
+
+// What is misused is explained, on stderr and with 2, so that no script takes it
+// for an answer.
+func TestMisuse(t *testing.T) {
+	t.Setenv("MULTISIGNER_STATE", t.TempDir()+"/none")
+	for _, tc := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{nil, 2, "which command?"},
+		{[]string{"stauts"}, 2, `no command "stauts"`},
+		{[]string{"roll"}, 2, "roll what?"},
+		{[]string{"roll", "example.org"}, 2, "roll what?"},
+		{[]string{"--wrong", "status"}, 2, "flag provided but not defined: -wrong"},
+		{[]string{"status"}, 1, "there is no state directory"},
+	} {
+		var out, err bytes.Buffer
+		require.Equal(t, tc.code, run(tc.args, &out, &err), tc.args)
+		require.Contains(t, err.String(), tc.want)
+		require.Empty(t, out.String())
+	}
+	var out, err bytes.Buffer
+	require.Zero(t, run([]string{"--help"}, &out, &err))
+	require.Equal(t, usage, out.String())
+}

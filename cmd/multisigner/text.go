@@ -1,0 +1,254 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
+)
+
+func table(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 2, ' ', 0) }
+
+// writeOverview is one line for each of many zones.
+func writeOverview(w io.Writer, zones []status.Zone) {
+	t := table(w)
+	fmt.Fprintln(t, "ZONE\tSERIAL\tSTATE\tSIGNATURES END\tWAITS\tALARMS")
+	for _, z := range zones {
+		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%d\t%d\n", z.Zone, z.Serial, state(z), moment(z.Signatures.Earliest, z.At), len(z.Waits), len(z.Alarms))
+	}
+	t.Flush()
+}
+
+func state(z status.Zone) string {
+	s := "serving"
+	if !z.Serving {
+		s = "refusing"
+	}
+	if z.Frozen {
+		s += ", frozen"
+	}
+	return s
+}
+
+// writeZone is all of one zone, what needs a person first.
+func writeZone(w io.Writer, z status.Zone) {
+	t := table(w)
+	fmt.Fprintf(t, "zone\t%s\n", z.Zone)
+	fmt.Fprintf(t, "signer\t%s\n", z.Signer)
+	fmt.Fprintf(t, "state\t%s\n", state(z))
+	if z.Refuse != "" {
+		fmt.Fprintf(t, "refused because\t%s\n", z.Refuse)
+	}
+	fmt.Fprintf(t, "serial\t%d\n", z.Serial)
+	fmt.Fprintf(t, "size\t%d names, %d records, %s\n", z.Names, z.Records, z.Denial)
+	if !z.Source.Read.IsZero() {
+		fmt.Fprintf(t, "file\t%s, serial %d, read %s\n", z.Source.File, z.Source.Serial, moment(z.Source.Read, z.At))
+	}
+	if !z.Signatures.Earliest.IsZero() {
+		fmt.Fprintf(t, "signatures\tthe first ends %s, renewed %s\n", moment(z.Signatures.Earliest, z.At), moment(z.Signatures.Renewed, z.At))
+	}
+	fmt.Fprintf(t, "parent\t%s\n", parentLine(z.Parent))
+	t.Flush()
+	writeAlarms(w, z)
+	writeProblems(w, z)
+	if len(z.Keys) > 0 {
+		fmt.Fprintln(w, "\nkeys")
+		writeKeys(w, z)
+	}
+	if len(z.Waits) > 0 {
+		fmt.Fprintln(w, "\nwaiting for")
+		writeWaits(w, z)
+	}
+	writeServers(w, z)
+}
+
+func parentLine(p status.Parent) string {
+	switch {
+	case p.Mode == "none":
+		return "none"
+	case len(p.Addresses) == 0:
+		return "not yet asked"
+	case len(p.DS) == 0:
+		return strings.TrimSpace(p.Zone + " no DS")
+	}
+	tags := make([]string, len(p.DS))
+	for i, ds := range p.DS {
+		tags[i], _, _ = strings.Cut(ds, " ")
+	}
+	return strings.TrimSpace(p.Zone + " DS of " + strings.Join(tags, " "))
+}
+
+func writeAlarms(w io.Writer, z status.Zone) {
+	for _, a := range z.Alarms {
+		fmt.Fprintf(w, "\nALARM %s\n  %s\n", a.What, a.Cure)
+	}
+}
+
+func writeProblems(w io.Writer, z status.Zone) {
+	if len(z.Source.Problems) == 0 {
+		return
+	}
+	heading := "notes on the zone file"
+	if z.Source.Refused {
+		heading = "the zone file is refused, the last good version is served"
+	}
+	fmt.Fprintf(w, "\n%s\n", heading)
+	for _, p := range z.Source.Problems {
+		var parts []string
+		for _, part := range []string{p.Where, p.Name, p.Text} {
+			if part != "" {
+				parts = append(parts, part)
+			}
+		}
+		fmt.Fprintf(w, "  %s\n", strings.Join(parts, ": "))
+	}
+}
+
+func writeKeys(w io.Writer, z status.Zone) {
+	t := table(w)
+	fmt.Fprintln(t, "  TAG\tALGORITHM\tROLE\tOWNER\tSTATE\tSIGNS\tSINCE")
+	for _, k := range z.Keys {
+		last := "-"
+		for _, m := range k.Moments {
+			if !m.At.After(z.At) {
+				last = m.What + " " + moment(m.At, z.At)
+			}
+		}
+		fmt.Fprintf(t, "  %d\t%s\t%s\t%s\t%s\t%s\t%s\n", k.Tag, k.Mnemonic, k.Role, k.Owner, k.State, list(k.Signs), last)
+	}
+	t.Flush()
+}
+
+func writeWaits(w io.Writer, z status.Zone) {
+	for _, wait := range z.Waits {
+		fmt.Fprintf(w, "  %s\n", wait.What)
+		t := table(w)
+		if wait.Why != "" {
+			fmt.Fprintf(t, "    why\t%s\n", wait.Why)
+		}
+		if !wait.Since.IsZero() {
+			fmt.Fprintf(t, "    since\t%s\n", moment(wait.Since, z.At))
+		}
+		if !wait.Earliest.IsZero() {
+			fmt.Fprintf(t, "    not before\t%s\n", moment(wait.Earliest, z.At))
+		}
+		if len(wait.Holding) > 0 {
+			fmt.Fprintf(t, "    held up by\t%s\n", strings.Join(wait.Holding, ", "))
+		}
+		t.Flush()
+	}
+}
+
+// writePlan is what happens next and what keeps it.
+func writePlan(w io.Writer, z status.Zone) {
+	if z.Frozen {
+		fmt.Fprintf(w, "  frozen: no rollover goes on until multisigner thaw %s\n", z.Zone)
+	}
+	if len(z.Waits) == 0 {
+		fmt.Fprintln(w, "  nothing is waited for")
+	}
+	writeWaits(w, z)
+	for _, k := range z.Keys {
+		for _, m := range k.Moments {
+			if m.At.After(z.At) {
+				fmt.Fprintf(w, "  %s %d: %s %s\n", k.Role, k.Tag, m.What, moment(m.At, z.At))
+			}
+		}
+	}
+	writeAlarms(w, z)
+}
+
+// writeServers is who was last seen to publish what.
+func writeServers(w io.Writer, z status.Zone) {
+	for _, p := range z.Peers {
+		if !p.Trusted {
+			fmt.Fprintf(w, "\n%s is not trusted: %s\n", p.Name, p.Why)
+		}
+	}
+	type row struct {
+		who string
+		at  status.Address
+	}
+	var rows []row
+	for _, a := range z.Self {
+		rows = append(rows, row{z.Signer + " (we)", a})
+	}
+	for _, p := range z.Peers {
+		for _, a := range p.Addresses {
+			rows = append(rows, row{p.Name, a})
+		}
+	}
+	for _, a := range z.Parent.Addresses {
+		rows = append(rows, row{"parent", status.Address{Address: a.Address, Seen: a.Seen, State: a.State, Why: a.Why}})
+	}
+	if len(rows) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nseen")
+	t := table(w)
+	fmt.Fprintln(t, "  WHO\tADDRESS\tWHEN\tSTATE\tSERIAL\tDNSKEY\tCDS")
+	for _, r := range rows {
+		serial := "-"
+		if r.at.Serial != 0 {
+			serial = strconv.FormatUint(uint64(r.at.Serial), 10)
+		}
+		state := r.at.State
+		if r.at.Why != "" {
+			state += ": " + r.at.Why
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.who, r.at.Address, ago(r.at.Seen, z.At), state, serial, tags(r.at.DNSKEY), tags(r.at.CDS))
+	}
+	t.Flush()
+}
+
+func ago(at, now time.Time) string {
+	if at.IsZero() {
+		return "never"
+	}
+	return span(now.Sub(at)) + " ago"
+}
+
+func tags(all []uint16) string {
+	text := make([]string, len(all))
+	for i, tag := range all {
+		text[i] = strconv.Itoa(int(tag))
+	}
+	return list(text)
+}
+
+func list(words []string) string {
+	if len(words) == 0 {
+		return "-"
+	}
+	return strings.Join(words, " ")
+}
+
+// moment is a time and how far it is from now.
+func moment(at, now time.Time) string {
+	if at.IsZero() {
+		return "never"
+	}
+	text := at.UTC().Format("2006-01-02 15:04:05Z")
+	if d := at.Sub(now); d >= 0 {
+		return text + " (in " + span(d) + ")"
+	}
+	return text + " (" + span(now.Sub(at)) + " ago)"
+}
+
+// span is a duration in its two largest units.
+func span(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d >= day:
+		return fmt.Sprintf("%dd%dh", d/day, d%day/time.Hour)
+	case d >= time.Hour:
+		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
+	case d >= time.Minute:
+		return fmt.Sprintf("%dm%ds", d/time.Minute, d%time.Minute/time.Second)
+	}
+	return fmt.Sprintf("%ds", d/time.Second)
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
+)
+
+// view is one way of showing zones.
+type view struct {
+	text func(w io.Writer, zones []status.Zone)
+	json func(z status.Zone) any
+	fail func(z status.Zone) string // not empty: why the exit status is 1
+}
+
+// show gets the zones and renders them.
+func (a *app) show(ctx context.Context, v view, args []string) int {
+	zones, err := a.zones(ctx, args)
+	if err != nil {
+		return a.fail(err)
+	}
+	if a.json {
+		values := make([]any, len(zones))
+		for i, z := range zones {
+			values[i] = v.json(z)
+		}
+		a.print(values)
+	} else {
+		v.text(a.out, zones)
+	}
+	code := exitOK
+	for _, z := range zones {
+		if v.fail == nil {
+			break
+		}
+		if why := v.fail(z); why != "" {
+			fmt.Fprintf(a.err, "multisigner: %s %s\n", z.Zone, why)
+			code = exitFailure
+		}
+	}
+	return code
+}
+
+func (a *app) zones(ctx context.Context, args []string) ([]status.Zone, error) {
+	if len(args) == 0 {
+		return a.client.Zones(ctx)
+	}
+	var zones []status.Zone
+	for _, name := range args {
+		z, err := a.client.Zone(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		zones = append(zones, z)
+	}
+	return zones, nil
+}
+
+func (a *app) print(v any) {
+	encoder := json.NewEncoder(a.out)
+	encoder.SetIndent("", "  ")
+	_ = encoder.Encode(v) // nobody reads any more: there is nobody to tell
+}
+
+var statusView = view{
+	text: func(w io.Writer, zones []status.Zone) {
+		if len(zones) == 1 {
+			writeZone(w, zones[0])
+			return
+		}
+		writeOverview(w, zones)
+	},
+	json: func(z status.Zone) any { return z },
+}
+
+var keysView = view{
+	text: func(w io.Writer, zones []status.Zone) {
+		for _, z := range zones {
+			fmt.Fprintf(w, "%s\n", z.Zone)
+			writeKeys(w, z)
+		}
+	},
+	json: func(z status.Zone) any {
+		return struct {
+			Zone string       `json:"zone"`
+			Keys []status.Key `json:"keys"`
+		}{z.Zone, z.Keys}
+	},
+}
+
+// dsView prints the whole set or nothing: a part of it would cut off a signer.
+var dsView = view{
+	text: func(w io.Writer, zones []status.Zone) {
+		for _, z := range zones {
+			for _, ds := range z.DS {
+				fmt.Fprintf(w, "%s IN DS %s\n", z.Zone, ds)
+			}
+		}
+	},
+	json: func(z status.Zone) any {
+		return struct {
+			Zone string   `json:"zone"`
+			DS   []string `json:"ds"`
+			Why  string   `json:"why"`
+		}{z.Zone, z.DS, z.DSWhy}
+	},
+	fail: func(z status.Zone) string {
+		if len(z.DS) > 0 {
+			return ""
+		}
+		return "has no DS that is safe now: " + z.DSWhy
+	},
+}
+
+var planView = view{
+	text: func(w io.Writer, zones []status.Zone) {
+		for _, z := range zones {
+			fmt.Fprintf(w, "%s\n", z.Zone)
+			writePlan(w, z)
+		}
+	},
+	json: func(z status.Zone) any {
+		return struct {
+			Zone   string         `json:"zone"`
+			Frozen bool           `json:"frozen"`
+			Waits  []status.Wait  `json:"waits"`
+			Alarms []status.Alarm `json:"alarms"`
+		}{z.Zone, z.Frozen, z.Waits, z.Alarms}
+	},
+}
