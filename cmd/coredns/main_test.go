@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/stretchr/testify/require"
+)
+
+// The test binary is the server when it is told so: what is tested is the real
+// process with its signals.
+func TestMain(m *testing.M) {
+	if os.Getenv("BE_COREDNS") != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+type process struct {
+	t    *testing.T
+	dir  string
+	addr string
+	cmd  *exec.Cmd
+	done chan error
+	log  chan string
+}
+
+func newProcess(t *testing.T) *process {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ms")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return &process{t: t, dir: dir, addr: freeAddress(t)}
+}
+
+// freeAddress is free for UDP and TCP alike.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		tcp, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		udp, err := net.ListenPacket("udp", tcp.Addr().String())
+		tcp.Close()
+		if err == nil {
+			udp.Close()
+			return tcp.Addr().String()
+		}
+	}
+	t.Fatal("no address is free for both UDP and TCP")
+	return ""
+}
+
+func (p *process) write(file, text string) {
+	p.t.Helper()
+	require.NoError(p.t, os.WriteFile(filepath.Join(p.dir, file), []byte(text), 0o644))
+}
+
+func (p *process) zone(name, text string) {
+	p.write("db."+name, fmt.Sprintf("$ORIGIN %s.\n$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 192.0.2.53\ntxt TXT %s\n", name, text))
+}
+
+func (p *process) corefile(more, blocks string) {
+	host, port, _ := net.SplitHostPort(p.addr)
+	p.write("Corefile", fmt.Sprintf(".:%s {\nbind %s\n%s\n%s\n}\n", port, host, more, blocks))
+}
+
+func signed(zone string) string {
+	return "multisigner " + zone + " {\nfile db.{zone}\nparent none\n}\n"
+}
+
+func (p *process) start() {
+	p.t.Helper()
+	p.cmd = exec.Command(os.Args[0], "-conf", "Corefile")
+	p.cmd.Dir = p.dir
+	p.cmd.Env = append(os.Environ(), "BE_COREDNS=1")
+	out, err := p.cmd.StdoutPipe()
+	require.NoError(p.t, err)
+	p.cmd.Stderr = p.cmd.Stdout
+	require.NoError(p.t, p.cmd.Start())
+	p.done, p.log = make(chan error, 1), make(chan string, 1000)
+	go func() {
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			select {
+			case p.log <- lines.Text():
+			default:
+			}
+		}
+		p.done <- p.cmd.Wait()
+	}()
+	p.t.Cleanup(func() { p.cmd.Process.Kill() })
+}
+
+// said waits for a line of the log.
+func (p *process) said(part string) {
+	p.t.Helper()
+	timeout := time.After(30 * time.Second)
+	for {
+		select {
+		case line := <-p.log:
+			if strings.Contains(line, part) {
+				return
+			}
+		case <-timeout:
+			p.t.Fatalf("the server did not say %q", part)
+		}
+	}
+}
+
+// serves waits until the zone's text is served, signed, and gives who signs it and
+// the serial.
+func (p *process) serves(zone, text string) (key uint16, serial uint32) {
+	p.t.Helper()
+	require.Eventually(p.t, func() bool {
+		m, err := p.ask("txt."+zone+".", dns.TypeTXT)
+		if err != nil || len(m.Answer) != 2 {
+			return false
+		}
+		key = m.Answer[1].(*dns.RRSIG).KeyTag
+		return m.Answer[0].(*dns.TXT).Txt[0] == text
+	}, 30*time.Second, 20*time.Millisecond, "%s in %s", text, zone)
+	m, err := p.ask(zone+".", dns.TypeSOA)
+	require.NoError(p.t, err)
+	return key, m.Answer[0].(*dns.SOA).Serial
+}
+
+func (p *process) ask(name string, qtype uint16) (*dns.Msg, error) {
+	return dns.Exchange(new(dns.Msg).SetQuestion(name, qtype).SetEdns0(1232, true), p.addr)
+}
+
+func (p *process) stop(signal os.Signal) {
+	p.t.Helper()
+	require.NoError(p.t, p.cmd.Process.Signal(signal))
+	select {
+	case <-p.done:
+	case <-time.After(30 * time.Second):
+		p.t.Fatalf("the server did not end after %s", signal)
+	}
+}
+
+// What must last lasts: through signals that reload, through a Corefile that is
+// wrong, through an orderly end and through a sudden one, the zone keeps its keys,
+// and its serial never goes back.
+func TestLife(t *testing.T) {
+	p := newProcess(t)
+	p.zone("example.org", "one")
+	p.zone("example.net", "net")
+	p.corefile("", signed("example.org"))
+	p.start()
+	key, serial := p.serves("example.org", "one")
+
+	p.corefile("", signed("example.org example.net"))
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGUSR1))
+	p.serves("example.net", "net")
+	p.corefile("", "multisigner example.org {\nfiel x\n}")
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGUSR1))
+	p.said("do you mean file?")
+	p.serves("example.net", "net")
+
+	p.zone("example.org", "two")
+	same, later := p.serves("example.org", "two")
+	require.Equal(t, key, same)
+	require.Greater(t, later, serial)
+
+	p.corefile("", signed("example.org"))
+	for _, end := range []os.Signal{syscall.SIGTERM, os.Kill} {
+		p.stop(end)
+		p.start()
+		same, again := p.serves("example.org", "two")
+		require.Equal(t, key, same)
+		require.GreaterOrEqual(t, again, later)
+	}
+	p.stop(syscall.SIGTERM)
+}
+
+// The reload plugin does what SIGUSR1 does, by itself.
+func TestReloadPlugin(t *testing.T) {
+	p := newProcess(t)
+	p.zone("example.org", "org")
+	p.zone("example.net", "net")
+	p.corefile("reload 2s 1s", signed("example.org"))
+	p.start()
+	key, _ := p.serves("example.org", "org")
+	p.corefile("reload 2s 1s", signed("example.org example.net"))
+	p.serves("example.net", "net")
+	same, _ := p.serves("example.org", "org")
+	require.Equal(t, key, same)
+	p.stop(syscall.SIGTERM)
+}
