@@ -23,9 +23,9 @@ type Content struct {
 	// Stamp is that of Files as they were when they were opened: while Look(Files)
 	// gives the same, there is nothing new to read.
 	Stamp Stamp
-	// Dropped counts the DNSSEC records that were left out: DNSKEY, RRSIG, NSEC,
-	// NSEC3, NSEC3PARAM, CDS and CDNSKEY are made by the signer. One Problem tells
-	// of them all.
+	// Dropped counts the records that were left out because the signer makes them:
+	// DNSKEY, RRSIG, NSEC, NSEC3, NSEC3PARAM, CDS and CDNSKEY; and ZONEMD, which
+	// signing makes wrong. One Problem tells of them all.
 	Dropped int
 }
 
@@ -78,15 +78,3 @@ func (e *Error) Error() string {
 	}
 	return strings.Join(lines, "\n\t")
 }
-
-// ReadFile reads the zone file at path and what it includes, as the zone apex.
-// Relative names are below the apex until the file says otherwise. The error is
-// always an *Error; Content then has all but the version.
-func ReadFile(path string, apex zone.Name) (Content, error) {
-	panic("not yet")
-}
-
-// Check judges content that did not come from a file: a transfer. It finds what
-// can be seen in a version, which is all but DNSSEC records in it, names out of
-// the zone and RRsets with differing TTLs.
-func Check(v *zone.Version) []Problem { return nil }

@@ -6,7 +6,6 @@ import (
 	"hash"
 	"io/fs"
 	"os"
-	"syscall"
 	"time"
 )
 
@@ -17,45 +16,42 @@ type Stamp [sha256.Size]byte
 
 // Look gives the stamp of files as they are now.
 func Look(files []string) Stamp {
-	h := sha256.New()
+	s := newStamper()
 	for _, path := range files {
 		at, err := os.Stat(path)
-		stampOne(h, path, at, err)
+		s.add(path, at, err)
 	}
-	return Stamp(h.Sum(nil))
+	return s.sum()
 }
 
-func stampOne(h hash.Hash, path string, at fs.FileInfo, err error) {
+// stamper makes a stamp.
+type stamper struct{ hash.Hash }
+
+func newStamper() stamper { return stamper{sha256.New()} }
+
+func (s stamper) add(path string, at fs.FileInfo, err error) {
 	fact := append([]byte(path), 0)
-	if err != nil {
-		fact = append(fact, 'x')
-	} else {
+	if err == nil && at.Mode().IsRegular() {
 		fact = binary.BigEndian.AppendUint64(fact, uint64(at.ModTime().UnixNano()))
 		fact = binary.BigEndian.AppendUint64(fact, uint64(at.Size()))
 		fact = binary.BigEndian.AppendUint64(fact, inode(at))
 	}
-	h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(fact))))
-	h.Write(fact)
+	s.Write(binary.BigEndian.AppendUint32(nil, uint32(len(fact))))
+	s.Write(fact)
 }
 
-// inode tells a file that was put in another's place with its time and size, as
-// some editors and copiers do. 0 where the system has none.
-func inode(at fs.FileInfo) uint64 {
-	if sys, ok := at.Sys().(*syscall.Stat_t); ok {
-		return sys.Ino
-	}
-	return 0
-}
+func (s stamper) sum() Stamp { return Stamp(s.Sum(nil)) }
 
 // Watcher notices that files have changed and come to rest: that two looks in a
 // row gave the same, and not what was read. It has one user at a time; the zero
 // Watcher watches nothing.
 type Watcher struct {
+	// Every is the shortest time between two looks; 0 looks at each call.
+	Every time.Duration
+
 	files      []string
 	read, seen Stamp
 	next       time.Time
-	// Every is the shortest time between two looks; 0 looks at each call.
-	Every time.Duration
 }
 
 // Read tells the watcher what was read, with or without success.

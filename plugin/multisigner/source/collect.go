@@ -1,0 +1,218 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/miekg/dns"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// position is where a record stands.
+type position struct {
+	file string
+	line int
+}
+
+// collector gathers records into RRsets.
+type collector struct {
+	apex zone.Name
+	file string // the zone's, where a problem has no place of its own
+	sets map[key]*gathered
+	last *gathered // the records of an RRset mostly stand together
+	tally
+	dropped   int
+	droppedAt position
+	dropKinds []zone.Type
+	elsewhere zone.Name // the owner of an SOA that is out of the zone
+	noTTL     []*gathered
+}
+
+type key struct {
+	name zone.Name
+	t    zone.Type
+}
+
+// gathered is an RRset in the making.
+type gathered struct {
+	key
+	ttl    uint32
+	rdata  []string
+	at     position
+	differ bool // its TTLs do
+}
+
+func newCollector(file string, apex zone.Name) *collector {
+	return &collector{apex: apex, file: file, sets: map[key]*gathered{}}
+}
+
+// add takes a record. The error is one of its syntax.
+func (c *collector) add(rr dns.RR, longString bool, at position) error {
+	h := rr.Header()
+	if h.Class != dns.ClassINET {
+		return fmt.Errorf("the class is %s: zones here are of class IN", dns.Class(h.Class))
+	}
+	name, t, _, rdata, err := zone.FromRR(rr)
+	switch {
+	case err != nil:
+		return err
+	case isMeta(t):
+		return fmt.Errorf("%s is a type of questions and messages, not of zones", t)
+	case rdata == "" && !mayBeEmpty(t):
+		return fmt.Errorf("a record of type %s has data, this one has none", t)
+	case longString && hasStrings(t):
+		return errors.New("a string has more than 255 octets: write it as several, each in quotes")
+	}
+	switch {
+	case !name.Under(c.apex):
+		c.outside(name, t, at)
+	case made(t):
+		c.drop(t, at)
+	default:
+		c.put(key{name, t}, h.Ttl, rdata, at)
+	}
+	return nil
+}
+
+// outside leaves out what belongs to another zone.
+func (c *collector) outside(name zone.Name, t zone.Type, at position) {
+	if t == zone.TypeSOA {
+		c.elsewhere = name
+	}
+	c.warn(at, name, fmt.Sprintf("the name is not in %s: the record is left out", c.apex))
+}
+
+// drop leaves out what the signer makes.
+func (c *collector) drop(t zone.Type, at position) {
+	if c.dropped++; c.dropped == 1 {
+		c.droppedAt = at
+	}
+	if !slices.Contains(c.dropKinds, t) {
+		c.dropKinds = append(c.dropKinds, t)
+	}
+}
+
+func (c *collector) put(k key, ttl uint32, rdata string, at position) {
+	g := c.last
+	if g == nil || g.key != k {
+		if g = c.sets[k]; g == nil {
+			g = &gathered{key: k, ttl: ttl, at: at}
+			c.sets[k] = g
+			if ttl == noTTL {
+				c.noTTL = append(c.noTTL, g)
+			}
+		}
+		c.last = g
+	}
+	if isSingleton(k.t) && len(g.rdata) > 0 && !slices.Contains(g.rdata, rdata) {
+		g.at = at // the second is the mistake
+	}
+	g.rdata = append(g.rdata, rdata)
+	if ttl != g.ttl && ttl != noTTL && g.ttl != noTTL && !g.differ {
+		g.differ = true
+		c.warn(at, k.name, fmt.Sprintf("the records of type %s have the TTLs %d and %d: the lowest is used for all (RFC 2181 5.2)", k.t, g.ttl, ttl))
+	}
+	g.ttl = min(g.ttl, ttl)
+}
+
+func (c *collector) warn(at position, name zone.Name, text string) {
+	c.tally.add(Problem{File: at.file, Line: at.line, Name: name.String(), Text: text})
+}
+
+// finish makes a version of what was gathered and judges it. When the file had
+// mistakes of syntax, what seems to be missing may be in them and is not told.
+func (c *collector) finish(mistakes bool) *zone.Version {
+	c.setTTLs()
+	if c.dropped > 0 {
+		c.warn(c.droppedAt, c.apex, fmt.Sprintf("records that the signer makes are left out, here and below (%d, of type %s)", c.dropped, typeList(c.dropKinds)))
+	}
+	b := zone.NewBuilder(c.apex)
+	for _, g := range c.sets {
+		b.Put(zone.RRset{Name: g.name, Type: g.t, TTL: g.ttl, Rdata: zone.Pack(g.rdata...)})
+	}
+	v := b.Version()
+	for f := range findings(v) {
+		if f.absence && mistakes {
+			continue
+		}
+		if f.t == zone.TypeSOA && f.absence && c.elsewhere != "" {
+			f.text = fmt.Sprintf("the file has an SOA of %s and none of this zone: is it the right file?", c.elsewhere)
+		}
+		p := Problem{File: c.file, Name: f.name.String(), Text: f.text, Fatal: f.fatal}
+		if g := c.sets[key{f.name, f.t}]; g != nil {
+			p.File, p.Line = g.at.file, g.at.line
+		}
+		c.tally.add(p)
+	}
+	return v
+}
+
+// setTTLs gives records that say no TTL, before any that does, the SOA's minimum.
+func (c *collector) setTTLs() {
+	if len(c.noTTL) == 0 {
+		return
+	}
+	var minimum uint32
+	if soa := c.sets[key{c.apex, zone.TypeSOA}]; soa != nil {
+		minimum = min(zone.SOAMinimum(soa.rdata[0]), maxTTL)
+		c.warn(c.noTTL[0].at, c.noTTL[0].name, fmt.Sprintf("no TTL is said here or before: the SOA's minimum, %d, is used; write $TTL at the top", minimum))
+	}
+	for _, g := range c.noTTL {
+		if g.ttl == noTTL {
+			g.ttl = minimum
+		}
+	}
+}
+
+func typeList(types []zone.Type) string {
+	text := ""
+	for i, t := range types {
+		switch {
+		case i > 0 && i == len(types)-1:
+			text += " and "
+		case i > 0:
+			text += ", "
+		}
+		text += t.String()
+	}
+	return text
+}
+
+// made reports whether records of type t are the signer's to make. A ZONEMD is
+// true of the unsigned zone only (RFC 8976 2).
+func made(t zone.Type) bool {
+	switch t {
+	case zone.TypeDNSKEY, zone.TypeRRSIG, zone.TypeNSEC, zone.TypeNSEC3, zone.TypeNSEC3PARAM,
+		zone.TypeCDS, zone.TypeCDNSKEY, zone.TypeZONEMD:
+		return true
+	}
+	return false
+}
+
+// isMeta reports whether t is no type of records that are kept (RFC 6895 3.1).
+func isMeta(t zone.Type) bool {
+	return t == 0 || t == zone.Type(dns.TypeOPT) || t >= 128 && t <= 255
+}
+
+// isSingleton reports whether a name has at most one record of type t.
+func isSingleton(t zone.Type) bool {
+	return t == zone.TypeSOA || t == zone.TypeCNAME || t == zone.TypeDNAME
+}
+
+// hasStrings reports whether rdata of type t is made of strings of at most 255
+// octets, which the parser would cut into such without a word.
+func hasStrings(t zone.Type) bool {
+	switch uint16(t) {
+	case dns.TypeTXT, dns.TypeSPF, dns.TypeHINFO, dns.TypeNAPTR, dns.TypeISDN, dns.TypeX25, dns.TypeAVC, dns.TypeNINFO, dns.TypeRESINFO:
+		return true
+	}
+	return false
+}
+
+// mayBeEmpty reports whether rdata of type t may have no octets.
+func mayBeEmpty(t zone.Type) bool {
+	_, known := dns.TypeToRR[uint16(t)]
+	return !known || uint16(t) == dns.TypeNULL || uint16(t) == dns.TypeAPL
+}

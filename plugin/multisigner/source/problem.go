@@ -1,0 +1,73 @@
+package source
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// tally gathers problems and stops to keep them where nobody would read on.
+type tally struct {
+	problems []Problem
+	more     [2]int // how many were not kept: warnings, fatal ones
+}
+
+// kept is how many problems of a kind are kept. It is above MaxProblems so that
+// the first ones of the file are among them, whatever the order they are found in.
+const kept = 20 * MaxProblems
+
+func (t *tally) add(p Problem) {
+	kind := 0
+	if p.Fatal {
+		kind = 1
+	}
+	if t.more[kind] >= kept {
+		return
+	}
+	t.more[kind]++
+	t.problems = append(t.problems, p)
+}
+
+// inOrder sorts problems by place. Those without one come last.
+func inOrder(problems []Problem, files []string) []Problem {
+	at := make(map[string]int, len(files))
+	for i, f := range files {
+		at[f] = i
+	}
+	last := func(n, none int) int {
+		if n == none {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(at[a.File], at[b.File]), last(a.Line, 0)-last(b.Line, 0), cmp.Compare(a.Line, b.Line))
+	})
+	return problems
+}
+
+// most keeps MaxProblems, fatal ones before warnings, and says how many there are more.
+func most(problems []Problem) []Problem {
+	if len(problems) <= MaxProblems {
+		return problems
+	}
+	fatal := 0
+	for _, p := range problems {
+		if p.Fatal {
+			fatal++
+		}
+	}
+	room := max(MaxProblems-fatal, 0) // for warnings
+	var most []Problem
+	for _, p := range problems {
+		if p.Fatal && len(most) < MaxProblems || !p.Fatal && room > 0 {
+			most = append(most, p)
+			if !p.Fatal {
+				room--
+			}
+		}
+	}
+	most = most[:min(len(most), MaxProblems-1)]
+	rest := len(problems) - len(most)
+	return append(most, Problem{Text: fmt.Sprintf("and %d problems more", rest), Fatal: fatal > 0})
+}
