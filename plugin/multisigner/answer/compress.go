@@ -37,6 +37,17 @@ func (c *compression) append(dst []byte, base int, n zone.Name) []byte {
 	return append(dst, 0)
 }
 
+// learn remembers the parts of a name that stands at an offset in full.
+func (c *compression) learn(n zone.Name, at int) {
+	for known := c.count; n != zone.Root; n = n.Parent() {
+		if _, ok := c.find(n, known); ok {
+			return
+		}
+		c.add(n, at)
+		at += 1 + int(n[0])
+	}
+}
+
 func (c *compression) find(n zone.Name, known int) (at uint16, ok bool) {
 	for i := 0; i < known; i++ {
 		skip := bytes.IndexByte(c.lengths[i:known], byte(len(n)))

@@ -30,8 +30,8 @@ func (r *Response) substitute(name zone.Name, owner *zone.Node) (next zone.Name)
 		Owner: name,
 		Data:  true,
 	})
-	if r.question.Type == zone.TypeCNAME {
-		return ""
+	if r.question.Type == zone.TypeCNAME || r.question.Type == zone.TypeANY {
+		return "" // the CNAME is what was asked for
 	}
 	return r.inside(zone.Name(rdata[2:]))
 }

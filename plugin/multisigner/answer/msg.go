@@ -7,13 +7,20 @@ import (
 // optSize is what an OPT without options takes (RFC 6891 6.1.2).
 const optSize = 11
 
+// lengthError bounds how much more than it packs a record counts in the lengths
+// that the dns package estimates: it takes the padding of base64 for octets, and
+// the letters of an NSEC3 hash.
+const lengthError = 16
+
 // Msg makes the reply to req, which asks the question that was planned. On the
 // wire it takes at most size octets, with room for a plain OPT when req has one:
 // who adds options to that takes their octets off size. Over TCP size does not
 // count. It is made of the wire form, so both renderers say the same, and whoever
-// packs it again, compressed, arrives at no more octets.
+// packs it again, compressed, arrives at no more octets. It also fits by the dns
+// package's estimate, which may be a few octets too many: else servers that go by
+// that would cut it, and not where an RRset ends.
 func (r *Response) Msg(req *dns.Msg, size int, tcp bool) *dns.Msg {
-	request := Request{ID: req.Id, RD: req.RecursionDesired, Limit: size}
+	request := Request{ID: req.Id, RD: req.RecursionDesired, Limit: max(size, minMessage)}
 	if tcp {
 		request.Limit = maxMessage
 	}
@@ -26,10 +33,27 @@ func (r *Response) Msg(req *dns.Msg, size int, tcp bool) *dns.Msg {
 			request.Name = r.asked[:end]
 		}
 	}
-	r.wire = r.AppendWire(r.wire[:0], &request)
+	room := request.Limit - request.Reserve
+	m := r.message(&request)
+	for m != nil && len(r.wire)+lengthError*records(m) > room && m.Len() > room {
+		request.Reserve += m.Len() - room
+		m = r.message(&request)
+	}
+	if m == nil {
+		return new(dns.Msg).SetRcode(req, dns.RcodeServerFailure)
+	}
+	return m
+}
+
+func records(m *dns.Msg) int { return len(m.Answer) + len(m.Ns) + len(m.Extra) }
+
+// message renders and reads what was rendered; nil when the zone has rdata that
+// cannot be read.
+func (r *Response) message(request *Request) *dns.Msg {
+	r.wire = r.AppendWire(r.wire[:0], request)
 	m := new(dns.Msg)
 	if err := m.Unpack(r.wire); err != nil {
-		return new(dns.Msg).SetRcode(req, dns.RcodeServerFailure)
+		return nil
 	}
 	m.Compress = true
 	return m

@@ -16,9 +16,9 @@ const (
 	RcodeYXDomain       = 6
 )
 
-// maxChain bounds the names that one answer goes through: our choice, between
-// Knot's and BIND's. Longer chains are for the resolver to ask on.
-const maxChain = 8
+// maxChain bounds the names that one answer goes through, eight aliases and what
+// they lead to: our choice, between Knot's and BIND's. A resolver asks on.
+const maxChain = 9
 
 // Plan chooses what to say to q. The name must be at or below v's apex, else the
 // answer is REFUSED; so are AXFR and IXFR, which are not for here. A query for the

@@ -66,11 +66,7 @@ func (m *message) size() int { return len(m.octets) - m.base }
 // question writes the name as it was asked. What is remembered of it is the name
 // in lower case: that is what owners are compared with.
 func (m *message) question(req *Request, q Question) {
-	at := m.size()
-	for n := q.Name; n != zone.Root; n = n[1+int(n[0]):] {
-		m.names.add(n, at)
-		at += 1 + int(n[0])
-	}
+	m.names.learn(q.Name, m.size())
 	if sameName(req.Name, q.Name) {
 		m.octets = append(m.octets, req.Name...)
 	} else {
@@ -171,6 +167,9 @@ func (m *message) record(owner zone.Name, t zone.Type, ttl uint32, rdata string)
 	case m.size()+len(rdata) > m.limit: // seen before the buffer grows
 		return false
 	default:
+		if n, ok := nameAt(rdata, 0); ok && t == zone.TypeDNAME {
+			m.names.learn(n, m.size()) // the CNAME made from it will point here
+		}
 		m.octets = append(m.octets, rdata...)
 	}
 	binary.BigEndian.PutUint16(m.octets[start-2:], uint16(len(m.octets)-start))
