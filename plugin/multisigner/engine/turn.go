@@ -101,7 +101,7 @@ func (e *Engine) turn(ctx context.Context, z *Zone) (wake time.Time) {
 	if asked.seen != nil {
 		w.take(e, cfg, asked.seen)
 	}
-	if err := e.decide(ctx, z, cfg, now); err != nil {
+	if err := e.decide(ctx, z, cfg, now); err != nil && ctx.Err() == nil {
 		w.alarm(err.Error(), "what is served goes on; it is tried again")
 		e.log.Error("the zone could not be brought up to date", "zone", z.apex, "error", err)
 	}
