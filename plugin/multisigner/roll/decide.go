@@ -112,12 +112,12 @@ func (z *step) mustNotBegin() string {
 // checkHealth finds keys that sign now and that a signer does not publish. That is an
 // injury, whoever did it; until it is healed nothing else is begun.
 func (z *step) checkHealth() {
-	if z.p.Parent != ParentNone && (z.f.NoDS != 0 || !z.f.Secured) {
+	if z.f.Joining != 0 || z.p.Parent != ParentNone && (z.f.NoDS != 0 || !z.f.Secured) {
 		return
 	}
 	for i := 1; i < len(z.f.Signers); i++ {
 		v := z.views[i]
-		if v == nil || !v.Trusted || !z.member(i) {
+		if v == nil || !v.Trusted || !z.inChain(i) {
 			continue
 		}
 		for k := range z.f.Keys {
@@ -137,6 +137,16 @@ func (z *step) checkHealth() {
 	}
 }
 
+// inChain reports whether resolvers may trust what peer i serves: it has a DS.
+func (z *step) inChain(i int) bool {
+	for k := range z.f.Keys {
+		if key := &z.f.Keys[k]; z.ownedBy(key, i) && (key.DSSince != 0 || z.p.Parent == ParentNone) {
+			return true
+		}
+	}
+	return false
+}
+
 // live reports whether data signed by key k may be in a cache.
 func (z *step) live(k int) bool {
 	key := &z.f.Keys[k]
@@ -148,7 +158,7 @@ func (z *step) live(k int) bool {
 		z.signaturesGone(&h, k)
 		return key.DataOff == 0 || h.blocked
 	}
-	return key.LastSig != 0 && z.t < key.LastSig+z.ownerTTL(key)+z.margin()
+	return key.LastSig != 0 && (key.Signing || z.t < key.LastSig+z.ownerTTL(key)+z.margin())
 }
 
 // ownerTTL is the largest TTL of data that the owner of a peer's key may have signed.

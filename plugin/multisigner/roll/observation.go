@@ -30,7 +30,7 @@ type Published struct {
 	DNSKEYTTL time.Duration
 	MaxTTL    time.Duration // largest TTL of signed data, negative answers and the DNSKEY RRset included
 	Serial    uint32
-	Signers   []KeyID // keys with a signature over anything but the DNSKEY RRset
+	Signers   []KeyID // keys that sign the zone's data; who signs only DNSKEY, CDS and CDNSKEY is left out
 	Entry     []KeyID // keys that sign the DNSKEY RRset; nil: all of ours with the role
 	CDS       []KeyID
 	CDSDelete bool
@@ -77,8 +77,9 @@ type Address struct {
 	Addr  string
 	State AddressState
 	Seen  time.Time // the moment of the look that these facts are from
-	// Since: every look from then until Seen, none further apart than
-	// Policy.Interval, showed the same. Zero: judge by the calls of Step alone.
+	// Since: looks at this address have all been Good since then, none more than
+	// Policy.Interval apart, and Step was called after each that showed something
+	// new. Zero: judge by the calls of Step alone.
 	Since    time.Time
 	Transfer bool // the facts come from a transfer: they import, and never satisfy a gate
 

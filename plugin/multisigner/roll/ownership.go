@@ -114,8 +114,29 @@ func (z *step) settleOwners() {
 	for k := range z.f.Keys {
 		if z.f.Keys[k].Owner != 0 {
 			z.observeAbsence(&z.f.Keys[k])
+			z.observeSilence(&z.f.Keys[k])
 		}
 	}
+}
+
+// observeSilence notes that a peer's key has stopped signing. It did so somewhere
+// between two looks; the later one counts. A peer that is not seen may still sign.
+func (z *step) observeSilence(k *key) {
+	if !k.Signing {
+		return
+	}
+	k.LastSig = z.t
+	i := int(k.Owner)
+	v := z.views[i]
+	if v == nil || !v.Trusted || !z.fresh[i] {
+		return
+	}
+	for n := range v.Addresses {
+		if a := &v.Addresses[n]; a.State == Good && contains(a.DataSigners, k.ID) {
+			return
+		}
+	}
+	k.Signing = false
 }
 
 func (z *step) settle(i int, signers []KeyID, data bool) {
@@ -132,7 +153,7 @@ func (z *step) settle(i int, signers []KeyID, data bool) {
 			continue
 		}
 		if data {
-			k.LastSig = z.t
+			k.Signing, k.LastSig = true, z.t
 			if k.Role == KSK && k.SEP && z.signsZone(i, id) {
 				k.Role = CSK
 			}

@@ -79,7 +79,7 @@ func (z *step) withdraw(k int) {
 		h.after(z, key.LastSig+z.ownerTTL(key)+resign+looks+z.margin(), "data signed by it to leave the caches")
 	}
 	if h.blocked {
-		z.wait(waitRemoval, key.ID, "drop "+z.name(max(int(key.Owner), 0))+"'s "+label(key), &h)
+		z.wait(waitRemoval, key.ID, "drop "+z.name(z.ownerOf(key))+"'s "+label(key), &h)
 		return
 	}
 	key.Gone = z.t

@@ -352,6 +352,11 @@ func (s *story) mirror() {
 				a.DNSKEY = append(a.DNSKEY, id)
 			}
 		}
+		for _, other := range s.order {
+			if other != name {
+				a.DNSKEY = append(a.DNSKEY, s.peers[other].own...)
+			}
+		}
 		a.CDS, a.CDNSKEY = s.published.CDS, s.published.CDS
 	}
 }

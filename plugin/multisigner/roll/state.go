@@ -74,7 +74,8 @@ type key struct {
 	Double      bool   `json:"double,omitempty"`      // came in by DoubleDS
 	Compromised bool   `json:"compromised,omitempty"`
 
-	LastSig moment `json:"last_sig,omitempty"` // a peer's: data signed by it was last seen then
+	Signing bool   `json:"signing,omitempty"`  // a peer's: it was seen to sign, and not yet seen to have stopped
+	LastSig moment `json:"last_sig,omitempty"` // a peer's: data signed by it may have been served until then
 	Absent  moment `json:"absent,omitempty"`   // a peer's: its owner was seen without it since then
 	Shown   moment `json:"shown,omitempty"`    // anyone was last seen to publish it
 	DSSince moment `json:"ds_since,omitempty"` // every address of the parent has its DS since then
