@@ -1,0 +1,60 @@
+package simulation_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/multisigner/multisigner/test/simulation"
+)
+
+// Whatever happens, no resolver may ever find a bogus answer, and what was begun must
+// end. SIM_SEED replays one world, SIM_YEARS runs for that many zone-years.
+func TestWorlds(t *testing.T) {
+	years, each := 60.0, 2.0
+	if s := os.Getenv("SIM_YEARS"); s != "" {
+		years, _ = strconv.ParseFloat(s, 64)
+	}
+	seed := rand.Uint64() % 1e9
+	if s := os.Getenv("SIM_SEED"); s != "" {
+		seed, _ = strconv.ParseUint(s, 10, 64)
+		years = each
+	}
+	t.Logf("SIM_SEED=%d", seed)
+	began := time.Now()
+	steps, made, excused := 0, 0.0, 0
+	for done := 0.0; done < years; done += each {
+		c := world(seed, each)
+		r := simulation.Run(c)
+		steps += r.Steps
+		made += each
+		excused += r.Excused
+		if len(r.Bogus) > 0 || len(r.Stuck) > 0 {
+			tell(t, r)
+			return
+		}
+		seed++
+	}
+	t.Logf("%.0f zone-years, %.0f a second, %d steps, %d excused moments", made, made/time.Since(began).Seconds(), steps, excused)
+}
+
+func world(seed uint64, years float64) simulation.Config {
+	r := rand.New(rand.NewPCG(seed, 1))
+	return simulation.Config{Seed: seed, Signers: 1 + r.IntN(4), Years: years, Faults: r.IntN(4) != 0,
+		CSK: r.IntN(3) == 0, Double: r.IntN(4) == 0, Parent: simulation.ParentKind(r.IntN(4))}
+}
+
+func tell(t *testing.T, r simulation.Result) {
+	t.Helper()
+	lines := r.Story
+	if n := 60; len(lines) > n {
+		lines = lines[len(lines)-n:]
+	}
+	for _, line := range lines {
+		fmt.Println(line)
+	}
+	t.Errorf("SIM_SEED=%d: %+v\nbogus: %q\nstuck: %q", r.Seed, r.Config, r.Bogus, r.Stuck)
+}
