@@ -1,0 +1,159 @@
+//go:build interop
+
+package differential
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/answer"
+	"github.com/multisigner/multisigner/plugin/multisigner/validate"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// serve answers on loopback from the versions until the test ends.
+func serve(t *testing.T, address string, zones []signedZone) netip.AddrPort {
+	t.Helper()
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(free(t, address)))
+	require.NoError(t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		var r answer.Response
+		query, wire := make([]byte, dns.MaxMsgSize), make([]byte, 0, dns.MaxMsgSize)
+		for {
+			n, from, err := conn.ReadFromUDPAddrPort(query)
+			if err != nil {
+				return
+			}
+			if wire = reply(wire[:0], &r, zones, query[:n]); len(wire) > 0 {
+				_, _ = conn.WriteToUDPAddrPort(wire, from)
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		require.NoError(t, conn.Close())
+		<-done
+	})
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort()
+}
+
+// reply is what a server does around package answer, in little.
+func reply(dst []byte, r *answer.Response, zones []signedZone, query []byte) []byte {
+	var m dns.Msg
+	if m.Unpack(query) != nil || len(m.Question) != 1 {
+		return nil
+	}
+	name, end, err := zone.NameFromWire(query[12:])
+	if err != nil {
+		return nil
+	}
+	request := answer.Request{ID: m.Id, RD: m.RecursionDesired, Name: query[12 : 12+end], Class: m.Question[0].Qclass}
+	do, opt := false, m.IsEdns0()
+	if opt != nil {
+		request.Limit, request.Reserve, do = int(opt.UDPSize()), 11, opt.Do()
+	}
+	for _, z := range zones {
+		if name.Under(z.version.Apex()) {
+			r.Plan(z.version, answer.Question{Name: name, Type: zone.Type(m.Question[0].Qtype), DO: do})
+			dst = r.AppendWire(dst, &request)
+			if opt != nil {
+				flags := byte(0)
+				if do {
+					flags = 0x80
+				}
+				dst = append(dst, 0, 0, byte(dns.TypeOPT), 16, 0, 0, 0, flags, 0, 0, 0)
+				binary.BigEndian.PutUint16(dst[10:], binary.BigEndian.Uint16(dst[10:])+1)
+			}
+			return dst
+		}
+	}
+	return nil
+}
+
+// question is one query, with the place of its answers.
+type question struct {
+	zone *signedZone
+	name string
+	kind uint16
+	do   bool
+	size uint16 // 0: without EDNS
+}
+
+func (q question) message(id int) *dns.Msg {
+	m := new(dns.Msg).SetQuestion(q.name, q.kind)
+	m.Id, m.RecursionDesired = uint16(id), false
+	if q.size > 0 {
+		m.SetEdns0(q.size, q.do)
+	}
+	return m
+}
+
+// accepts has a validator look at an answer that has to be secure.
+func (q question) accepts(m *dns.Msg, now time.Time) error {
+	if !q.do || m.Truncated {
+		return nil
+	}
+	keys, _ := q.zone.version.RRset(q.zone.version.Apex(), zone.TypeDNSKEY)
+	return validate.Response(m, m.Question[0], q.zone.version.Apex(), keys, now)
+}
+
+func (q question) String() string {
+	s := q.name + " " + dns.Type(q.kind).String()
+	if q.do {
+		s += " do"
+	}
+	return s
+}
+
+// askAll asks one server everything over a few sockets, each with one question
+// under way. What gets no answer in three tries is nil.
+func askAll(t *testing.T, at netip.AddrPort, questions []question) []*dns.Msg {
+	t.Helper()
+	const askers = 4
+	answers := make([]*dns.Msg, len(questions))
+	var group sync.WaitGroup
+	for first := range askers {
+		conn, err := net.Dial("udp", at.String())
+		require.NoError(t, err)
+		group.Go(func() {
+			defer conn.Close()
+			buffer := make([]byte, dns.MaxMsgSize)
+			for i := first; i < len(questions); i += askers {
+				for try := 0; try < 3 && answers[i] == nil; try++ {
+					answers[i] = exchange(conn, questions[i].message(i), buffer)
+				}
+			}
+		})
+	}
+	group.Wait()
+	return answers
+}
+
+func exchange(conn net.Conn, query *dns.Msg, buffer []byte) *dns.Msg {
+	wire, err := query.Pack()
+	if err != nil {
+		return nil
+	}
+	_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
+	if _, err := conn.Write(wire); err != nil {
+		return nil
+	}
+	for {
+		n, err := conn.Read(buffer)
+		if err != nil {
+			return nil
+		}
+		m := new(dns.Msg)
+		if m.Unpack(buffer[:n]) == nil && m.Id == query.Id && len(m.Question) == 1 && m.Question[0] == query.Question[0] {
+			return m
+		}
+	}
+}
