@@ -35,8 +35,8 @@ func (s *scratch) fromRR(rr dns.RR) (name Name, t Type, ttl uint32, rdata string
 	if name, _, err = NameFromWire(s.wire); err != nil {
 		return "", 0, 0, "", fmt.Errorf("%s: %w", h.Name, err)
 	}
-	if generic, ok := rr.(*dns.RFC3597); ok && dns.TypeToRR[h.Rrtype] != nil {
-		body, err = s.repack(generic, body)
+	if _, generic := rr.(*dns.RFC3597); dns.TypeToRR[h.Rrtype] != nil && (generic || rdataForms[t] == nil) {
+		body, err = s.repack(h, body)
 	}
 	if err == nil {
 		err = canonicalize(t, body)
@@ -60,22 +60,20 @@ func (s *scratch) pack(rr dns.RR) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := nameSize(s.wire)
-	if at < 0 {
-		return nil, ErrBadWire
+	at := nameSize(s.wire[:end]) + 10 // past type, class, TTL and length
+	if at < 11 || at > end {
+		return nil, ErrBadWire // the library packs an owner of "" as nothing
 	}
-	return s.wire[at+10 : end], nil // past type, class, TTL and length
+	return s.wire[at:end], nil
 }
 
-// repack reads rdata, which a generic record brought, as its type's: one that
-// does not come out as it went in is no record of that type.
-func (s *scratch) repack(generic *dns.RFC3597, rdata []byte) ([]byte, error) {
-	h := generic.Hdr
-	h.Rdlength = uint16(len(rdata))
+// repack has the library read rdata as its type's, and gives what it makes of it:
+// rdata that does not come out as it went in is none of that type.
+func (s *scratch) repack(h *dns.RR_Header, rdata []byte) ([]byte, error) {
 	raw := string(rdata)
-	rr, _, err := dns.UnpackRRWithHeader(h, []byte(raw), 0)
+	rr, _, err := dns.UnpackRRWithHeader(dns.RR_Header{Name: ".", Rrtype: h.Rrtype, Class: dns.ClassINET, Rdlength: uint16(len(raw))}, []byte(raw), 0)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrRdata, err)
 	}
 	body, err := s.pack(rr)
 	if err == nil && string(body) != raw {

@@ -82,7 +82,8 @@ func (s RRset) Earliest() (end time.Time, ok bool) {
 	return Time(first), first != never
 }
 
-// never stands for the end of a signature that is not there.
+// never stands for the end of a signature that is not there. One that ends in
+// that very second, in 2106, counts as none.
 const never = 1<<32 - 1
 
 func earliest(sigs Packed) uint32 {

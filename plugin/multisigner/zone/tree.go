@@ -64,12 +64,12 @@ func (t tree) get(key []byte) *Node {
 
 // after gives the index of the first entry whose key comes after key.
 func (p *page) after(key []byte) int {
-	if p.heads != nil {
+	if p.heads != nil && len(key) >= p.skip {
 		return p.afterHead(key)
 	}
 	lo, hi := 0, p.size()
 	for lo < hi {
-		if mid := (lo + hi) / 2; p.key(mid) <= string(key) {
+		if mid := int(uint(lo+hi) / 2); p.key(mid) <= string(key) {
 			lo = mid + 1
 		} else {
 			hi = mid
@@ -78,15 +78,9 @@ func (p *page) after(key []byte) int {
 	return lo
 }
 
-// afterHead is after by the heads: of the keys it reads the first, for what all
-// have in common, and those with the head that key has.
+// afterHead is after by the heads. As a rule it reads one of the keys: that of the
+// entry which a lookup reads anyway.
 func (p *page) afterHead(key []byte) int {
-	if shared := p.key(0)[:p.skip]; len(key) < p.skip || string(key[:p.skip]) != shared {
-		if string(key) < shared {
-			return 0
-		}
-		return len(p.heads)
-	}
 	h := head(key[p.skip:])
 	lo, hi := 0, len(p.heads)
 	for lo < hi {
@@ -95,6 +89,13 @@ func (p *page) afterHead(key []byte) int {
 		} else {
 			hi = mid
 		}
+	}
+	// Heads tell only keys apart that begin as all in the page do.
+	if one := p.key(max(lo-1, 0)); string(key[:p.skip]) != one[:p.skip] {
+		if string(key) < one {
+			return 0
+		}
+		return len(p.heads)
 	}
 	for lo > 0 && p.heads[lo-1] == h && p.key(lo-1) > string(key) {
 		lo--

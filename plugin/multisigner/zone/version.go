@@ -114,7 +114,8 @@ func (v *Version) Earliest() (end time.Time, ok bool) {
 // Expiring yields the RRsets that have a signature ending before the moment
 // given, names before hashed ones. It costs as much as it yields.
 func (v *Version) Expiring(before time.Time) iter.Seq[RRset] {
-	limit := uint32(min(max(before.Unix(), 0), never))
+	// A signature ends on a full second: before is rounded up to the next.
+	limit := uint32(min(max(before.Add(time.Second-1).Unix(), 0), never))
 	return func(yield func(RRset) bool) {
 		each := func(n *Node) bool {
 			for s := range n.All() {

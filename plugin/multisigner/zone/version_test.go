@@ -215,6 +215,10 @@ b.example. 1 A   192.0.2.1
 	for range v.Expiring(end) {
 		t.Fatal("a signature that ends now does not end before now")
 	}
+	for s := range v.Expiring(end.Add(time.Nanosecond)) {
+		expiring = append(expiring, s.Type.String())
+	}
+	require.Equal(t, []string{"a.example. A", "A"}, expiring)
 	b := v.Edit()
 	b.Delete(zone.MustName("a.example."), zone.TypeA)
 	end, _ = b.Version().Earliest()
