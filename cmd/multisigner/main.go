@@ -25,6 +25,7 @@ func main() {
 
 const usage = `usage: multisigner [--state DIR] [--json] COMMAND [ARGUMENT...]
 
+What is:
   status [ZONE...]           what each zone is, has, and waits for
   keys   [ZONE...]           the keys of all signers
   ds     [ZONE...]           the DS records that the parent may have now
@@ -32,12 +33,17 @@ const usage = `usage: multisigner [--state DIR] [--json] COMMAND [ARGUMENT...]
   check  [ZONE...]           ask every address of every signer: does each one's answer
                              validate under each one's keys? Exit status 1: no
 
-  roll ksk|zsk|csk|algorithm ZONE...   begin a rollover now
-  reload ZONE...             read the zone file now
-  resign ZONE...             make all signatures anew
+What shall be (--all instead of ZONE... means every zone):
+  roll ksk|zsk|csk ZONE...   begin a rollover now
+  abort  ZONE...             give up the rollover, as far as it can be undone
   freeze ZONE...             hold rollovers; content and signatures go on
   thaw   ZONE...             let them go on
-                             (--all instead of ZONE... means every zone)
+  reload ZONE...             read the zone file now
+  resign ZONE...             make all signatures anew
+  look   ZONE...             look at the peers and the parent now
+  disown ZONE...             the DS at the parent that no known key explains may go
+  recover ZONE...            the state was lost, and the keys are back from a backup
+  rejoin ZONE...             make new keys although the parent has a DS
 
   lab [--signers N] ...      a parent and signers on loopback, to try it (lab --help)
 
@@ -117,15 +123,15 @@ func (a *app) parse(args []string) ([]string, error) {
 
 func (a *app) dispatch(ctx context.Context, command string, args []string) int {
 	views := map[string]view{"status": statusView, "keys": keysView, "ds": dsView, "plan": planView}
-	orders := []string{"reload", "resign", "freeze", "thaw", "abort", "look", "recover", "disown"}
+	orders := []string{"abort", "freeze", "thaw", "reload", "resign", "look", "disown", "recover", "rejoin"}
 	switch v, isView := views[command]; {
 	case isView:
 		return a.show(ctx, v, args)
 	case command == "check":
 		return a.check(ctx, args)
 	case command == "roll":
-		if len(args) == 0 || !slices.Contains([]string{"ksk", "zsk", "csk", "algorithm"}, args[0]) {
-			return a.misused("roll what? ksk, zsk, csk or algorithm")
+		if len(args) == 0 || !slices.Contains([]string{"ksk", "zsk", "csk"}, args[0]) {
+			return a.misused("roll what? ksk, zsk or csk")
 		}
 		return a.order(ctx, "roll", args[:1], args[1:])
 	case slices.Contains(orders, command):

@@ -13,12 +13,14 @@ import (
 	"github.com/coredns/coredns/plugin"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
 // load is one Corefile as CoreDNS loaded it: everything that its multisigner
 // blocks want. It holds no resources; the states it uses do.
 type load struct {
 	sites    []site
+	index    map[zone.Name]int // of sites, by apex
 	handlers []*Handler
 	checks   []func() error // of the plugins beside us, when all are known
 
@@ -48,8 +50,12 @@ func loadOf(c *caddy.Controller) *load {
 // several blocks, if they agree.
 func (l *load) add(sites []site) Faults {
 	var f Faults
+	if l.index == nil {
+		l.index = make(map[zone.Name]int)
+	}
 	for _, s := range sites {
 		if other, ok := l.site(s); !ok {
+			l.index[s.config.Apex] = len(l.sites)
 			l.sites = append(l.sites, s)
 		} else if !other.same(s) {
 			f.add(s.config.Where, "zone %s is served with other settings at %s: make both alike, or remove one", s.config.Apex, other.config.Where)
@@ -66,13 +72,12 @@ func (l *load) resolve() {
 	}
 }
 
-// site finds what the load says about a zone.
+// site finds what the load says about the zone of s.
 func (l *load) site(s site) (other site, ok bool) {
-	i := slices.IndexFunc(l.sites, func(o site) bool { return o.config.Apex == s.config.Apex })
-	if i < 0 {
-		return site{}, false
+	if i, ok := l.index[s.config.Apex]; ok {
+		return l.sites[i], true
 	}
-	return l.sites[i], true
+	return site{}, false
 }
 
 // alive reports whether the load's instance is still there. CoreDNS tells nobody

@@ -113,6 +113,7 @@ func (h home) start(corefile string) *running {
 	require.NoError(h.t, err)
 	r := &running{h.t, inst}
 	h.t.Cleanup(func() { r.stop() })
+	r.up()
 	return r
 }
 
@@ -130,7 +131,17 @@ func (h home) startError(corefile string) error {
 func (r *running) restart(in caddy.Input) error {
 	inst, err := r.inst.Restart(in)
 	r.inst = inst
+	r.up()
 	return err
+}
+
+// up waits until the listeners answer. A server that is stopped before it has
+// begun to listen is not stopped at all, and would answer in place of the next.
+func (r *running) up() {
+	r.t.Helper()
+	for _, network := range []string{"udp", "tcp"} {
+		r.ask(network, query4(".", dns.TypeNone))
+	}
 }
 
 func (r *running) stop() {

@@ -1,6 +1,8 @@
 package multisigner
 
 import (
+	"fmt"
+	"path/filepath"
 	"slices"
 
 	"github.com/coredns/caddy"
@@ -15,6 +17,10 @@ func init() { plugin.Register(name, setup) }
 // the registry's business.
 func setup(c *caddy.Controller) error {
 	cfg := dnsserver.GetConfig(c)
+	root, err := filepath.Abs(cfg.Root)
+	if err != nil {
+		return plugin.Error(name, fmt.Errorf("root %q: %w", cfg.Root, err))
+	}
 	blocks, faults := parse(&c.Dispenser, c.ServerBlockKeys)
 	l := loadOf(c)
 	var sites []site
@@ -22,7 +28,7 @@ func setup(c *caddy.Controller) error {
 		wrong := b.check(cfg.TsigSecret)
 		faults = append(faults, wrong...)
 		if len(faults) == 0 {
-			sites = append(sites, b.build(cfg.Root, cfg.TsigSecret)...)
+			sites = append(sites, b.build(root, cfg.TsigSecret)...)
 		}
 	}
 	if len(faults) == 0 {

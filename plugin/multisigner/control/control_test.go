@@ -170,7 +170,7 @@ func TestNobodyThere(t *testing.T) {
 
 // Nothing that is sent is held or believed without a limit.
 func TestRefusals(t *testing.T) {
-	h := control.Handler(&zones{names: []string{"example.org."}}, slog.Default())
+	h := control.Handler(&zones{names: []string{"example.org."}})
 	for _, tc := range []struct {
 		method, path, body string
 		code               int

@@ -42,7 +42,7 @@ func Listen(dir string, zones Zones, log *slog.Logger) (*Server, error) {
 		return nil, fmt.Errorf("control socket of %s: %w", dir, err)
 	}
 	s.http = &http.Server{
-		Handler:           Handler(zones, log),
+		Handler:           Handler(zones),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      maxWait + 10*time.Second,
