@@ -85,12 +85,12 @@ type reply struct {
 
 // checkDS gives the DS RRset that stands at the parent; its addresses must agree.
 func (e *Engine) checkDS(ctx context.Context, cfg *Config, now time.Time) (zone.RRset, error) {
-	g := (&work{}).gaze(cfg)
-	if g.parent == nil {
+	where := whereParent(cfg)
+	if where == nil {
 		return zone.RRset{}, nil
 	}
 	var ds zone.RRset
-	for i, a := range parent.Look(ctx, e.client, *g.parent, cfg.Apex, now).Addresses {
+	for i, a := range parent.Look(ctx, e.client, *where, cfg.Apex, now).Addresses {
 		switch {
 		case a.Status != parent.Good:
 			return zone.RRset{}, fmt.Errorf("parent at %s: %s", a.Addr, a.Err)

@@ -30,6 +30,7 @@ type sight struct {
 	at     time.Time
 	self   peer.Report
 	peers  map[string]peer.Report
+	others peer.Report // nameservers that nobody has named; see attribute
 	parent parent.Report
 }
 
@@ -39,12 +40,13 @@ type gaze struct {
 	apex   zone.Name
 	self   peer.Target
 	peers  map[string]peer.Target
+	others peer.Target
 	parent *parent.Where
 }
 
 // looksAtAll reports whether there is anybody to look at.
 func (g gaze) looksAtAll() bool {
-	return len(g.self.Servers) > 0 || len(g.peers) > 0 || g.parent != nil
+	return len(g.self.Servers) > 0 || len(g.peers) > 0 || len(g.others.Servers) > 0 || g.parent != nil
 }
 
 // gaze says at whom the zone looks now, and by which keys it believes them.
@@ -58,13 +60,22 @@ func (w *work) gaze(cfg *Config) gaze {
 		}
 		g.peers[p.Name] = target
 	}
+	if cfg.Parent.Mode != ParentNone || len(cfg.Peers) > 0 { // else nobody depends on what they serve
+		g.others = w.othersTarget(cfg)
+	}
+	g.parent = whereParent(cfg)
+	return g
+}
+
+// whereParent says how the parent is asked; nil: it is not.
+func whereParent(cfg *Config) *parent.Where {
 	switch cfg.Parent.Mode {
 	case ParentServers:
-		g.parent = &parent.Where{Servers: cfg.Parent.Servers}
+		return &parent.Where{Servers: cfg.Parent.Servers}
 	case ParentResolver:
-		g.parent = &parent.Where{Resolver: cfg.Parent.Resolver, Anchor: cfg.Parent.Anchor}
+		return &parent.Where{Resolver: cfg.Parent.Resolver, Anchor: cfg.Parent.Anchor}
 	}
-	return g
+	return nil
 }
 
 func servers(addresses []netip.AddrPort, key *ask.TSIG) []ask.Server {
@@ -93,6 +104,9 @@ func (e *Engine) look(ctx context.Context, g gaze) *sight {
 	var mu sync.Mutex
 	if len(g.self.Servers) > 0 {
 		wg.Go(func() { s.self = peer.Look(ctx, e.client, g.self, s.at) })
+	}
+	if len(g.others.Servers) > 0 {
+		wg.Go(func() { s.others = peer.Look(ctx, e.client, g.others, s.at) })
 	}
 	for name, target := range g.peers {
 		wg.Go(func() {

@@ -44,6 +44,7 @@ func (e *Engine) keepLooking(z *Zone, cfg *Config, asked wants, now time.Time) {
 func (w *work) take(e *Engine, cfg *Config, seen *sight) {
 	w.looks = false
 	w.sight = seen
+	w.attribute(cfg, seen)
 	for _, p := range cfg.Peers {
 		report, ok := seen.peers[p.Name]
 		if !ok {
