@@ -21,7 +21,9 @@ type collector struct {
 	apex zone.Name
 	file string // the zone's, where a problem has no place of its own
 	sets map[key]*gathered
-	last *gathered // the records of an RRset mostly stand together
+	// order is that of the file, mostly by name: building in it is quicker.
+	order []*gathered
+	last  *gathered // the records of an RRset mostly stand together
 	tally
 	dropped   int
 	droppedAt position
@@ -49,7 +51,7 @@ func newCollector(file string, apex zone.Name) *collector {
 }
 
 // add takes a record. The error is one of its syntax.
-func (c *collector) add(rr dns.RR, longString bool, at position) error {
+func (c *collector) add(rr dns.RR, e *entry, at position) error {
 	h := rr.Header()
 	if h.Class != dns.ClassINET {
 		return fmt.Errorf("the class is %s: zones here are of class IN", dns.Class(h.Class))
@@ -62,8 +64,11 @@ func (c *collector) add(rr dns.RR, longString bool, at position) error {
 		return fmt.Errorf("%s is a type of questions and messages, not of zones", t)
 	case rdata == "" && !mayBeEmpty(t):
 		return fmt.Errorf("a record of type %s has data, this one has none", t)
-	case longString && hasStrings(t):
+	case e.longString && hasStrings(t):
 		return errors.New("a string has more than 255 octets: write it as several, each in quotes")
+	}
+	if e.cut && hasStrings(t) {
+		c.warn(at, name, "a semicolon begins a comment: what follows it is left out of the text; put the text in quotes if it belongs to it")
 	}
 	switch {
 	case !name.Under(c.apex):
@@ -100,6 +105,7 @@ func (c *collector) put(k key, ttl uint32, rdata string, at position) {
 		if g = c.sets[k]; g == nil {
 			g = &gathered{key: k, ttl: ttl, at: at}
 			c.sets[k] = g
+			c.order = append(c.order, g)
 			if ttl == noTTL {
 				c.noTTL = append(c.noTTL, g)
 			}
@@ -129,7 +135,7 @@ func (c *collector) finish(mistakes bool) *zone.Version {
 		c.warn(c.droppedAt, c.apex, fmt.Sprintf("records that the signer makes are left out, here and below (%d, of type %s)", c.dropped, typeList(c.dropKinds)))
 	}
 	b := zone.NewBuilder(c.apex)
-	for _, g := range c.sets {
+	for _, g := range c.order {
 		b.Put(zone.RRset{Name: g.name, Type: g.t, TTL: g.ttl, Rdata: zone.Pack(g.rdata...)})
 	}
 	v := b.Version()

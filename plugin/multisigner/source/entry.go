@@ -14,8 +14,9 @@ type entry struct {
 	text  []byte // valid until the next
 	line  int    // where it begins
 	lines int    // how many it has
-	// longString says that it has a quoted string of more than 255 octets.
-	longString bool
+	// longString says that it has a quoted string of more than 255 octets, cut
+	// that a comment begins right after a word.
+	longString, cut bool
 }
 
 // entries splits a file. It follows RFC 1035 5.1: a line end inside brackets is
@@ -88,8 +89,8 @@ func (e *entries) readLine() ([]byte, error) {
 		return nil, io.EOF
 	}
 	e.line++
-	if e.line == 1 && bytes.HasPrefix(line, bom) {
-		return nil, errors.New("the file begins with a byte order mark: save it without")
+	if e.line == 1 {
+		line = bytes.TrimPrefix(line, bom)
 	}
 	return bytes.TrimRight(line, "\r\n"), nil
 }
@@ -132,6 +133,7 @@ func (e *entries) add(line []byte, depth int) (int, error) {
 			quoted = -1
 		case quoted >= 0:
 		case c == ';':
+			e.entry.cut = e.entry.cut || i > 0 && !isBlank(line[i-1]) && line[i-1] != '"' && line[i-1] != ')'
 			line = line[:i]
 		case c == '(':
 			depth++

@@ -28,7 +28,7 @@ func explain(err error) (text string, line int) {
 		switch {
 		case token == lineEnd:
 			return "the record has no type", line
-		case len(token) > 2 && strings.Trim(token, `"0123456789`) == "":
+		case len(token) > 2 && isDigit(token[1]) && strings.Trim(token, `"0123456789`) == "":
 			return errTTL.Error(), line
 		}
 		return token + ` is neither a TTL, a class nor a type that is known: types of other numbers are written TYPE65280 \# LENGTH HEX (RFC 3597)`, line
@@ -40,7 +40,7 @@ func explain(err error) (text string, line int) {
 		if token == lineEnd {
 			return "the " + kind + " record ends before its data does: " + field + " is missing", line
 		}
-		return "the data of the " + kind + " record is wrong at " + token + ", its " + field, line
+		return "the data of the " + kind + " record is wrong at " + token, line
 	}
 	if strings.TrimSpace(strings.Trim(token, `"`)) == "" {
 		return what, line

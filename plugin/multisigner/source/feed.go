@@ -30,8 +30,8 @@ type feed struct {
 	taken  bool            // it has given the entry's record
 	// emptied says that it got the empty line after the entry.
 	emptied bool
-	making *generator      // where entries come from while it is not nil
-	ended  bool
+	making  *generator // where entries come from while it is not nil
+	ended   bool
 }
 
 // noTTL stands for the TTL of records that say none.
@@ -145,7 +145,7 @@ func (f *feed) record(rr dns.RR) {
 	f.scope.owner = h.Name
 	if err := f.setTTLOf(h); err != nil {
 		f.fault(f.entry.line, err.Error())
-	} else if err := f.l.within.add(rr, f.entry.longString, position{f.path, f.entry.line}); err != nil {
+	} else if err := f.l.within.add(rr, f.entry, position{f.path, f.entry.line}); err != nil {
 		f.fault(f.entry.line, err.Error())
 	} else {
 		return
@@ -205,7 +205,7 @@ func (f *feed) refused(err error) {
 		text, line = explain(err)
 	}
 	f.endMaking()
-	f.fault(f.entry.line+max(line-1-f.given, 0), text)
+	f.fault(f.entry.line+min(max(line-1-f.given, 0), f.entry.lines-1), text)
 	if !isBlank(f.entry.text[0]) {
 		f.scope.owner = f.owner()
 	}
