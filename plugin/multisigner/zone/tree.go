@@ -67,7 +67,11 @@ func (p *page) after(key []byte) int {
 	if p.heads != nil && len(key) >= p.skip {
 		return p.afterHead(key)
 	}
-	lo, hi := 0, p.size()
+	return p.search(key, 0, p.size())
+}
+
+// search is after among the entries from lo to hi.
+func (p *page) search(key []byte, lo, hi int) int {
 	for lo < hi {
 		if mid := int(uint(lo+hi) / 2); p.key(mid) <= string(key) {
 			lo = mid + 1
@@ -97,8 +101,9 @@ func (p *page) afterHead(key []byte) int {
 		}
 		return len(p.heads)
 	}
-	for lo > 0 && p.heads[lo-1] == h && p.key(lo-1) > string(key) {
-		lo--
+	same := lo
+	for same > 0 && p.heads[same-1] == h {
+		same--
 	}
-	return lo
+	return p.search(key, same, lo)
 }

@@ -1,6 +1,7 @@
 package zone_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -186,10 +187,13 @@ $ORIGIN example.
 		require.Equal(t, tc.owner, at.Name(), tc.hash)
 		require.Equal(t, tc.exact, exact, tc.hash)
 	}
+	at, exact := v.FindHashed(zone.MustName("a."))
+	require.Equal(t, last, at.Name())
+	require.False(t, exact)
 	b := v.Edit()
 	b.Delete(first, zone.TypeNSEC3)
 	b.Delete(last, zone.TypeNSEC3)
-	at, _ := b.Version().FindHashed(first)
+	at, _ = b.Version().FindHashed(first)
 	require.Nil(t, at)
 }
 
@@ -226,4 +230,75 @@ b.example. 1 A   192.0.2.1
 	b.Delete(v.Apex(), zone.TypeSOA)
 	_, ok = b.Version().Earliest()
 	require.False(t, ok)
+}
+
+// A walk may be left at any node; what it would have cost to go on is saved.
+func TestWalksStop(t *testing.T) {
+	v := built(generated(2000))
+	all := names(v.All())
+	for _, stop := range []int{1, 31, 32, 33, 1000} {
+		var up, down []zone.Name
+		for n := range v.From(all[7]) {
+			if up = append(up, n.Name()); len(up) == stop {
+				break
+			}
+		}
+		require.Equal(t, all[7:7+stop], up)
+		for n := range v.Backward(all[len(all)-7]) {
+			if down = append(down, n.Name()); len(down) == stop {
+				break
+			}
+		}
+		slices.Reverse(down)
+		require.Equal(t, all[len(all)-6-stop:len(all)-6], down)
+		left := stop
+		for range v.Expiring(zone.Time(1<<32 - 1)) {
+			if left--; left == 0 {
+				break
+			}
+		}
+		require.Zero(t, left)
+	}
+	types := 0
+	for s := range v.Top().All() {
+		require.Equal(t, zone.TypeA, s.Type)
+		types++
+		break
+	}
+	require.Equal(t, 1, types)
+}
+
+// What a node says of itself.
+func TestNode(t *testing.T) {
+	v := zone.MustVersion(before)
+	require.True(t, v.Top().IsApex())
+	require.Equal(t, v.Top(), v.Get(v.Apex()))
+	b := v.Get(zone.MustName("b.example."))
+	require.False(t, b.IsApex() || b.IsCut() || b.Empty())
+	require.Equal(t, 2, b.Types())
+	require.True(t, b.Has(zone.TypeTXT))
+	require.False(t, b.Has(zone.TypeAAAA))
+	txt, ok := b.Get(zone.TypeTXT)
+	require.True(t, ok)
+	require.True(t, txt.SameData(txt.WithSigs(zone.Pack("signature"))))
+	other := txt
+	other.TTL++
+	require.False(t, txt.SameData(other))
+	_, ok = b.Get(zone.TypeAAAA)
+	require.False(t, ok)
+}
+
+// The estimate of the memory that a version takes follows its content.
+func TestSize(t *testing.T) {
+	small, large := built(generated(100)), built(generated(1000))
+	require.InEpsilon(t, 10*small.Size(), large.Size(), 0.1)
+	b, deleted := large.Edit(), 0
+	for n := range large.All() {
+		if n.Has(zone.TypeAAAA) {
+			b.Delete(n.Name(), zone.TypeAAAA)
+			deleted++
+		}
+	}
+	// The packed record, its signature of 91 octets, their lengths, and a head.
+	require.Equal(t, large.Size()-deleted*(2+16+2+91+14), b.Version().Size())
 }
