@@ -5,6 +5,8 @@ import (
 
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/control/client"
 )
 
 const plain = `
@@ -115,4 +117,33 @@ func TestSize(t *testing.T) {
 		require.False(t, got.Truncated)
 		require.NotEmpty(t, got.Answer)
 	}
+}
+
+// A zone whose content is bad is not served, and says so to whoever asks; the
+// others beside it are.
+func TestRefusal(t *testing.T) {
+	h := newHome(t)
+	h.zone("example.org", 1, "www A 192.0.2.300")
+	h.zone("sub.example.org", 1, "www A 192.0.2.2")
+	r := h.start(plain)
+	got := r.ask("udp", query4("www.example.org.", dns.TypeA).SetEdns0(1232, false))
+	require.Equal(t, dns.RcodeServerFailure, got.Rcode)
+	code, why := reason(got)
+	require.EqualValues(t, dns.ExtendedErrorCodeNotReady, code)
+	require.Contains(t, why, "db.example.org")
+	require.Nil(t, r.ask("udp", query4("www.example.org.", dns.TypeA)).IsEdns0())
+	require.Equal(t, dns.RcodeSuccess, r.ask("udp", query4("www.sub.example.org.", dns.TypeA)).Rcode)
+}
+
+// The cache plugin lets our zones pass by: after a change it would mix records and
+// signatures of two versions.
+func TestCacheIsBypassed(t *testing.T) {
+	h := newHome(t)
+	h.zone("example.org", 1, "txt TXT one")
+	r := h.start(block("example.org", "cache"))
+	require.Equal(t, "one", r.served("example.org."))
+	h.zone("example.org", 2, "txt TXT two")
+	_, err := client.New(h.state()).Do(t.Context(), "example.org", "reload")
+	require.NoError(t, err)
+	require.Equal(t, "two", r.served("example.org."))
 }

@@ -109,11 +109,18 @@ func (h home) corefile(text string) caddy.Input {
 
 func (h home) start(corefile string) *running {
 	h.t.Helper()
+	r := h.startTLS(corefile)
+	r.up()
+	return r
+}
+
+// startTLS is start for servers that do not listen in the clear.
+func (h home) startTLS(corefile string) *running {
+	h.t.Helper()
 	inst, err := caddy.Start(h.corefile(corefile))
 	require.NoError(h.t, err)
 	r := &running{h.t, inst}
 	h.t.Cleanup(func() { r.stop() })
-	r.up()
 	return r
 }
 
