@@ -65,7 +65,8 @@ func TestApplyRefuses(t *testing.T) {
 	a, b := get("a.example.", zone.TypeA), get("b.example.", zone.TypeA)
 	other := a
 	other.TTL++
-	outside := a
+	outside, absent := a, a
+	absent.Name = zone.MustName("absent.example.")
 	outside.Name = zone.MustName("a.other.")
 	for _, tc := range []struct {
 		what, err string
@@ -73,7 +74,8 @@ func TestApplyRefuses(t *testing.T) {
 		change    zone.Change
 	}{
 		{"another zone", "difference is of other., not of example.", "other.", zone.Change{}},
-		{"what is not there", "is not what the difference", "example.", zone.Change{Old: outside}},
+		{"nothing", "is not in example.", "example.", zone.Change{}},
+		{"what is not there", "is not what the difference", "example.", zone.Change{Old: absent}},
 		{"what is there otherwise", "is not what the difference", "example.", zone.Change{Old: other}},
 		{"an addition of what is there", "is not what the difference", "example.", zone.Change{New: a}},
 		{"one RRset into another", "is not what the difference", "example.", zone.Change{Old: b, New: a}},
