@@ -71,7 +71,12 @@ func (p place) move(rdata, from, to string) error {
 			return err
 		}
 	}
-	return errors.Join(syncDir(to), syncDir(from))
+	// Also when there was nothing to move: a crash may have come before this.
+	err = syncDir(to)
+	if exists(from) {
+		err = errors.Join(err, syncDir(from))
+	}
+	return err
 }
 
 // Purge removes a retired key for ever. A key in use is an error, one that is not
