@@ -1,0 +1,186 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/validate"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+	"github.com/multisigner/multisigner/test/lab"
+)
+
+var (
+	apex   = zone.MustName("example.test.")
+	parent = zone.MustName("test.")
+)
+
+// exchange asks one server over UDP, and over TCP when the answer says so.
+func exchange(address, name string, t uint16) (*dns.Msg, error) {
+	q := new(dns.Msg).SetQuestion(name, t).SetEdns0(1232, true)
+	q.RecursionDesired = false
+	for _, network := range []string{"udp", "tcp"} {
+		client := &dns.Client{Net: network, Timeout: 5 * time.Second, UDPSize: 1232}
+		resp, _, err := client.Exchange(q, address)
+		if err != nil || !resp.Truncated {
+			return resp, err
+		}
+	}
+	return nil, fmt.Errorf("%s: truncated over TCP", address)
+}
+
+// fetch gives an RRset of the answer section with its signatures.
+func fetch(address, name string, t uint16) (zone.RRset, error) {
+	resp, err := exchange(address, name, t)
+	if err != nil {
+		return zone.RRset{}, fmt.Errorf("%s %s at %s: %w", name, dns.TypeToString[t], address, err)
+	}
+	sets, err := zone.FromRRs(resp.Answer)
+	if err != nil {
+		return zone.RRset{}, err
+	}
+	for _, s := range sets {
+		if s.Type == zone.Type(t) && s.Name == zone.MustName(name) {
+			return s, nil
+		}
+	}
+	return zone.RRset{}, fmt.Errorf("%s has no %s %s (%s)", address, name, dns.TypeToString[t], dns.RcodeToString[resp.Rcode])
+}
+
+// chain follows the trust from the anchor of `test.` to the DS RRset of the
+// child, as a resolver does that knows nothing else.
+func (g *group) chain(at time.Time) (zone.RRset, error) {
+	var anchors []dns.RR
+	for _, line := range g.Parent.Anchors {
+		rr, err := dns.NewRR(line)
+		if err != nil {
+			return zone.RRset{}, err
+		}
+		anchors = append(anchors, rr)
+	}
+	anchor, err := zone.FromRRs(anchors)
+	if err != nil {
+		return zone.RRset{}, err
+	}
+	keys, err := fetch(g.Parent.Address, g.Parent.Zone, dns.TypeDNSKEY)
+	if err != nil {
+		return zone.RRset{}, err
+	}
+	if _, err := validate.Entry(keys, anchor[0], parent, at); err != nil {
+		return zone.RRset{}, fmt.Errorf("keys of the parent: %w", err)
+	}
+	ds, err := fetch(g.Parent.Address, g.Zone, dns.TypeDS)
+	if err != nil {
+		return zone.RRset{}, err
+	}
+	if _, err := validate.Signatures(ds, keys, parent, at); err != nil {
+		return zone.RRset{}, fmt.Errorf("DS at the parent: %w", err)
+	}
+	return ds, nil
+}
+
+// matrix asks the signers all questions and holds each answer against the
+// DNSKEY RRset of each: a cache may hold any of them. It returns what would not validate.
+func (g *group) matrix(signers ...lab.Signer) error {
+	now := time.Now()
+	ds, err := g.chain(now)
+	if err != nil {
+		return err
+	}
+	keys := make(map[string]zone.RRset, len(signers))
+	for _, s := range signers {
+		if keys[s.Name], err = fetch(s.Address, g.Zone, dns.TypeDNSKEY); err != nil {
+			return err
+		}
+		if _, err := validate.Entry(keys[s.Name], ds, apex, now); err != nil {
+			return fmt.Errorf("keys of signer %s under the DS at the parent: %w", s.Name, err)
+		}
+	}
+	return hold(keys, now, signers...)
+}
+
+// hold asks the signers everything, and holds each answer against each set of keys.
+func hold(keys map[string]zone.RRset, now time.Time, signers ...lab.Signer) error {
+	var faults []string
+	for _, answering := range signers {
+		for _, q := range questions {
+			resp, err := exchange(answering.Address, q.full(), q.t)
+			if err != nil {
+				return fmt.Errorf("signer %s, %s: %w", answering.Name, q, err)
+			}
+			for of, set := range keys {
+				if q.t == dns.TypeDNSKEY && of != answering.Name {
+					continue // signed by its own entry key, which the DS must reach
+				}
+				if err := validate.Response(resp, dns.Question{Name: q.full(), Qtype: q.t, Qclass: dns.ClassINET}, apex, set, now); err != nil {
+					faults = append(faults, fmt.Sprintf("%s at signer %s under the keys of signer %s: %v", q, answering.Name, of, err))
+				}
+			}
+		}
+	}
+	if len(faults) > 0 {
+		return fmt.Errorf("%d answers would be bogus:\n%s", len(faults), strings.Join(faults, "\n"))
+	}
+	return nil
+}
+
+// red sees that the matrix can be: without the key that a signer signs its data
+// with, each of its answers is bogus to whoever asked for the keys elsewhere.
+func (g *group) red(t *testing.T) {
+	a, b := g.Signers[0], g.Signers[1]
+	now := time.Now()
+	set, err := fetch(a.Address, g.Zone, dns.TypeDNSKEY)
+	require.NoError(t, err)
+	soa, err := fetch(b.Address, g.Zone, dns.TypeSOA)
+	require.NoError(t, err)
+	theirs, err := validate.Signatures(soa, set, apex, now)
+	require.NoError(t, err)
+	var rest []string
+	for rdata := range set.Rdata.All() {
+		if !slices.Contains(theirs, zone.DNSKEY(rdata)) {
+			rest = append(rest, rdata)
+		}
+	}
+	set.Rdata = zone.Pack(rest...)
+	keys := map[string]zone.RRset{"a, who forgot b": set}
+	const signedByKSK = 3 // DNSKEY, CDS and CDNSKEY: that key is still there
+	require.ErrorContains(t, hold(keys, now, b), fmt.Sprintf("%d answers would be bogus", len(questions)-signedByKSK))
+	require.NoError(t, hold(keys, now, a))
+}
+
+// green waits until the matrix is: it must be at once where nothing was broken.
+func (g *group) green(t *testing.T, within time.Duration, signers ...lab.Signer) {
+	var err error
+	deadline := time.NewTimer(within)
+	defer deadline.Stop()
+	ticker := time.NewTicker(200 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		if err = g.matrix(signers...); err == nil {
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-deadline.C:
+			require.NoError(t, err)
+		}
+	}
+}
+
+// serial is that of the zone at one signer.
+func serial(s lab.Signer) (uint32, error) {
+	soa, err := fetch(s.Address, "example.test.", dns.TypeSOA)
+	if err != nil {
+		return 0, err
+	}
+	for rdata := range soa.Rdata.All() {
+		return zone.SOASerial(rdata), nil
+	}
+	return 0, errors.New("an SOA RRset without a record")
+}
