@@ -1,0 +1,233 @@
+package validate_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/denial"
+	"github.com/multisigner/multisigner/plugin/multisigner/sign"
+	"github.com/multisigner/multisigner/plugin/multisigner/validate"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// chains are ours and those of a peer with KSK 11 and ZSK 12, which has our ZSK, too.
+func chains(t *testing.T, v *zone.Version) []validate.Chain {
+	t.Helper()
+	both := ds(t, v.Apex(), 2, 1, 11)
+	return []validate.Chain{
+		{DS: both, DNSKEY: dnskeys(v), Name: "ours"},
+		{DS: both, DNSKEY: peerKeys(t, v, 2), Name: "the peer"},
+	}
+}
+
+// peerKeys is the peer's DNSKEY RRset, with one of our ZSKs.
+func peerKeys(t *testing.T, v *zone.Version, zsk byte) zone.RRset {
+	t.Helper()
+	in := input(t, v, denial.NSEC)
+	ksk := key(t, 257, 11)
+	in.Apex = []zone.RRset{rrset(v.Apex(), zone.TypeDNSKEY, string(ksk.Record), string(key(t, 256, 12).Record), string(key(t, 256, zsk).Record))}
+	in.Keys = sign.Keys{DNSKEY: []sign.Key{ksk}, Data: []sign.Key{key(t, 256, 12)}}
+	return dnskeys(must(t, in).Version)
+}
+
+func why(faults []validate.Fault) string {
+	var lines []string
+	for _, f := range faults {
+		lines = append(lines, f.String())
+	}
+	return strings.Join(lines, "\n")
+}
+
+// turn makes the next version with one more address.
+func turn(t *testing.T, in sign.Input, out sign.Output) (sign.Input, sign.Output) {
+	t.Helper()
+	b := in.Content.Edit()
+	b.Put(rrset(zone.MustName("new.nasty.example."), zone.TypeA, "\x01\x02\x03\x04"))
+	in.Content, in.Old, in.Serial = b.Version(), out.Version, in.Serial+1
+	return in, must(t, in)
+}
+
+// What we make passes: the first version, changes, refreshes, a rollover in the
+// right order, a change of denial.
+func TestGuardPasses(t *testing.T) {
+	for _, m := range modes {
+		in := input(t, nasty(t), m)
+		out := must(t, in)
+		pass := func() {
+			t.Helper()
+			require.True(t, out.Changed)
+			require.Empty(t, why(validate.Guard(in.Old, out.Diff, out.Version, chains(t, out.Version), in.Now)))
+			in.Old, in.Content = out.Version, nil
+			in.Serial++
+		}
+		pass()
+		for _, change := range []func(b *zone.Builder){
+			func(b *zone.Builder) { b.Put(rrset(zone.MustName("a.cut.nasty.example."), zone.TypeNS, "\x00")) },
+			func(b *zone.Builder) { b.Put(rrset(zone.MustName("wild.nasty.example."), zone.TypeNS, "\x00")) },
+			func(b *zone.Builder) { b.Delete(zone.MustName("secure.nasty.example."), zone.TypeDS) },
+			func(b *zone.Builder) { b.Delete(zone.MustName("secure.nasty.example."), zone.TypeNS) },
+			func(b *zone.Builder) { b.Delete(zone.MustName("moved.nasty.example."), zone.TypeDNAME) },
+			func(b *zone.Builder) { b.Delete(zone.MustName("a.b.c.ent.nasty.example."), zone.TypeA) },
+			func(b *zone.Builder) { b.Put(rrset(zone.MustName("ent.nasty.example."), zone.TypeDNAME, "\x00")) },
+		} {
+			b := nasty(t).Edit()
+			change(b)
+			in.Content = b.Version()
+			out = must(t, in)
+			pass()
+		}
+		in.Now = now.Add(12 * 24 * time.Hour)
+		out = must(t, in)
+		pass()
+		in.Denial = modes[(slices.Index(modes, m)+1)%len(modes)]
+		out = must(t, in)
+		pass()
+	}
+}
+
+// What is broken in between is seen, each fault for what it is.
+func TestGuardCatches(t *testing.T) {
+	name := zone.MustName("new.nasty.example.")
+	for _, m := range modes {
+		in := input(t, nasty(t), m)
+		first := must(t, in)
+		in, good := turn(t, in, first)
+		old := first.Version
+		link := func(v *zone.Version, of zone.Name) (zone.Name, zone.Type) {
+			if m.Hashed() {
+				return denial.HashedName(of, v.Apex()), zone.TypeNSEC3
+			}
+			return of, zone.TypeNSEC
+		}
+		for _, tc := range []struct {
+			what, why string
+			spoil     func(b *zone.Builder, v *zone.Version)
+		}{
+			{"a tampered signature", "is bad", func(b *zone.Builder, v *zone.Version) {
+				s, _ := v.RRset(name, zone.TypeA)
+				b.Put(s.WithSigs(s.Sigs[:len(s.Sigs)-1] + zone.Packed([]byte{s.Sigs[len(s.Sigs)-1] ^ 1})))
+			}},
+			{"a missing signature", "no signature", func(b *zone.Builder, v *zone.Version) {
+				s, _ := v.RRset(name, zone.TypeA)
+				b.Put(s.WithSigs(""))
+			}},
+			{"data that was not signed", "is bad", func(b *zone.Builder, v *zone.Version) {
+				s, _ := v.RRset(name, zone.TypeA)
+				s.Rdata = zone.Pack("\x04\x03\x02\x01")
+				b.Put(s)
+			}},
+			{"another TTL", "TTL", func(b *zone.Builder, v *zone.Version) {
+				s, _ := v.RRset(name, zone.TypeA)
+				s.TTL++
+				b.Put(s)
+			}},
+			{"a missing link", "NSEC", func(b *zone.Builder, v *zone.Version) { b.Delete(link(v, name)) }},
+			{"an old link before it", "does not lead to", func(b *zone.Builder, v *zone.Version) {
+				for _, c := range good.Diff.Changes {
+					if (c.Type() == zone.TypeNSEC || c.Type() == zone.TypeNSEC3) && c.Old.Exists() {
+						b.Put(c.Old)
+					}
+				}
+			}},
+			{"a wrong bitmap", "other types", func(b *zone.Builder, v *zone.Version) {
+				b.Put(rrset(name, zone.TypeTXT, "\x00"))
+			}},
+			{"the serial before", "is not after", func(b *zone.Builder, v *zone.Version) { b.Put(old.SOA()) }},
+		} {
+			t.Run(m.String()+"/"+tc.what, func(t *testing.T) {
+				b := good.Version.Edit()
+				tc.spoil(b, good.Version)
+				bad := b.Version()
+				faults := why(validate.Guard(old, zone.Compare(old, bad), bad, chains(t, old), now))
+				require.Contains(t, faults, tc.why)
+			})
+		}
+		t.Run(m.String()+"/expired", func(t *testing.T) {
+			require.Contains(t, why(validate.Guard(old, good.Diff, good.Version, chains(t, old), now.Add(30*24*time.Hour))), "expired")
+		})
+		t.Run(m.String()+"/nothing", func(t *testing.T) {
+			require.Empty(t, why(validate.Guard(old, good.Diff, good.Version, chains(t, old), now)))
+		})
+	}
+}
+
+// A rollover that goes too fast breaks a chain, and the guard names it.
+func TestGuardKeys(t *testing.T) {
+	base := input(t, nasty(t), denial.NSEC)
+	first := must(t, base)
+	old := first.Version
+	apex := old.Apex()
+	base.Old, base.Content, base.Serial = old, nil, 101
+	for _, tc := range []struct {
+		what, why string
+		change    func(in *sign.Input)
+	}{
+		{"a ZSK that the peer does not have", "(for the peer)", func(in *sign.Input) {
+			zsk := key(t, 256, 3)
+			in.Apex = []zone.RRset{merge(dnskeys(old), rrset(apex, zone.TypeDNSKEY, string(zsk.Record)))}
+			in.Keys.Data = []sign.Key{zsk}
+		}},
+		{"a DNSKEY RRset signed by a key without DS", "no key matches a DS", func(in *sign.Input) {
+			ksk := key(t, 257, 4)
+			in.Apex = []zone.RRset{rrset(apex, zone.TypeDNSKEY, string(ksk.Record), string(key(t, 256, 2).Record))}
+			in.Keys.DNSKEY = []sign.Key{ksk}
+		}},
+		{"a DNSKEY RRset that has the entry key and is signed by another", "no key with tag", func(in *sign.Input) {
+			ksk := key(t, 257, 4)
+			in.Apex = []zone.RRset{merge(dnskeys(old), rrset(apex, zone.TypeDNSKEY, string(ksk.Record)))}
+			in.Keys.DNSKEY = []sign.Key{ksk}
+		}},
+		{"a ZSK that signs and is not published", "no key with tag", func(in *sign.Input) { in.Keys.Data = []sign.Key{key(t, 256, 3)} }},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			in := base
+			tc.change(&in)
+			out := must(t, in)
+			require.Contains(t, why(validate.Guard(old, out.Diff, out.Version, chains(t, old), now)), tc.why)
+		})
+	}
+	t.Run("a published ZSK removed while its signatures are served", func(t *testing.T) {
+		in := base
+		in.Apex = []zone.RRset{rrset(apex, zone.TypeDNSKEY, string(key(t, 257, 1).Record), string(key(t, 256, 12).Record))}
+		out := must(t, in)
+		faults := validate.Guard(old, out.Diff, out.Version, nil, now)
+		require.True(t, slices.ContainsFunc(faults, func(f validate.Fault) bool { return f.Name != apex }), "%s", why(faults))
+	})
+}
+
+// A fault that was there before is none of this version's: a peer that forgot our
+// key must not freeze us into expiry.
+func TestGuardLetsRefreshPass(t *testing.T) {
+	in := input(t, nasty(t), denial.NSEC3)
+	old := must(t, in).Version
+	in.Old, in.Content, in.Serial, in.Now = old, nil, 101, now.Add(12*24*time.Hour)
+	out := must(t, in)
+	forgot := chains(t, old)
+	forgot[1].DNSKEY = peerKeys(t, old, 9)
+	require.Empty(t, why(validate.Guard(old, out.Diff, out.Version, forgot, in.Now)))
+	gone := []validate.Chain{{DS: ds(t, old.Apex(), 2, 7), DNSKEY: dnskeys(old), Name: "a parent with another's DS"}}
+	require.Empty(t, why(validate.Guard(old, out.Diff, out.Version, gone, in.Now)))
+
+	// After all signatures have ended, too.
+	in.Now = now.Add(60 * 24 * time.Hour)
+	out = must(t, in)
+	require.Empty(t, why(validate.Guard(old, out.Diff, out.Version, chains(t, out.Version), in.Now)))
+}
+
+// A sample and its rest are the whole, and each stands by itself.
+func TestSample(t *testing.T) {
+	in := input(t, nasty(t), denial.NSEC)
+	old := must(t, in).Version
+	in.Old, in.Serial, in.Resign, in.Now = old, 101, true, now.Add(time.Hour)
+	out := must(t, in)
+	first, rest := validate.Sample(out.Diff, 10)
+	require.Equal(t, len(out.Diff.Changes), len(first.Changes)+len(rest.Changes))
+	require.Less(t, len(first.Changes), len(out.Diff.Changes)/2)
+	for _, part := range []zone.Diff{first, rest} {
+		require.Empty(t, why(validate.Guard(old, part, out.Version, chains(t, old), now)))
+	}
+}

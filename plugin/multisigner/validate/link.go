@@ -1,0 +1,304 @@
+package validate
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// linker checks the links of a version's chain of denial.
+type linker struct {
+	v       *zone.Version
+	chained bool // there is a chain
+	hashed  bool // of NSEC3
+	optOut  bool
+}
+
+func newLinker(v *zone.Version) linker {
+	l := linker{v: v, hashed: v.Top().Has(zone.TypeNSEC3PARAM)}
+	l.chained = l.hashed || v.Top().Has(zone.TypeNSEC)
+	if l.hashed {
+		if r, err := l.record(l.owner(v.Apex())); err == nil {
+			l.optOut = r.optOut
+		}
+	}
+	return l
+}
+
+// place is a name at which a chain has to be right; owner is that of an NSEC3
+// record that may belong to no name.
+type place struct{ name, owner zone.Name }
+
+// places lists the names that the changes of d concern: their own; where a cut or
+// a DNAME has come or gone, those below; for NSEC3 those above, too.
+func (g *guard) places(d zone.Diff) (places []place) {
+	seen := map[place]bool{}
+	add := func(p place) bool {
+		fresh := !seen[p]
+		if fresh {
+			seen[p] = true
+			places = append(places, p)
+		}
+		return fresh
+	}
+	for _, c := range d.Changes {
+		name := c.Name()
+		switch {
+		case c.Type() == zone.TypeNSEC3:
+			add(place{owner: name})
+			continue
+		case c.Type() != zone.TypeNSEC && c.Old.Exists() == c.New.Exists():
+			continue
+		}
+		add(place{name: name})
+		if c.Type() == zone.TypeNS || c.Type() == zone.TypeDNAME {
+			for n := range g.new.From(name) {
+				if !n.Name().Under(name) || name == g.new.Apex() && c.Type() == zone.TypeNS {
+					break
+				}
+				add(place{name: n.Name()})
+			}
+		}
+		for up := name; g.links.hashed && up != g.new.Apex(); {
+			if up = up.Parent(); !add(place{name: up}) {
+				break
+			}
+		}
+	}
+	add(place{name: g.new.Apex()})
+	return places
+}
+
+// link checks one place; what was wrong there before is no fault.
+func (g *guard) link(p place) []Fault {
+	t, name := zone.TypeNSEC, p.name
+	if g.links.hashed {
+		t = zone.TypeNSEC3
+	}
+	if name == "" {
+		name = p.owner
+	}
+	why := g.links.at(p)
+	if why == nil || g.before.chained && g.before.hashed == g.links.hashed && g.before.at(p) != nil {
+		return nil
+	}
+	return []Fault{{name, t, "", why.Error()}}
+}
+
+func (l linker) at(p place) error {
+	switch {
+	case p.owner != "" && !l.hashed:
+		if _, left := l.v.RRset(p.owner, zone.TypeNSEC3); left {
+			return fmt.Errorf("an NSEC3 record is left in a zone with NSEC")
+		}
+		return nil
+	case p.owner != "":
+		return l.linked(p.owner)
+	case l.hashed:
+		return l.atHashed(p.name)
+	}
+	return l.atPlain(p.name)
+}
+
+// atPlain: the name has its NSEC record if it should, and the one before leads
+// past it or to it.
+func (l linker) atPlain(name zone.Name) error {
+	n := l.v.Get(name)
+	should := owns(n)
+	if n != nil {
+		if has := n.Has(zone.TypeNSEC); has != should {
+			return fmt.Errorf("it has an NSEC record: %v; it should: %v", has, should)
+		}
+	}
+	if should {
+		if err := l.truth(n); err != nil {
+			return err
+		}
+	}
+	if name == l.v.Apex() {
+		return nil
+	}
+	return l.truth(l.before(name))
+}
+
+// owns reports whether n is authoritative and has records but NSEC.
+func owns(n *zone.Node) bool {
+	if n == nil || n.Occluded() {
+		return false
+	}
+	for s := range n.All() {
+		if s.Type != zone.TypeNSEC {
+			return true
+		}
+	}
+	return false
+}
+
+// before is the last name before another that owns records.
+func (l linker) before(name zone.Name) *zone.Node {
+	for n := range l.v.Backward(name) {
+		switch {
+		case n.Name() == name:
+		case n.Occluded():
+			if f := l.v.Find(n.Name()); f.Cut != nil {
+				return f.Cut
+			} else if f.DNAME != nil {
+				return f.DNAME
+			}
+		case owns(n):
+			return n
+		}
+	}
+	return l.v.Top()
+}
+
+// truth checks what the NSEC record of n says.
+func (l linker) truth(n *zone.Node) error {
+	s, ok := n.Get(zone.TypeNSEC)
+	if !ok || s.Rdata.Len() != 1 {
+		return fmt.Errorf("%s has %d NSEC records", n.Name(), s.Rdata.Len())
+	}
+	next := l.v.Apex()
+	for m := range l.v.From(n.Name()) {
+		if m != n && owns(m) {
+			next = m.Name()
+			break
+		}
+	}
+	if want := string(next) + types(n, true, zone.TypeRRSIG, zone.TypeNSEC); !s.Rdata.Has(want) {
+		return fmt.Errorf("NSEC of %s does not lead to %s, or shows other types than there are", n.Name(), next)
+	}
+	return nil
+}
+
+// types is the type bitmap that n should have, with more types if they always
+// belong there.
+func types(n *zone.Node, always bool, more ...zone.Type) string {
+	var set [256][32]byte
+	var size [256]int
+	mark := func(t zone.Type) {
+		window, at := t>>8, int(t&0xff)/8
+		set[window][at] |= 0x80 >> (t & 7)
+		size[window] = max(size[window], at+1)
+	}
+	for s := range n.All() {
+		switch {
+		case s.Type == zone.TypeNSEC, n.IsCut() && s.Type != zone.TypeNS && s.Type != zone.TypeDS:
+			continue
+		}
+		mark(s.Type)
+		always = always || !n.IsCut() || s.Type == zone.TypeDS
+	}
+	if always {
+		for _, t := range more {
+			mark(t)
+		}
+	}
+	var b strings.Builder
+	for window := range set {
+		if size[window] > 0 {
+			b.WriteByte(byte(window))
+			b.WriteByte(byte(size[window]))
+			b.Write(set[window][:size[window]])
+		}
+	}
+	return b.String()
+}
+
+// atHashed: the name has its NSEC3 record if it should, and the circle is closed there.
+func (l linker) atHashed(name zone.Name) error {
+	n, owner := l.v.Get(name), l.owner(name)
+	if n != nil && n.Has(zone.TypeNSEC) {
+		return fmt.Errorf("it has an NSEC record in a zone with NSEC3")
+	}
+	should := n != nil && !n.Occluded() && !(l.optOut && n.IsCut() && !n.Has(zone.TypeDS))
+	r, err := l.record(owner)
+	if has := err == nil; has != should {
+		return fmt.Errorf("it has an NSEC3 record: %v; it should: %v", has, should)
+	}
+	if should && string(r.types) != types(n, false, zone.TypeRRSIG) {
+		return fmt.Errorf("its NSEC3 record shows other types than there are")
+	}
+	return l.linked(owner)
+}
+
+// linked checks that the record at owner, if there is one, and the one before it
+// lead to those that follow them.
+func (l linker) linked(owner zone.Name) error {
+	if r, err := l.record(owner); err == nil {
+		if err := l.leads(owner, r); err != nil {
+			return err
+		}
+	}
+	below := []byte(owner.Label())
+	at, _ := l.v.FindHashed(zone.Name(string(rune(len(below)))) + zone.Name(justBelow(below)) + l.v.Apex())
+	if at == nil {
+		return fmt.Errorf("there are no NSEC3 records")
+	}
+	r, err := l.record(at.Name())
+	if err != nil {
+		return err
+	}
+	return l.leads(at.Name(), r)
+}
+
+// justBelow is the label that sorts just before another of its length and alphabet.
+func justBelow(label []byte) []byte {
+	for i := len(label) - 1; i >= 0; i-- {
+		if at := strings.IndexByte(alphabet, label[i]); at > 0 {
+			label[i] = alphabet[at-1]
+			return label
+		}
+		label[i] = alphabet[len(alphabet)-1]
+	}
+	return label
+}
+
+const alphabet = "0123456789abcdefghijklmnopqrstuv"
+
+// leads checks that r leads to the record after it, or from the last to the first.
+func (l linker) leads(owner zone.Name, r nsec3) error {
+	if r.optOut != l.optOut {
+		return fmt.Errorf("NSEC3 record %s opts out: %v; that of the apex: %v", owner, r.optOut, l.optOut)
+	}
+	next := zone.Name("")
+	for n := range l.v.HashedFrom(owner) {
+		if n.Name() != owner {
+			next = n.Name()
+			break
+		}
+	}
+	if next == "" {
+		for n := range l.v.Hashed() {
+			next = n.Name()
+			break
+		}
+	}
+	if strings.ToLower(base32hex.EncodeToString([]byte(r.next))) != next.Label() {
+		return fmt.Errorf("NSEC3 record %s does not lead to %s", owner, next)
+	}
+	return nil
+}
+
+// record reads the NSEC3 record at owner.
+func (l linker) record(owner zone.Name) (nsec3, error) {
+	s, ok := l.v.RRset(owner, zone.TypeNSEC3)
+	if !ok || s.Rdata.Len() != 1 {
+		return nsec3{}, fmt.Errorf("%s has %d NSEC3 records", owner, s.Rdata.Len())
+	}
+	for rdata := range s.Rdata.All() {
+		r, c, err := readNSEC3(owner, l.v.Apex(), rdata)
+		if err == nil && c != (circle{}) {
+			err = fmt.Errorf("NSEC3 record %s has iterations or a salt", owner)
+		}
+		return r, err
+	}
+	panic("unreachable")
+}
+
+// owner is that of a name's NSEC3 record.
+func (l linker) owner(name zone.Name) zone.Name {
+	label := strings.ToLower(base32hex.EncodeToString([]byte(circle{}.hash(name))))
+	return zone.Name(string(rune(len(label)))) + zone.Name(label) + l.v.Apex()
+}
