@@ -6,6 +6,7 @@ package peer
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
@@ -69,57 +70,69 @@ type Target struct {
 	Limit      ask.Limit // of a transfer; fields that are 0: 64 MiB, 1,000,000 records, 1 min
 }
 
-// Status is how it stands with one address. Only what a Good one publishes may be used.
+// Status is how it stands with one address.
 type Status uint8
 
 const (
-	Good             Status = iota
-	Unreachable             // no answer: what it publishes is not known
-	NotAuthoritative        // it answers, but not for this zone: REFUSED, SERVFAIL, lame
-	Garbled                 // its answers cannot be read, or its TSIG is wrong
-	TooMany                 // more keys or signatures than any signer needs; none was verified
-	Unsigned                // no DNSKEY, or no signatures
-	WrongAlgorithm          // a key of an algorithm that the group does not have
-	UnknownKey              // signed, but by no key that is trusted
-	Expired                 // signed by a trusted key at another time: over, or not yet begun
-	Bogus                   // a signature of a trusted key that is wrong
-	Stale                   // signed and trusted, but older than what was seen there before: lagging, or replayed
+	Good             Status = iota // all that was asked is known: each type is in Sets or in Absent
+	Unreachable                    // no answer: what it publishes is not known
+	NotAuthoritative               // it answers, but not for this zone: REFUSED, SERVFAIL, lame
+	Garbled                        // its answers cannot be read, or its TSIG is wrong
+	TooMany                        // more keys or signatures than any signer needs; none was verified
+	Unsigned                       // no DNSKEY, or no signatures
+	WrongAlgorithm                 // a key of an algorithm that the group does not have
+	UnknownKey                     // signed, but by no key that is trusted
+	Expired                        // signed by a trusted key for another time: over, or not yet begun
+	Bogus                          // a signature that is wrong, or missing where it must be
+	Stale                          // signed and trusted, but older than what was seen there before: lagging, or replayed
 )
+
+var statuses = [...]string{"good", "unreachable", "not authoritative", "garbled", "too many keys", "unsigned",
+	"wrong algorithm", "unknown key", "expired", "bogus", "stale"}
+
+// String names the status, as operators see it.
+func (s Status) String() string { return statuses[s] }
 
 // Address is what one address publishes.
 type Address struct {
 	Server ask.Server
 	Host   string    // the nameserver's name; "": a configured address
-	At     time.Time // of the look
-	Status Status
-	Err    string // why it is not Good; what could not be used at a Good one
+	At     time.Time // of the look's beginning
+	Status Status    // of the DNSKEY RRset, or else the first fault of SOA, NS, CDS and CDNSKEY
+	Err    string    // why it is not Good; at a Good one, what is not known of CSYNC
+	// Believed: the DNSKEY RRset is signed by a trusted key, now, and is not stale.
+	// Its keys may be taken in even while something else is at fault there, so that
+	// a peer's broken CDS does not keep its next ZSK from us. Gates need Good.
+	Believed bool
 	// Sets are the RRsets at the apex, with their signatures, that were validated:
 	// DNSKEY under the pins, the others under this address's own DNSKEY RRset. CDS
 	// and CDNSKEY are there only if an entry key signed them (RFC 7344 4.1). Empty
-	// unless the DNSKEY RRset was believed.
+	// unless the DNSKEY RRset validates; of a stale one it holds that alone.
 	Sets map[zone.Type]zone.RRset
-	// Absent are the types of which the absence was validly denied. A type in
-	// neither is unknown.
+	// Absent are the types whose absence was validly denied. A type in neither is
+	// unknown, which is not absent.
 	Absent map[zone.Type]bool
 	// Entry are the keys that validly sign its DNSKEY RRset: those with the SEP
 	// flag, if any of them has it, else all; no revoked ones.
 	Entry []zone.DNSKEY
 	// DataSigners are the keys that were seen validly signing anything else.
 	DataSigners []zone.DNSKEY
-	// TransferFrom: what was seen came by a transfer. It is for taking in keys, and
-	// says nothing about what resolvers see.
+	// TransferFrom: this came by a transfer. It is for taking in keys, and says
+	// nothing about what resolvers see.
 	TransferFrom bool
+
+	inception uint32 // the latest of the valid signatures over the DNSKEY RRset
 }
 
 // Report is what a look found.
 type Report struct {
 	Addresses []Address // as Target.Servers; one more, with TransferFrom, where the zone was transferred
 	Memory    Memory    // for the next look; save its Pins before using the rest
-	Trusted   bool      // there are pins, and at least one address is believed
-	Why       string    // why not
+	Trusted   bool      // at least one address is believed
+	Why       string    // why none is
 	// Transfer is the apex of the transferred zone; nil: none was transferred this time.
 	Transfer *zone.Version
-	// TransferErr says why a transfer that was due did not come whole.
+	// TransferErr says why a transfer that was due did not come, or not whole.
 	TransferErr string
 	// Digest is of the content of the transferred zone; the zero value when it did not come whole.
 	Digest Digest
@@ -129,6 +142,82 @@ type Report struct {
 // and judges the answers as of now. An error of one address is in its Address:
 // silence, refusal and nonsense are told apart, and none of them means that
 // something was withdrawn.
+//
+// Pins follow by signature: when the DNSKEY RRset of an address validates under
+// the present ones, the entry keys that sign it are pinned from then on, over all
+// addresses that are believed; the others are dropped. A trust seed counts only as
+// long as there are no pins. So to begin anew with a peer is to forget its pins.
 func Look(ctx context.Context, c *ask.Client, t Target, now time.Time) Report {
-	return Report{}
+	l := &look{Target: t, client: c, now: now}
+	pins := t.Memory.Pins
+	if len(pins) == 0 {
+		seeded := ask.All(t.Servers, func(s ask.Server) Address { return l.keys(ctx, s, l.seed(s)) })
+		if pins = entries(seeded); len(pins) == 0 {
+			return Report{Addresses: seeded, Memory: t.Memory, Why: why(seeded)}
+		}
+	}
+	r := Report{Addresses: ask.All(t.Servers, func(s ask.Server) Address { return l.whole(ctx, s, pinned(pins)) })}
+	r.Memory = t.Memory.after(r.Addresses)
+	for _, a := range r.Addresses {
+		r.Trusted = r.Trusted || a.Believed
+	}
+	if !r.Trusted {
+		r.Why = why(r.Addresses)
+		return r
+	}
+	if t.Via == AXFR {
+		l.transfer(ctx, &r)
+	}
+	return r
+}
+
+// why names the first address that has something to say for itself.
+func why(addresses []Address) string {
+	for _, a := range addresses {
+		if a.Err != "" {
+			return a.Server.String() + ": " + a.Err
+		}
+	}
+	return "it has no address"
+}
+
+// entries is the union of the entry keys of the addresses that are believed.
+func entries(addresses []Address) []zone.DNSKEY {
+	var keys []zone.DNSKEY
+	for _, a := range addresses {
+		if a.Believed {
+			keys = union(keys, a.Entry)
+		}
+	}
+	return keys
+}
+
+func union(keys, more []zone.DNSKEY) []zone.DNSKEY {
+	for _, k := range more {
+		if !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+func markOf(a Address) Mark { return Mark{Inception: a.inception, Keys: a.Sets[zone.TypeDNSKEY].Rdata} }
+
+// after is what is to be remembered after a look. m is not changed.
+func (m Memory) after(addresses []Address) Memory {
+	if pins := entries(addresses); len(pins) > 0 {
+		m.Pins = pins
+	}
+	newest := make(map[netip.AddrPort]Mark, len(addresses))
+	for _, a := range addresses {
+		addr := a.Server.Addr
+		if mark, ok := m.Newest[addr]; ok {
+			newest[addr] = mark
+		}
+		if mark := markOf(a); a.Believed && (mark.Keys != newest[addr].Keys || zone.SerialAfter(mark.Inception, newest[addr].Inception)) {
+			newest[addr] = mark
+		}
+	}
+	m.Newest = newest
+	return m
 }

@@ -1,0 +1,250 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/plugin/multisigner/validate"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// look is one Look under way.
+type look struct {
+	Target
+	client *ask.Client
+	now    time.Time
+}
+
+// fault is why something that an address says is not used.
+type fault struct {
+	status Status
+	text   string
+}
+
+func faultf(s Status, format string, args ...any) *fault {
+	return &fault{s, fmt.Sprintf(format, args...)}
+}
+
+// rest are the types that are asked for besides DNSKEY.
+var rest = []zone.Type{zone.TypeSOA, zone.TypeNS, zone.TypeCDS, zone.TypeCDNSKEY, zone.TypeCSYNC}
+
+// whole looks at all that s publishes at the apex.
+func (l *look) whole(ctx context.Context, s ask.Server, by anchor) Address {
+	a := l.keys(ctx, s, by)
+	if !a.Believed {
+		return a
+	}
+	type found struct {
+		set     zone.RRset
+		signers []zone.DNSKEY
+		fault   *fault
+	}
+	all := ask.All(rest, func(t zone.Type) (f found) {
+		f.set, f.signers, f.fault = l.other(ctx, s, t, a)
+		return f
+	})
+	for i, f := range all {
+		switch t := rest[i]; {
+		case f.fault != nil:
+			a.add(t, f.fault)
+		case f.set.Exists():
+			a.Sets[t] = f.set
+			a.DataSigners = union(a.DataSigners, f.signers)
+		default:
+			a.Absent[t] = true
+		}
+	}
+	return a
+}
+
+// add notes a fault. CSYNC's alone leaves an address Good: old servers do not know
+// the type, and what is managed by it stands in NS too.
+func (a *Address) add(t zone.Type, f *fault) {
+	if a.Status == Good && t != zone.TypeCSYNC {
+		a.Status = f.status
+	}
+	if a.Err != "" {
+		a.Err += "; "
+	}
+	a.Err += fmt.Sprintf("%s: %s", t, f.text)
+}
+
+// keys asks s for the DNSKEY RRset, and believes it if by does.
+func (l *look) keys(ctx context.Context, s ask.Server, by anchor) Address {
+	a := Address{Server: s, Host: l.Hosts[s.Addr], At: l.now}
+	set, _, f := l.answer(ctx, s, zone.TypeDNSKEY)
+	if f == nil {
+		f = l.judge(&a, set, by)
+	}
+	if f != nil {
+		a.add(zone.TypeDNSKEY, f)
+	}
+	return a
+}
+
+// judge decides on the DNSKEY RRset of an address, and enters it.
+func (l *look) judge(a *Address, set zone.RRset, by anchor) *fault {
+	if !set.Exists() {
+		return faultf(Unsigned, "it has none: its zone is not signed")
+	}
+	if f := l.wrongKeys(set); f != nil {
+		return f
+	}
+	if set.Sigs == "" {
+		return faultf(Unsigned, "it is not signed")
+	}
+	if err := by.believes(l, set); err != nil {
+		return l.disbelief(set, by, err)
+	}
+	signers, inception := l.signers(set)
+	a.Entry, a.inception = entryKeys(signers), inception
+	a.Sets = map[zone.Type]zone.RRset{zone.TypeDNSKEY: set}
+	a.Absent = map[zone.Type]bool{}
+	seen, before := l.Memory.Newest[a.Server.Addr]
+	if before && set.Rdata != seen.Keys && zone.SerialAfter(seen.Inception, inception) {
+		return faultf(Stale, "it was signed %s, and another one was seen there that was signed %s: it lags, or this is a replay",
+			zone.Time(inception).Format(time.RFC3339), zone.Time(seen.Inception).Format(time.RFC3339))
+	}
+	a.Believed = true
+	return nil
+}
+
+// wrongKeys says what must not be among keys.
+func (l *look) wrongKeys(set zone.RRset) *fault {
+	for rdata := range set.Rdata.All() {
+		k := zone.DNSKEY(rdata)
+		if len(k) < 5 {
+			return faultf(Garbled, "a key that is too short")
+		}
+		if k.IsZone() && len(l.Algorithms) > 0 && !slices.Contains(l.Algorithms, k.Algorithm()) {
+			return faultf(WrongAlgorithm, "key %d is of algorithm %s, which the group does not have", k.Tag(), algorithm(k.Algorithm()))
+		}
+	}
+	return nil
+}
+
+func algorithm(a uint8) string {
+	if s, ok := dns.AlgorithmToString[a]; ok {
+		return s
+	}
+	return fmt.Sprint(a)
+}
+
+// other asks s for an RRset besides DNSKEY, or for the proof that it has none.
+func (l *look) other(ctx context.Context, s ask.Server, t zone.Type, a Address) (zone.RRset, []zone.DNSKEY, *fault) {
+	keys := a.Sets[zone.TypeDNSKEY]
+	set, m, f := l.answer(ctx, s, t)
+	if f != nil {
+		return zone.RRset{}, nil, f
+	}
+	if !set.Exists() {
+		return zone.RRset{}, nil, l.denied(m, t, keys)
+	}
+	signers, f := l.underOwn(set, keys, a.Entry)
+	if f != nil {
+		return zone.RRset{}, nil, f
+	}
+	return set, signers, nil
+}
+
+// denied says what is wrong with an answer without records.
+func (l *look) denied(m *dns.Msg, t zone.Type, keys zone.RRset) *fault {
+	if t == zone.TypeSOA || t == zone.TypeNS {
+		return faultf(NotAuthoritative, "it has none")
+	}
+	if err := validate.Response(m, question(l.Zone, t), l.Zone, keys, l.now); err != nil {
+		return faultf(l.untimely(sigsOf(m), Bogus), "that it has none is not proved: %v", err)
+	}
+	return nil
+}
+
+// underOwn says which of an address's own keys sign set, and what is wrong with it.
+func (l *look) underOwn(set, keys zone.RRset, entry []zone.DNSKEY) ([]zone.DNSKEY, *fault) {
+	if set.Sigs == "" {
+		return nil, faultf(Unsigned, "it is not signed")
+	}
+	signers, err := validate.Signatures(set, keys, l.Zone, l.now)
+	if err != nil {
+		return nil, faultf(l.untimely(sigs(set), Bogus), "%s", l.bare(set.Type, err))
+	}
+	if set.Type == zone.TypeCDS || set.Type == zone.TypeCDNSKEY {
+		if !slices.ContainsFunc(signers, func(k zone.DNSKEY) bool { return slices.Contains(entry, k) }) {
+			return nil, faultf(Bogus, "no entry key has signed it, so that a parent will not take it (RFC 7344 4.1)")
+		}
+	}
+	return signers, nil
+}
+
+func question(apex zone.Name, t zone.Type) dns.Question {
+	return dns.Question{Name: apex.String(), Qtype: uint16(t), Qclass: dns.ClassINET}
+}
+
+// Limits of what is looked at more closely. Verifying costs keys times signatures.
+const (
+	defaultMaxKeys = 64
+	maxSignatures  = 32
+)
+
+func (l *look) maxKeys() int {
+	if l.MaxKeys > 0 {
+		return l.MaxKeys
+	}
+	return defaultMaxKeys
+}
+
+// answer asks s for an RRset at the apex. The one it gives is as it was sent, not
+// validated; it does not Exist when the answer has none.
+func (l *look) answer(ctx context.Context, s ask.Server, t zone.Type) (zone.RRset, *dns.Msg, *fault) {
+	m, err := l.client.Exchange(ctx, s, ask.Question(l.Zone.String(), uint16(t)))
+	switch {
+	case errors.Is(err, ask.ErrGarbled), errors.Is(err, ask.ErrTSIG):
+		return zone.RRset{}, nil, faultf(Garbled, "%v", err)
+	case err != nil:
+		return zone.RRset{}, nil, faultf(Unreachable, "%v", err)
+	case m.Rcode != dns.RcodeSuccess:
+		return zone.RRset{}, nil, faultf(NotAuthoritative, "answered %s", ask.Rcode(m.Rcode))
+	case !m.Authoritative:
+		return zone.RRset{}, nil, faultf(NotAuthoritative, "the answer is not authoritative")
+	}
+	set, f := l.pick(m.Answer, t)
+	return set, m, f
+}
+
+// pick takes the RRset of type t at the apex out of an answer section.
+func (l *look) pick(answer []dns.RR, t zone.Type) (zone.RRset, *fault) {
+	var picked []dns.RR
+	records, signatures := 0, 0
+	for _, rr := range answer {
+		sig, isSig := rr.(*dns.RRSIG)
+		switch {
+		case rr.Header().Rrtype == uint16(t):
+			records++
+		case isSig && sig.TypeCovered == uint16(t):
+			signatures++
+		default:
+			return zone.RRset{}, faultf(Garbled, "there is a %s in the answer", dns.Type(rr.Header().Rrtype))
+		}
+		picked = append(picked, rr)
+	}
+	if records > l.maxKeys() || signatures > maxSignatures {
+		return zone.RRset{}, faultf(TooMany, "%d records and %d signatures, more than the %d and %d that are looked at", records, signatures, l.maxKeys(), maxSignatures)
+	}
+	sets, err := zone.FromRRs(picked)
+	switch {
+	case err != nil:
+		return zone.RRset{}, faultf(Garbled, "%v", err)
+	case len(sets) == 0:
+		return zone.RRset{}, nil
+	case len(sets) > 1 || sets[0].Name != l.Zone:
+		return zone.RRset{}, faultf(Garbled, "there are records of another name in the answer")
+	case sets[0].Type != t:
+		return zone.RRset{}, faultf(Garbled, "there are signatures, but not what they sign")
+	}
+	return sets[0], nil
+}
