@@ -84,6 +84,10 @@ func mark(m status.Matrix, row, column status.Server) string {
 	return fmt.Sprintf("FAIL %d/%d", len(cell.Faults), cell.Asked)
 }
 
+// maxFaults is how many faults of a cell are printed: the first ones tell as much
+// as all of them. --json has them all.
+const maxFaults = 3
+
 func writeFaults(w io.Writer, m status.Matrix) {
 	for _, s := range m.Servers {
 		if s.Fault != "" {
@@ -91,7 +95,11 @@ func writeFaults(w io.Writer, m status.Matrix) {
 		}
 	}
 	for _, c := range m.Cells {
-		for _, fault := range c.Faults {
+		for i, fault := range c.Faults {
+			if i == maxFaults {
+				fmt.Fprintf(w, "  %s under keys of %s: and %d more\n", c.Answers, c.Keys, len(c.Faults)-i)
+				break
+			}
 			fmt.Fprintf(w, "  %s under keys of %s: %s\n", c.Answers, c.Keys, fault)
 		}
 	}

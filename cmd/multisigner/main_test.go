@@ -166,7 +166,7 @@ func TestCheck(t *testing.T) {
 	}
 	green := status.Matrix{DS: []string{"1001 13 2 AB"}, Servers: []status.Server{a, b}, Cells: []status.Cell{cell(a, a), cell(a, b), cell(b, a), cell(b, b)}}
 	red := green
-	red.Cells = []status.Cell{cell(a, a), cell(a, b, "www.example.org. A: no key with tag 1003"), cell(b, a), cell(b, b)}
+	red.Cells = []status.Cell{cell(a, a), cell(a, b, "www.example.org. A: no key with tag 1003", "x", "y", "z", "and this"), cell(b, a), cell(b, b)}
 	silent := green
 	silent.DS, silent.Cells = nil, green.Cells[:1]
 	silent.Servers = []status.Server{a, {Signer: "b", Address: "192.0.2.2:53", Fault: "timeout"}}

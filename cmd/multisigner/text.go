@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -196,13 +197,14 @@ func writeServers(w io.Writer, z status.Zone) {
 		if r.at.Serial != 0 {
 			serial = strconv.FormatUint(uint64(r.at.Serial), 10)
 		}
-		state := r.at.State
-		if r.at.Why != "" {
-			state += ": " + r.at.Why
-		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.who, r.at.Address, ago(r.at.Seen, z.At), state, serial, tags(r.at.DNSKEY), tags(r.at.CDS))
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.who, r.at.Address, ago(r.at.Seen, z.At), r.at.State, serial, tags(r.at.DNSKEY), tags(r.at.CDS))
 	}
 	t.Flush()
+	for _, r := range rows { // reasons are long: beneath the table they spoil no column
+		if r.at.Why != "" {
+			fmt.Fprintf(w, "  %s: %s\n", r.at.Address, r.at.Why)
+		}
+	}
 }
 
 func ago(at, now time.Time) string {
@@ -214,7 +216,7 @@ func ago(at, now time.Time) string {
 
 func tags(all []uint16) string {
 	text := make([]string, len(all))
-	for i, tag := range all {
+	for i, tag := range slices.Sorted(slices.Values(all)) {
 		text[i] = strconv.Itoa(int(tag))
 	}
 	return list(text)
