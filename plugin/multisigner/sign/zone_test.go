@@ -109,3 +109,5 @@ func must(t testing.TB, in sign.Input) sign.Output {
 	require.NoError(t, err)
 	return out
 }
+
+func ed25519Key(seed []byte) crypto.Signer { return ed25519.NewKeyFromSeed(seed) }
