@@ -38,10 +38,16 @@ func TestDifferences(t *testing.T) {
 			if !ok {
 				t.SkipNow()
 			}
-			tally := tally{peer: p.name, rules: map[string]int{}, shapes: map[string]int{}, examples: map[string]string{}}
+			tally := tally{
+				peer: p.name, rules: map[string]int{}, refused: map[string]int{},
+				shapes: map[string]int{}, examples: map[string]string{},
+			}
 			theirs := askAll(t, at, questions)
 			for i, q := range questions {
-				tally.compare(q, hear(ours[i]), hear(theirs[i]))
+				used := tally.compare(q, hear(ours[i]), hear(theirs[i]))
+				if len(used) > 0 && theirs[i] != nil && q.accepts(theirs[i], now) != nil {
+					tally.refused[used[len(used)-1]]++
+				}
 			}
 			t.Log(tally.summary(len(questions)))
 			require.Empty(t, tally.shapes, "not explained:\n%s", tally.unexplained())
@@ -55,13 +61,14 @@ type tally struct {
 	peer     string
 	same     int
 	rules    map[string]int
+	refused  map[string]int // of those, answers of the peer that a validator would not accept
 	shapes   map[string]int
 	examples map[string]string
 }
 
-func (c *tally) compare(q question, ours, theirs said) {
+// compare counts one pair of answers, and returns the rules that it took.
+func (c *tally) compare(q question, ours, theirs said) (used []string) {
 	a, b := ours.clone(), theirs.clone()
-	var used []string
 	for _, rule := range rules {
 		if a.equal(b) {
 			break
@@ -87,6 +94,7 @@ func (c *tally) compare(q question, ours, theirs said) {
 			c.rules[name]++
 		}
 	}
+	return used
 }
 
 func (c *tally) summary(questions int) string {
@@ -94,7 +102,11 @@ func (c *tally) summary(questions int) string {
 	fmt.Fprintf(&b, "%s: %d questions, %d answered the same\n", c.peer, questions, c.same)
 	for _, rule := range rules {
 		if n := c.rules[rule.name]; n > 0 {
-			fmt.Fprintf(&b, "%7d  %s: %s\n", n, rule.name, rule.reason)
+			fmt.Fprintf(&b, "%7d  %s: %s", n, rule.name, rule.reason)
+			if refused := c.refused[rule.name]; refused > 0 {
+				fmt.Fprintf(&b, " [a validator refuses %d of theirs]", refused)
+			}
+			b.WriteByte('\n')
 		}
 	}
 	return b.String()

@@ -1,7 +1,7 @@
 package answer_test
 
 import (
-	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -35,7 +35,11 @@ func FuzzQuestion(f *testing.F) {
 		if err != nil || end != len(asked) {
 			return
 		}
-		v := versions[int(which)%len(versions)]
+		v := versions[int(which&0x7f)%len(versions)]
+		if which&0x80 == 0 && !name.Under(v.Apex()) && len(name)+len(v.Apex()) <= zone.MaxName {
+			name = name[:len(name)-1] + v.Apex() // so that most questions are for the zone
+			asked = append(asked[:len(asked)-1:len(asked)-1], v.Apex()...)
+		}
 		text, _, err := dns.UnpackDomainName(asked, 0)
 		require.NoError(t, err)
 		request := new(dns.Msg).SetQuestion(text, kind)
@@ -43,14 +47,27 @@ func FuzzQuestion(f *testing.F) {
 		r.Plan(v, answer.Question{Name: name, Type: zone.Type(kind), DO: do})
 		m := agree(t, &r, request, int(size))
 		require.NotEqual(t, dns.RcodeServerFailure, m.Rcode)
-		require.True(t, bytes.HasSuffix(asked, []byte{0}))
 		accepted(t, v, request, m, do)
 	})
 }
 
-// accepted has a validator look at an answer that is to be secure.
+// accepted has a validator look at an answer that is to be secure. That of the DS
+// of the apex is not: it counts only from the zone above (RFC 4035 5.2). Nor is a
+// chain whole that has come to its bound.
 func accepted(t *testing.T, v *zone.Version, request, m *dns.Msg, do bool) {
 	t.Helper()
+	if q := request.Question[0]; q.Qtype == dns.TypeDS && strings.EqualFold(q.Name, v.Apex().String()) {
+		return
+	}
+	aliases := 0
+	for _, rr := range m.Answer {
+		if rr.Header().Rrtype == dns.TypeCNAME {
+			aliases++
+		}
+	}
+	if aliases == 9 {
+		return
+	}
 	if !do || m.Truncated || m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError && m.Rcode != dns.RcodeYXDomain {
 		return
 	}
@@ -59,16 +76,16 @@ func accepted(t *testing.T, v *zone.Version, request, m *dns.Msg, do bool) {
 	require.NoError(t, validate.Response(m, request.Question[0], v.Apex(), keys, now), "%s", m)
 }
 
-// Every name of the zone, and names around it, for every type there is: what is
+// Every name of the zone, and names around it, for types of each kind: what is
 // said must be secure.
 func TestAccepted(t *testing.T) {
 	var r answer.Response
 	for _, mode := range modes {
 		v := signed(example(t), mode)
 		for n := range v.All() {
-			for _, label := range []string{"", "\x01!", "\x01x", "\x01x\x01y", "\x01~"} {
+			for _, label := range []string{"", "\x01!", "\x01x\x01y"} {
 				name := zone.Name(label) + n.Name()
-				for kind := range zone.Type(66) {
+				for _, kind := range []zone.Type{zone.TypeA, zone.TypeNS, zone.TypeCNAME, zone.TypeDS, zone.TypeNSEC, zone.TypeANY} {
 					r.Plan(v, answer.Question{Name: name, Type: kind, DO: true})
 					request := new(dns.Msg).SetQuestion(name.String(), uint16(kind))
 					accepted(t, v, request, r.Msg(request, 65535, false), true)

@@ -142,7 +142,9 @@ func (r *Response) data(n *zone.Node, owner zone.Name) (next zone.Name, ok bool)
 		return "", ok
 	}
 	if s, ok := n.Get(r.question.Type); ok {
-		r.answer(s, owner)
+		if !r.answered(owner, s.Type) { // a DNAME that led back to its owner is there
+			r.answer(s, owner)
+		}
 		r.additional(s, owner)
 		return "", true
 	}
