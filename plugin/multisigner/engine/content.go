@@ -25,10 +25,9 @@ type files struct {
 	refused  bool // the last reading gave nothing that can be served
 }
 
-// stamp tells of which files, at which state, the content was made.
+// stamp tells of which files, at which state, the content was made. The caller
+// holds the lock.
 func (f *files) stamp() string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	text := hex.EncodeToString(f.read[:])
 	for _, path := range f.watched {
 		text += "\n" + path
@@ -70,7 +69,9 @@ func cutLine(s string) (line, rest string) {
 // come to rest: when two looks in a row saw the same, and not what was read.
 func (z *Zone) watchFiles() {
 	f := &z.work.files
-	f.mu.Lock()
+	if !f.mu.TryLock() {
+		return // it is being read: the next look is soon enough, and other zones wait
+	}
 	defer f.mu.Unlock()
 	if len(f.watched) == 0 {
 		return
@@ -105,7 +106,7 @@ func (w *work) readContent(e *Engine, cfg *Config, asked bool) {
 	for _, p := range content.Problems {
 		e.log.Warn("zone file", "zone", cfg.Apex, "problem", p.String())
 	}
-	w.content = content.Version
+	w.content, w.contentOf = content.Version, f.stamp()
 	f.at, f.serial = e.clock.Now(), content.Version.Serial()
 }
 

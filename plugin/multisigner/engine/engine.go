@@ -108,6 +108,7 @@ func (e *Engine) start() {
 func (e *Engine) Close() error {
 	e.end()
 	e.background.Wait()
+	e.flush()
 	return e.store.Close()
 }
 

@@ -135,10 +135,12 @@ func TestBrokenFileIsRefused(t *testing.T) {
 	require.Contains(t, s.Alarms[0].What, "db.example.org:")
 	require.NoError(t, e.Close())
 
-	// A restart with the broken file serves what was served, too.
+	// A restart with the broken file serves what was served, too, and still says so.
 	e = serve(t, dir, alone(t, file))
 	defer e.Close()
 	require.Empty(t, zone.Compare(before, served(t, e)).Changes)
+	s, _ = e.Status(apex)
+	require.True(t, s.Source.Refused)
 }
 
 // A first start with a broken file refuses, says why, and serves once it is mended.

@@ -56,7 +56,7 @@ func (w *work) loadSnapshot(e *Engine, cfg *Config) {
 	if v == nil {
 		return
 	}
-	w.signed = v
+	w.signed, w.signedOf = v, stamp
 	w.record.Serial = laterSerial(w.record.Serial, v.Serial())
 	if dnskey, ok := v.RRset(cfg.Apex, zone.TypeDNSKEY); ok {
 		w.known.learnAll(dnskey.Rdata)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/xfr"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
@@ -22,6 +23,37 @@ import (
 // The file begins with a line "multisigner-snapshot STAMP", STAMP quoted.
 
 const snapshotHead = "multisigner-snapshot "
+
+// A large zone is written seldom, since a change of one name writes all of it:
+// our choice, half a second of writing every ten minutes at most.
+const (
+	smallZone     = 20_000 // records
+	snapshotEvery = 10 * time.Minute
+)
+
+// keepSnapshot writes the snapshot if it is due.
+func (e *Engine) keepSnapshot(z *Zone, now time.Time) error {
+	w := &z.work
+	if !w.unsaved || w.signed == nil || w.signed.Records() > smallZone && now.Before(w.snapshotAt.Add(snapshotEvery)) {
+		return nil
+	}
+	if err := e.writeSnapshot(z.apex, w.signed, w.signedOf); err != nil {
+		return err
+	}
+	w.unsaved, w.snapshotAt = false, now
+	return nil
+}
+
+// flush writes the snapshots that are not, when no turn is taken any more.
+func (e *Engine) flush() {
+	for _, z := range e.list() {
+		if z.work.unsaved {
+			if err := e.writeSnapshot(z.apex, z.work.signed, z.work.signedOf); err != nil {
+				e.log.Warn("the last version was not kept; a restart signs anew", "zone", z.apex, "error", err)
+			}
+		}
+	}
+}
 
 func (e *Engine) snapshotPath(apex zone.Name) string {
 	return filepath.Join(e.dir, "zones", FileName(apex)+".snapshot")

@@ -32,10 +32,14 @@ type work struct {
 	own        map[roll.KeyID]keystore.Key
 	roles      map[roll.KeyID]roll.Role // what the keys made here were made for
 
-	files   files
-	content *zone.Version // unsigned content that waits to be signed; nil: as it is
-	signed  *zone.Version // what is served, or would be
-	resign  bool          // every signature is to be made anew
+	files               files
+	content             *zone.Version // unsigned content that waits to be signed; nil: as it is
+	contentOf, signedOf string        // stamps of the files that they were made of
+	signed              *zone.Version // what is served, or would be
+	resign              bool          // every signature is to be made anew
+
+	unsaved    bool      // signed is not what the snapshot holds
+	snapshotAt time.Time // when the snapshot was written last
 
 	sight  *sight    // the last look; nil: none yet since the start
 	lookAt time.Time // when to look next
@@ -118,7 +122,7 @@ func (e *Engine) decide(ctx context.Context, z *Zone, cfg *Config, now time.Time
 	w := &z.work
 	state, plan, err := e.step(z, cfg, now)
 	if err == nil {
-		if err = e.bring(ctx, z, cfg, state, plan, now); err == nil {
+		if err = e.bring(ctx, z, cfg, state, plan, now, true); err == nil {
 			return nil
 		}
 	}
@@ -126,15 +130,18 @@ func (e *Engine) decide(ctx context.Context, z *Zone, cfg *Config, now time.Time
 	// with the next step: no peer, parent or file may freeze us into expiry.
 	content := w.content
 	w.content = nil
-	refreshErr := e.bring(ctx, z, cfg, w.state, w.plan, now)
+	refreshErr := e.bring(ctx, z, cfg, w.state, w.plan, now, false)
 	if w.content == nil {
 		w.content = content
 	}
 	return errors.Join(err, refreshErr)
 }
 
-// bring signs what the plan wants, has it looked at by the guard, saves, and shows it.
-func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.State, plan roll.Plan, now time.Time) error {
+// bring signs what the plan wants, has it looked at by the guard, saves, and shows
+// it. durable is false when nothing but signatures is renewed: they are shown even
+// if the disk takes nothing, because expiry is worse than a serial that a restart
+// does not remember (reliability X5).
+func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.State, plan roll.Plan, now time.Time, durable bool) error {
 	w := &z.work
 	next := w.record
 	next.Mark = later(w.record.Mark, now)
@@ -151,20 +158,29 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 		next.Serial = out.Version.Serial()
 	}
 	if err := e.save(ctx, z, &next, state, plan, out.Changed, now); err != nil {
-		return err
+		if durable {
+			return err
+		}
+		w.record.Serial = next.Serial
+		w.alarm(err.Error(), "make room on the disk, or mend it: only signatures are renewed until then")
 	}
 	w.state, w.plan, w.refresh = state, plan, out.Refresh
 	if err := e.destroy(z, plan.Destroy); err != nil {
 		w.alarm(err.Error(), "see to the key directory")
 	}
+	if w.content != nil && len(plan.SignData) > 0 {
+		// It is in the version now, even if that did not change by it.
+		w.content, w.signedOf, w.unsaved = nil, w.contentOf, true
+	}
 	if out.Changed {
-		w.signed, w.content, w.resign = out.Version, nil, false
+		w.signed, w.resign = out.Version, false
 		z.show(cfg, now)
 		e.log.Info("published", "zone", z.apex, "serial", w.signed.Serial(), "changes", len(out.Diff.Changes), "signatures", out.Signed)
 		e.tell(z, cfg, w.signed)
-		if err := e.writeSnapshot(z.apex, w.signed, w.files.stamp()); err != nil {
-			w.alarm(err.Error(), "without a snapshot a restart signs the zone anew")
-		}
+		w.unsaved = true
+	}
+	if err := e.keepSnapshot(z, now); err != nil {
+		w.alarm(err.Error(), "without a snapshot a restart signs the zone anew")
 	}
 	return nil
 }
