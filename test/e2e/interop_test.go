@@ -80,7 +80,7 @@ func TestResolvers(t *testing.T) {
 			for _, signer := range g.Signers {
 				require.NoError(t, startUnbound(t, g, signer).secure(optOut), "signer %s alone", signer.Name)
 				delv(t, g, signer, optOut)
-				verify(t, signer)
+				verify(t, signer, s.keys)
 			}
 			require.NoError(t, startUnbound(t, g, g.Signers...).secure(optOut))
 			for i := range g.Signers {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -16,18 +17,20 @@ import (
 )
 
 // verifiers are other people's checks of a whole signed zone, given its file.
-var verifiers = [][]string{
-	{"dnssec-verify", "-q", "-o", "example.test"},
-	{"ldns-verify-zone"},
-	{"kzonecheck", "-d", "on", "-o", "example.test."},
+func verifiers(keys string) [][]string {
+	verify := []string{"dnssec-verify", "-q", "-o", "example.test"}
+	if keys == "csk" {
+		verify = append(verify, "-z") // else it wants a key without the SEP flag
+	}
+	return [][]string{verify, {"ldns-verify-zone"}, {"kzonecheck", "-v", "-d", "on", "-o", "example.test."}}
 }
 
 // verify transfers the zone from a signer and has it checked as a whole: answers
 // one by one would not show a chain of denial that is not closed.
-func verify(t *testing.T, s lab.Signer) {
+func verify(t *testing.T, s lab.Signer, keys string) {
 	path := filepath.Join(t.TempDir(), "signed")
 	transfer(t, s.Address, path)
-	for _, v := range verifiers {
+	for _, v := range verifiers(keys) {
 		out, err := exec.CommandContext(t.Context(), v[0], append(v[1:], path)...).CombinedOutput()
 		require.NoError(t, err, "%s of the zone of signer %s\n%s", v[0], s.Name, out)
 	}
@@ -48,7 +51,8 @@ func transfer(t *testing.T, address, path string) {
 				soas++
 			}
 			if soas < 2 {
-				_, err := out.WriteString(rr.String() + "\n")
+				// The library writes CLASS1 with types that it does not know, and Knot does not read it.
+				_, err := out.WriteString(strings.Replace(rr.String(), "\tCLASS1\t", "\tIN\t", 1) + "\n")
 				require.NoError(t, err)
 			}
 		}

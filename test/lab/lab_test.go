@@ -179,7 +179,7 @@ func TestUsersZone(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 		return path
 	}
-	good := write("$TTL 2\n@ SOA ns.provider.test. me 7 1 1 1 1\n@ NS ns.provider.test.\nsub NS ns.provider.test.\nwww A 192.0.2.1\n")
+	good := write("$TTL 2\n@ SOA ns.provider.test. me 7 1 1 1 1\n@ NS ns.provider.test.\nsub NS ns.provider.test.\nwww A 192.0.2.1\nodd TYPE65280 \\# 1 00\n")
 	all := records(t, layoutOf(t, "--zone", good, "--fast"))
 	require.Equal(t, []string{"ns-a.example.test.", "ns-b.example.test."}, all["example.test. NS"])
 	require.Equal(t, []string{"ns.provider.test."}, all["sub.example.test. NS"])

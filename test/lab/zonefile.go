@@ -77,7 +77,7 @@ func usersZone(path string) (string, error) {
 		if apex && h.Rrtype == dns.TypeNS {
 			continue
 		}
-		b.WriteString(rr.String() + "\n")
+		b.WriteString(strings.Replace(rr.String(), "\tCLASS1\t", "\tIN\t", 1) + "\n") // as the library writes unknown types
 	}
 	if err := parser.Err(); err != nil {
 		return "", fmt.Errorf("%s: %w", filepath.Base(path), err)
