@@ -13,14 +13,17 @@ import (
 
 // Where says who is asked, and by what their answers are believed.
 type Where struct {
-	// Servers are the parent's, as configured.
+	// Servers are the parent's, as configured. With no Resolver they are believed as
+	// they are: the path to them must be one to be trusted.
 	Servers []netip.AddrPort
-	// Resolver, if valid, finds the parent's servers (besides those configured) and
-	// its DNSKEY RRset, under which every DS RRset is then validated.
+	// Resolver, if valid, finds the parent's servers, besides those configured, and
+	// its DNSKEY RRset, under which every answer about DS is then validated. An
+	// unsigned parent can then not be believed.
 	Resolver netip.AddrPort
-	// Anchor is a file of DS or DNSKEY records, by which what the resolver says is
-	// validated here. Without it the resolver's word is taken: its AD bit. That is
-	// acceptable for a validating resolver on this machine or a trusted network only.
+	// Anchor is a file of DS or DNSKEY records, from which the way to the parent's
+	// keys is validated here. Without it the resolver's word is taken: its AD bit.
+	// That is acceptable for a validating resolver on this machine or over a trusted
+	// network only.
 	Anchor string
 }
 
@@ -28,37 +31,64 @@ type Where struct {
 type Status uint8
 
 const (
-	Good             Status = iota
-	Unreachable             // no answer: what it publishes is not known
-	NotAuthoritative        // it answers, but not for the parent zone
-	Garbled                 // its answers cannot be read
-	Bogus                   // what it says does not validate under the parent's keys, or these were not found
+	Good             Status = iota // DS, or that there is none, is known
+	Unreachable                    // no answer: what it publishes is not known
+	NotAuthoritative               // it answers, but not for the parent
+	Garbled                        // its answers cannot be read
+	Bogus                          // its answer does not validate under the parent's keys, or these were not found
 )
+
+var statuses = [...]string{"good", "unreachable", "not authoritative", "garbled", "bogus"}
+
+// String names the status, as operators see it.
+func (s Status) String() string { return statuses[s] }
 
 // Address is what one address of the parent publishes.
 type Address struct {
 	Addr      netip.AddrPort
-	Host      string // the nameserver's name; "": a configured address
-	At        time.Time
+	Host      string    // the nameserver's name; "": a configured address
+	At        time.Time // of the look's beginning
 	Status    Status
-	Err       string
+	Err       string     // why it is not Good, or why the delegation is not known
 	DS        zone.RRset // with its TTL; exists only if Status is Good
-	DSAbsent  bool       // it said, with authority, that there is no DS
+	DSAbsent  bool       // there is no DS: the address said so with authority
 	Validated bool       // DS, or its absence, was validated under the parent's keys
-	// NS is the delegation as the parent has it, unsigned by nature; it may not
-	// exist while DS does, if only that answer came.
-	NS   zone.RRset
-	Glue map[zone.Name][]netip.Addr
+	// NS is the delegation, unsigned by nature, and Glue the addresses beside it. A
+	// server that is authoritative for the zone too shows the zone's own NS here, as
+	// it does to resolvers. NS may not exist while DS does, if its answer did not come.
+	NS       zone.RRset
+	NSAbsent bool // there is no delegation
+	Glue     map[zone.Name][]netip.Addr
+
+	zone zone.Name // of which it answered, as far as the answer shows
 }
 
 // Report is what a look found.
 type Report struct {
 	Zone      zone.Name // the parent's; "" when it was not found
-	Addresses []Address
-	Err       string // of finding the servers or their keys; the addresses that are known were asked all the same
+	Addresses []Address // those that were configured, then those that were found
+	Err       string    // of finding servers or keys; the addresses that are known were asked all the same
 }
 
-// Look asks every address of the parent of zone at once.
+// Look asks every address of child's parent at once. What one address says, and
+// whether it says anything, is kept apart from the others.
 func Look(ctx context.Context, c *ask.Client, w Where, child zone.Name, now time.Time) Report {
-	return Report{}
+	l := &look{client: c, where: w, child: child, now: now}
+	for _, addr := range w.Servers {
+		l.targets = append(l.targets, target{addr: addr})
+	}
+	var r Report
+	if w.Resolver.IsValid() {
+		if err := l.find(ctx); err != nil {
+			r.Err = err.Error()
+		}
+	}
+	r.Addresses = ask.All(l.targets, func(t target) Address { return l.at(ctx, t) })
+	r.Zone = l.parent
+	for _, a := range r.Addresses {
+		if r.Zone == "" && a.zone != "" {
+			r.Zone = a.zone
+		}
+	}
+	return r
 }

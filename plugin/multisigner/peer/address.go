@@ -189,6 +189,7 @@ func question(apex zone.Name, t zone.Type) dns.Question {
 const (
 	defaultMaxKeys = 64
 	maxSignatures  = 32
+	maxTTL         = 1<<31 - 1 // a larger one counts as 0 (RFC 2181 8)
 )
 
 func (l *look) maxKeys() int {
@@ -216,10 +217,11 @@ func (l *look) answer(ctx context.Context, s ask.Server, t zone.Type) (zone.RRse
 	return set, m, f
 }
 
-// pick takes the RRset of type t at the apex out of an answer section.
+// pick takes the RRset of type t at the apex out of an answer section. Its TTL is
+// the largest that any of it has: what is waited for is the cache that keeps it longest.
 func (l *look) pick(answer []dns.RR, t zone.Type) (zone.RRset, *fault) {
 	var picked []dns.RR
-	records, signatures := 0, 0
+	records, signatures, longest := 0, 0, uint32(0)
 	for _, rr := range answer {
 		sig, isSig := rr.(*dns.RRSIG)
 		switch {
@@ -231,6 +233,9 @@ func (l *look) pick(answer []dns.RR, t zone.Type) (zone.RRset, *fault) {
 			return zone.RRset{}, faultf(Garbled, "there is a %s in the answer", dns.Type(rr.Header().Rrtype))
 		}
 		picked = append(picked, rr)
+		if ttl := rr.Header().Ttl; ttl <= maxTTL {
+			longest = max(longest, ttl)
+		}
 	}
 	if records > l.maxKeys() || signatures > maxSignatures {
 		return zone.RRset{}, faultf(TooMany, "%d records and %d signatures, more than the %d and %d that are looked at", records, signatures, l.maxKeys(), maxSignatures)
@@ -246,5 +251,6 @@ func (l *look) pick(answer []dns.RR, t zone.Type) (zone.RRset, *fault) {
 	case sets[0].Type != t:
 		return zone.RRset{}, faultf(Garbled, "there are signatures, but not what they sign")
 	}
+	sets[0].TTL = longest
 	return sets[0], nil
 }

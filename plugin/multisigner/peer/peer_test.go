@@ -52,6 +52,7 @@ func TestFirstSight(t *testing.T) {
 		require.Equal(t, []zone.DNSKEY{ksk.rdata()}, a.Entry)
 		require.ElementsMatch(t, []zone.DNSKEY{ksk.rdata(), zsk.rdata()}, a.DataSigners, "both sign CDS")
 		require.Equal(t, 2, a.Sets[zone.TypeDNSKEY].Rdata.Len())
+		require.Equal(t, uint32(3600), a.Sets[zone.TypeDNSKEY].TTL, "its signature's is 0, but some caches go by the keys'")
 		for _, kind := range []zone.Type{zone.TypeSOA, zone.TypeNS, zone.TypeCDS, zone.TypeCDNSKEY} {
 			require.True(t, a.Sets[kind].Exists(), "address %d: %s", i, kind)
 		}
@@ -218,6 +219,14 @@ func TestLagIsNoReplay(t *testing.T) {
 	secondary.set(resigned)
 	r = lookAt(t, target)
 	require.Equal(t, peer.Good, r.Addresses[1].Status, r.Addresses[1].Err)
+
+	// But an older signature over the same keys does not open the door to what was
+	// signed before them.
+	target.Memory = r.Memory
+	between := before
+	between.at = now.Add(-20 * time.Minute)
+	secondary.set(between)
+	require.Equal(t, peer.Stale, lookAt(t, target).Addresses[1].Status)
 }
 
 // Trust by DS begins at the DS; where there is none that fits, the operator is

@@ -1,0 +1,101 @@
+package parent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/miekg/dns"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// maxHosts bounds how many nameservers of a parent are asked.
+const maxHosts = 32
+
+// find asks the resolver for the parent zone, its servers' addresses and its keys.
+// The error says what was not found; what was is used.
+func (l *look) find(ctx context.Context) error {
+	l.noKeys = errors.New("the parent was not found")
+	if l.child == zone.Root {
+		return errors.New("the root has no parent")
+	}
+	parent, err := l.enclosing(ctx, l.child.Parent())
+	if err != nil {
+		return fmt.Errorf("find the parent of %s: %w", l.child, err)
+	}
+	l.parent = parent
+	hostsErr := l.hosts(ctx)
+	l.keys, l.noKeys = l.parentKeys(ctx)
+	return errors.Join(hostsErr, l.noKeys)
+}
+
+// recurse asks the resolver. NXDOMAIN is an answer here, other rcodes are errors.
+func (l *look) recurse(ctx context.Context, name zone.Name, t zone.Type, checkingDisabled bool) (*dns.Msg, error) {
+	m, err := l.client.Exchange(ctx, ask.Server{Addr: l.where.Resolver}, ask.Recursive(name.String(), uint16(t), checkingDisabled))
+	if err == nil && m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {
+		err = fmt.Errorf("ask %s for %s %s: %w", l.where.Resolver, name, t, &ask.Refused{Rcode: m.Rcode})
+	}
+	return m, err
+}
+
+// enclosing is the zone that name is in.
+func (l *look) enclosing(ctx context.Context, name zone.Name) (zone.Name, error) {
+	m, err := l.recurse(ctx, name, zone.TypeSOA, false)
+	if err != nil {
+		return "", err
+	}
+	owner := soaOwner(&dns.Msg{Ns: m.Answer})
+	if owner == "" {
+		owner = soaOwner(m)
+	}
+	if owner == "" || !name.Under(owner) {
+		return "", fmt.Errorf("%s has no SOA for %s", l.where.Resolver, name)
+	}
+	return owner, nil
+}
+
+// hosts adds every address of every nameserver of the parent to the targets.
+func (l *look) hosts(ctx context.Context) error {
+	m, err := l.recurse(ctx, l.parent, zone.TypeNS, false)
+	if err != nil {
+		return fmt.Errorf("find the servers of %s: %w", l.parent, err)
+	}
+	var hosts []string
+	for _, rr := range m.Answer {
+		if ns, ok := rr.(*dns.NS); ok && len(hosts) < maxHosts {
+			hosts = append(hosts, ns.Ns)
+		}
+	}
+	type found struct {
+		addrs []netip.Addr
+		err   error
+	}
+	all := ask.All(hosts, func(host string) (f found) {
+		f.addrs, f.err = l.client.Addresses(ctx, ask.Server{Addr: l.where.Resolver}, host)
+		return f
+	})
+	var errs []error
+	for i, f := range all {
+		for _, addr := range f.addrs {
+			l.add(netip.AddrPortFrom(addr, 53), hosts[i])
+		}
+		if f.err != nil {
+			errs = append(errs, f.err)
+		}
+	}
+	if len(l.targets) == 0 {
+		errs = append(errs, fmt.Errorf("no address of a server of %s was found", l.parent))
+	}
+	return errors.Join(errs...)
+}
+
+// add adds a target that is not there yet.
+func (l *look) add(addr netip.AddrPort, host string) {
+	if !slices.ContainsFunc(l.targets, func(t target) bool { return t.addr == addr }) {
+		l.targets = append(l.targets, target{addr, host})
+	}
+}
