@@ -36,12 +36,14 @@ func (s *server) Names() []string {
 	return names
 }
 
-func (s *server) Status(name string) (status.Zone, bool) {
-	i := slices.Index(s.Names(), name)
-	if i < 0 {
-		return status.Zone{}, false
+func (s *server) Status(names ...string) []status.Zone {
+	var all []status.Zone
+	for _, name := range names {
+		if i := slices.Index(s.Names(), name); i >= 0 {
+			all = append(all, s.zones[i])
+		}
 	}
-	return s.zones[i], true
+	return all
 }
 
 func (s *server) Do(_ context.Context, name, command string, args []string) (string, error) {

@@ -21,7 +21,8 @@ import (
 // Zones is what is shown and steered. Names are fully qualified and in lower case.
 type Zones interface {
 	Names() []string // in a stable order
-	Status(name string) (s status.Zone, ok bool)
+	// Status tells of those that are served, in the order given.
+	Status(names ...string) []status.Zone
 	// Do carries out a command and says in a sentence what was done.
 	Do(ctx context.Context, name, command string, args []string) (string, error)
 	Check(ctx context.Context, name string) (status.Matrix, error)
@@ -84,26 +85,21 @@ func (h *handler) list(w http.ResponseWriter, r *http.Request) {
 		names = names[at+1:]
 	}
 	page := Page{Zones: []status.Zone{}}
-	for i, name := range names {
-		if i == limit {
-			page.Next = names[i-1]
-			break
-		}
-		if s, ok := h.zones.Status(name); ok {
-			page.Zones = append(page.Zones, s)
-		}
+	if len(names) > limit {
+		names = names[:limit]
+		page.Next = names[limit-1]
 	}
+	page.Zones = append(page.Zones, h.zones.Status(names...)...)
 	answer(w, page)
 }
 
 func (h *handler) show(w http.ResponseWriter, r *http.Request) {
 	name := zoneOf(r)
-	s, ok := h.zones.Status(name)
-	if !ok {
-		h.unknown(w, name)
+	if found := h.zones.Status(name); len(found) > 0 {
+		answer(w, found[0])
 		return
 	}
-	answer(w, s)
+	h.unknown(w, name)
 }
 
 func (h *handler) check(w http.ResponseWriter, r *http.Request) {

@@ -30,8 +30,14 @@ type zones struct {
 
 func (z *zones) Names() []string { return z.names }
 
-func (z *zones) Status(name string) (status.Zone, bool) {
-	return status.Zone{Zone: name, Serial: 7}, slices.Contains(z.names, name)
+func (z *zones) Status(names ...string) []status.Zone {
+	var all []status.Zone
+	for _, name := range names {
+		if slices.Contains(z.names, name) {
+			all = append(all, status.Zone{Zone: name, Serial: 7})
+		}
+	}
+	return all
 }
 
 func (z *zones) Do(_ context.Context, name, command string, args []string) (string, error) {

@@ -22,13 +22,21 @@ func (z engineZones) Names() []string {
 	return names
 }
 
-func (z engineZones) Status(name string) (status.Zone, bool) {
-	for _, apex := range z.engine.Zones() {
-		if apex.String() == name {
-			return z.engine.Status(apex)
+func (z engineZones) Status(names ...string) []status.Zone {
+	apexes := z.engine.Zones()
+	at := make(map[string]int, len(apexes))
+	for i, apex := range apexes {
+		at[apex.String()] = i
+	}
+	var all []status.Zone
+	for _, name := range names {
+		if i, ok := at[name]; ok {
+			if s, ok := z.engine.Status(apexes[i]); ok {
+				all = append(all, s)
+			}
 		}
 	}
-	return status.Zone{}, false
+	return all
 }
 
 func (z engineZones) Do(ctx context.Context, name, command string, args []string) (string, error) {
