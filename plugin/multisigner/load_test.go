@@ -193,3 +193,42 @@ func TestOneStateDirectory(t *testing.T) {
 	h.start(config("example.net", h.dir+"-link/x/../multisigner-state"))
 	require.Len(t, process.engines(), 1)
 }
+
+// While reloads come one after another, some of them wrong, whoever asks gets the
+// zone's answer and nothing else.
+func TestReloadUnderQueries(t *testing.T) {
+	h := newLoadHome(t)
+	r := h.start(block("example.org", ""))
+	addr := r.udp()
+	stop, done := make(chan struct{}), make(chan []string)
+	go func() {
+		var wrong []string
+		asked := 0
+		for {
+			select {
+			case <-stop:
+				if asked == 0 {
+					wrong = append(wrong, "nothing was asked")
+				}
+				done <- wrong
+				return
+			default:
+			}
+			m, err := dns.Exchange(query4("txt.example.org.", dns.TypeTXT), addr)
+			asked++
+			switch {
+			case err != nil:
+				wrong = append(wrong, err.Error())
+			case len(m.Answer) != 1 || m.Rcode != dns.RcodeSuccess:
+				wrong = append(wrong, m.String())
+			}
+		}
+	}()
+	for i := range 20 {
+		more := fmt.Sprintf("nsid x%d", i)
+		require.NoError(t, r.restart(h.corefile(block("example.org", more))))
+		require.Error(t, r.restart(h.corefile(block("example.org", "failing"))))
+	}
+	close(stop)
+	require.Empty(t, <-done)
+}
