@@ -63,7 +63,7 @@ func (r *Response) Reset() {
 	clear(r.Authority[:cap(r.Authority)])
 	clear(r.Additional[:cap(r.Additional)])
 	clear(r.proofs[:cap(r.proofs)])
-	r.names = compression{}
+	r.names.reset()
 	r.begin(nil, Question{})
 }
 

@@ -20,6 +20,17 @@ type compression struct {
 	offsets [maxSuffixes]uint16
 	names   [maxSuffixes]zone.Name
 	count   int
+	high    int // the count of the largest message since reset
+}
+
+// forget makes ready for the next message.
+func (c *compression) forget() { c.high, c.count = max(c.high, c.count), 0 }
+
+// reset lets go of the names, too.
+func (c *compression) reset() {
+	c.forget()
+	clear(c.names[:c.high])
+	c.high = 0
 }
 
 // append writes a name to a message that began at dst[base], compressed, and

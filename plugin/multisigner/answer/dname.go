@@ -17,23 +17,24 @@ func (r *Response) substitute(name zone.Name, owner *zone.Node) (next zone.Name)
 	if r.answered(name, zone.TypeCNAME) {
 		return ""
 	}
-	target := s.Rdata[2:]
+	rdata, _ := first(s.Rdata)
+	target, ok := nameAt(rdata, 0)
 	prefix := len(name) - len(s.Name)
-	if prefix+len(target) > zone.MaxName {
+	switch {
+	case !ok:
+		r.Rcode = RcodeServerFailure
+		return ""
+	case prefix+len(target) > zone.MaxName:
 		r.Rcode = RcodeYXDomain
 		return ""
 	}
-	rdata := r.keep(string(name[:prefix]), string(target))
+	alias := zone.RRset{Name: name, Type: zone.TypeCNAME, TTL: s.TTL, Rdata: r.keep(string(name[:prefix]), string(target))}
 	// The CNAME is not signed: who validates makes it again from the DNAME (RFC 6672 5.3.1).
-	r.Answer = append(r.Answer, Item{
-		Set:   zone.RRset{Name: name, Type: zone.TypeCNAME, TTL: s.TTL, Rdata: rdata},
-		Owner: name,
-		Data:  true,
-	})
+	r.Answer = append(r.Answer, Item{Set: alias, Owner: name, Data: true})
 	if r.question.Type == zone.TypeCNAME || r.question.Type == zone.TypeANY {
 		return "" // the CNAME is what was asked for
 	}
-	return r.inside(zone.Name(rdata[2:]))
+	return r.inside(alias)
 }
 
 // keep packs the name made of two parts as rdata that lasts until the next plan.

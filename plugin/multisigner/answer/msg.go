@@ -13,16 +13,19 @@ const optSize = 11
 const lengthError = 16
 
 // Msg makes the reply to req, which asks the question that was planned. On the
-// wire it takes at most size octets, with room for a plain OPT when req has one:
-// who adds options to that takes their octets off size. Over TCP size does not
-// count. It is made of the wire form, so both renderers say the same, and whoever
+// wire it takes at most size octets, 0 standing for 512, with room for a plain OPT
+// when req has one: who adds more, options or a TSIG, takes their octets off size.
+// Over TCP size does not count. It is made of the wire form, so both renderers say the same, and whoever
 // packs it again, compressed, arrives at no more octets. It also fits by the dns
 // package's estimate, which may be a few octets too many: else servers that go by
 // that would cut it, and not where an RRset ends.
 func (r *Response) Msg(req *dns.Msg, size int, tcp bool) *dns.Msg {
-	request := Request{ID: req.Id, RD: req.RecursionDesired, Limit: max(size, minMessage)}
-	if tcp {
+	request := Request{ID: req.Id, RD: req.RecursionDesired, Limit: size}
+	switch {
+	case tcp:
 		request.Limit = maxMessage
+	case size == 0:
+		request.Limit = minMessage
 	}
 	if req.IsEdns0() != nil {
 		request.Reserve = optSize

@@ -156,7 +156,7 @@ func (r *Response) data(n *zone.Node, owner zone.Name) (next zone.Name, ok bool)
 		return "", true
 	}
 	r.answer(s, owner)
-	return r.inside(zone.Name(s.Rdata[2:])), true
+	return r.inside(s), true
 }
 
 // choice is the one RRset that stands for all of a name (RFC 8482 4.1): that of
@@ -180,8 +180,10 @@ func (r *Response) answered(owner zone.Name, t zone.Type) bool {
 
 // inside is the target of an alias when it is this zone's to follow, else "":
 // what is outside is for the resolver to ask there.
-func (r *Response) inside(target zone.Name) zone.Name {
-	if !target.Under(r.version.Apex()) {
+func (r *Response) inside(alias zone.RRset) zone.Name {
+	rdata, _ := first(alias.Rdata)
+	target, ok := nameAt(rdata, 0)
+	if !ok || !target.Under(r.version.Apex()) {
 		return ""
 	}
 	return target

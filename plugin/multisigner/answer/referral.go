@@ -39,9 +39,11 @@ func (r *Response) delegation(cut *zone.Node, owner zone.Name, hop int) (secure 
 		}
 	}
 	for rest := ns.Rdata; rest != ""; {
-		var host string
-		host, rest = first(rest)
-		r.nameserver(zone.Name(host), owner)
+		var rdata string
+		rdata, rest = first(rest)
+		if host, ok := nameAt(rdata, 0); ok {
+			r.nameserver(host, owner)
+		}
 	}
 	return secure
 }

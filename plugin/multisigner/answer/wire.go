@@ -12,14 +12,13 @@ type Request struct {
 	RD      bool   // repeated (RFC 1035 4.1.1); CD and AD are not: they are not for us (RFC 4035 3.1.6)
 	Name    []byte // the question's name as it came, uncompressed; nil or another name: as it was planned
 	Class   uint16 // of the question; 0 stands for IN
-	Limit   int    // octets that the whole message may take: below 512 counts as 512, above 65,535 as that
+	Limit   int    // octets that the whole message may take, at most 65,535; 0 stands for 512 (RFC 1035 4.2.1)
 	Reserve int    // octets of them to leave for what the caller adds: OPT, TSIG
 }
 
-// Bounds of Request.Limit (RFC 1035 4.2.1, 4.2.2).
 const (
-	minMessage = 512
-	maxMessage = 1<<16 - 1
+	minMessage = 512       // what everybody takes over UDP (RFC 1035 4.2.1)
+	maxMessage = 1<<16 - 1 // what a message over TCP can be (RFC 1035 4.2.2)
 )
 
 const (
@@ -36,14 +35,14 @@ const (
 // has room for Limit and a name more. Left out, in this order, is what does not
 // fit: optional addresses, those of siblings, required ones, and then all; only
 // for the last two TC is set (RFC 2181 9, RFC 9471 3.1). Whoever adds records
-// adds them to ARCOUNT too, in octets 10 and 11 of the message.
+// adds them to ARCOUNT too, in octets 10 and 11 of the message. Header and
+// question are always there, however small Limit is.
 func (r *Response) AppendWire(dst []byte, req *Request) []byte {
-	m := message{
-		names: &r.names,
-		base:  len(dst),
-		limit: max(minMessage, min(req.Limit, maxMessage)) - req.Reserve,
+	m := message{names: &r.names, base: len(dst), limit: min(req.Limit, maxMessage) - req.Reserve}
+	if req.Limit == 0 {
+		m.limit = minMessage - req.Reserve
 	}
-	m.names.count = 0
+	m.names.forget()
 	m.octets = append(dst, make([]byte, headerSize)...)
 	m.question(req, r.question)
 	m.sections(r)
