@@ -35,6 +35,9 @@ func (w *world) build() {
 		if i >= n-w.Foreign {
 			s.foreign = newForeign(s)
 		}
+		for _, server := range s.servers { // the zone was served unsigned until now
+			w.oracle.replace(&w.oracle.data, server.name, &record{ttl: s.maxTTL()})
+		}
 		w.after(w.between(0, 2*hour), func() {
 			s.upSince = w.t
 			if s.foreign != nil {
@@ -110,7 +113,10 @@ func (w *world) checkCDS() {
 	for _, s := range w.signers {
 		for _, server := range s.servers {
 			if v := server.cur; v != nil && len(v.cds) > 0 && len(w.parent.ds) > 0 {
-				r := record{who: server.name, set: w.oracle.bits(v.cds), hurt: v.hurt}
+				if s.foreign != nil {
+					continue // it may forget the others'
+				}
+				r := record{who: server.name, set: w.oracle.bits(v.cds)}
 				w.oracle.adopt(&r)
 			}
 		}

@@ -6,7 +6,7 @@ func (w *world) fault() {
 		return
 	}
 	s := w.signers[w.random.IntN(len(w.signers))]
-	switch w.random.IntN(8) {
+	switch w.random.IntN(9) {
 	case 0, 1, 2:
 		w.partition()
 	case 3, 4:
@@ -16,7 +16,7 @@ func (w *world) fault() {
 		}
 	case 5:
 		w.jump(s)
-	case 6:
+	case 6, 8:
 		w.blink(s)
 	case 7:
 		w.oldParent()
@@ -29,6 +29,9 @@ func (w *world) partition() {
 	i, j := w.random.IntN(len(w.cut)), w.random.IntN(len(w.cut))
 	if i == j {
 		return
+	}
+	if max(i, j) == len(w.signers) {
+		w.parent.excuse()
 	}
 	length := w.between(minute, 12*hour)
 	if w.chance(10) {
@@ -83,14 +86,46 @@ func (w *world) jump(s *signer) {
 	})
 }
 
-// blink lets a secondary of s serve an older version for less than a look's interval.
+// blink makes a secondary of s slower, or lets a foreign signer forget.
 func (w *world) blink(s *signer) {
-	if len(s.servers) < 2 || s.servers[1].cur == nil || s.version == nil {
+	if s.foreign != nil {
+		s.foreign.forget()
 		return
 	}
-	w.note("%s is late", s.servers[1].name)
+	w.note("%s is late from now on", s.name)
 	s.lag = w.between(hour, 10*hour)
 }
 
-// oldParent restores what the parent had before, for a while.
-func (w *world) oldParent() {}
+// oldParent restores the DS set that the parent had before, for three days. That can
+// be bogus at once, and is no fault of ours if it is; but what was withdrawn must
+// come back, and after a look and the longest TTL all must be well.
+func (w *world) oldParent() {
+	p := w.parent
+	if len(p.before) == 0 || p.until > w.t || w.Parent == Hasty || w.Foreign > 0 || w.t-p.changed > 5*day {
+		return // a foreign signer could not come back, and keys are not kept for ever
+	}
+	for _, s := range w.signers {
+		if s.down || w.cut[s.n][len(w.signers)] > w.t {
+			return
+		}
+	}
+	w.note("the parent restores old data")
+	p.ds = p.before
+	p.until, p.wrong = w.t+4*day, w.t+3*day
+	for i := range p.shown {
+		p.show(i, p.ds, p.ttl[i])
+	}
+	w.after(3*day, func() {
+		if w.t >= p.wrong {
+			w.oracle.wrong(false)
+			w.oracle.ask()
+		}
+	})
+}
+
+// excuse says that not every signer could see what the parent went back to.
+func (p *parent) excuse() {
+	if p.until > p.w.t {
+		p.wrong = p.until
+	}
+}

@@ -1,6 +1,227 @@
 package simulation
 
-type foreign struct{ s *signer }
+import (
+	"slices"
 
-func newForeign(s *signer) *foreign { return &foreign{s} }
-func (f *foreign) begin()           {}
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+)
+
+// foreign is a signer of other software: it rolls by its own timers, as Knot and BIND
+// do, and has of others' keys what was pushed to it. It may forget them.
+type foreign struct {
+	s        *signer
+	keys     []foreignKey
+	pushed   []roll.KeyID // others' DNSKEYs
+	cds      []roll.KeyID // others' CDS
+	delay    int64        // its propagation delay: covers our looks
+	lifetime int64
+	lost     []lostKey
+	early    roll.KeyID // it signs with it although not everyone had it
+	hasty    bool       // it drops old ZSKs an hour after they stopped signing
+}
+
+type foreignKey struct {
+	id         roll.KeyID
+	ksk        bool
+	signs, cds bool
+}
+
+// lostKey is a key in use that a foreign signer left out; caches may miss it until then.
+type lostKey struct {
+	id    roll.KeyID
+	until int64
+}
+
+func newForeign(s *signer) *foreign {
+	return &foreign{s: s, delay: s.w.between(3*hour, 12*hour), lifetime: s.w.between(20*day, 70*day), hasty: s.w.chance(30)}
+}
+
+func (f *foreign) begin() {
+	f.keys = []foreignKey{{id: f.make(), ksk: true, signs: true, cds: true}, {id: f.make(), signs: true}}
+	f.serve()
+	f.s.w.after(f.lifetime, f.rollZSK)
+	f.s.w.after(3*f.lifetime, f.rollKSK)
+}
+
+func (f *foreign) make() roll.KeyID {
+	var avoid []uint16
+	for _, k := range f.keys {
+		avoid = append(avoid, k.id.Tag)
+	}
+	return f.s.w.newKey(f.s.n, avoid)
+}
+
+// turn takes what the others push.
+func (f *foreign) turn() {
+	w := f.s.w
+	if len(f.keys) == 0 {
+		return
+	}
+	for _, other := range w.signers {
+		if other != f.s && (other.down || other.version == nil || w.cut[other.n][f.s.n] > w.t) {
+			return // whoever pushes for all holds still
+		}
+	}
+	var dnskey, cds []roll.KeyID
+	for _, other := range w.signers {
+		if other != f.s {
+			dnskey = append(dnskey, ownedBy(other.version.dnskey, other.n)...)
+			cds = append(cds, ownedBy(other.version.cds, other.n)...)
+		}
+	}
+	if !slices.Equal(dnskey, f.pushed) || !slices.Equal(cds, f.cds) {
+		f.pushed, f.cds = dnskey, cds
+		f.serve()
+	}
+}
+
+func ownedBy(ids []roll.KeyID, n int) []roll.KeyID {
+	var own []roll.KeyID
+	for _, id := range ids {
+		if id.Sum[7] == byte(n) {
+			own = append(own, id)
+		}
+	}
+	return own
+}
+
+// serve publishes its keys and what was pushed.
+func (f *foreign) serve() {
+	var lost keys
+	for _, l := range f.lost {
+		if l.until > f.s.w.t {
+			lost |= f.s.w.oracle.bit(l.id)
+		}
+	}
+	v := &version{ttl: hour, maxTTL: f.s.maxTTL(), lost: lost}
+	for _, k := range f.keys {
+		v.dnskey = append(v.dnskey, k.id)
+		if k.ksk {
+			v.entry = append(v.entry, k.id)
+			v.cdsSigners = append(v.cdsSigners, k.id)
+		} else if k.signs {
+			v.data = append(v.data, k.id)
+			v.cdsSigners = append(v.cdsSigners, k.id)
+		}
+		if k.cds {
+			v.cds = append(v.cds, k.id)
+		}
+	}
+	v.dnskey = append(v.dnskey, f.pushed...)
+	v.cds = append(v.cds, f.cds...)
+	v.early = slices.Contains(v.data, f.early)
+	slices.SortFunc(v.dnskey, roll.KeyID.Compare)
+	slices.SortFunc(v.cds, roll.KeyID.Compare)
+	f.s.serve(v)
+}
+
+// rollZSK publishes, waits for a time that it thinks enough, signs, and removes.
+func (f *foreign) rollZSK() {
+	w := f.s.w
+	if w.t > w.calm {
+		return
+	}
+	old := slices.IndexFunc(f.keys, func(k foreignKey) bool { return !k.ksk && k.signs })
+	id, oldID := f.make(), f.keys[old].id
+	f.keys = append(slices.Clone(f.keys), foreignKey{id: id})
+	f.serve()
+	w.after(f.delay+2*day, func() {
+		f.change(id, func(k *foreignKey) { k.signs = true })
+		f.change(oldID, func(k *foreignKey) { k.signs = false })
+		if !w.oracle.everyone(id) {
+			f.early = id
+		}
+		f.serve()
+		keep := f.s.maxTTL() + f.delay
+		if f.hasty {
+			keep = hour
+		}
+		w.after(keep, func() {
+			f.keys = slices.DeleteFunc(slices.Clone(f.keys), func(k foreignKey) bool { return k.id == oldID })
+			f.lose(oldID)
+			f.serve()
+		})
+	})
+	w.after(f.lifetime, f.rollZSK)
+}
+
+// rollKSK swaps the DS as BIND and Knot do; it does look at the parent.
+func (f *foreign) rollKSK() {
+	w := f.s.w
+	if w.t > w.calm {
+		return
+	}
+	w.after(3*f.lifetime, f.rollKSK)
+	if len(w.parent.ds) == 0 {
+		return
+	}
+	old := slices.IndexFunc(f.keys, func(k foreignKey) bool { return k.ksk })
+	if slices.IndexFunc(f.keys[old+1:], func(k foreignKey) bool { return k.ksk }) >= 0 {
+		return // the last one has not ended
+	}
+	id, oldID := f.make(), f.keys[old].id
+	f.keys = append(slices.Clone(f.keys), foreignKey{id: id, ksk: true, signs: true})
+	f.serve()
+	w.after(f.delay+2*hour, func() {
+		f.change(id, func(k *foreignKey) { k.cds = true })
+		f.change(oldID, func(k *foreignKey) { k.cds = false })
+		f.serve()
+		f.awaitDS(id, oldID, 0)
+	})
+}
+
+// awaitDS removes the old KSK when the new DS has been everywhere for two days.
+func (f *foreign) awaitDS(id, oldID roll.KeyID, seen int64) {
+	w := f.s.w
+	w.after(hour, func() {
+		there := true
+		for _, ds := range w.parent.shown {
+			there = there && slices.Contains(ds, id) && !slices.Contains(ds, oldID)
+		}
+		switch {
+		case !there:
+			seen = 0
+		case seen == 0:
+			seen = w.t
+		case w.t-seen > 2*day:
+			f.keys = slices.DeleteFunc(slices.Clone(f.keys), func(k foreignKey) bool { return k.id == oldID })
+			f.serve()
+			return
+		}
+		f.awaitDS(id, oldID, seen)
+	})
+}
+
+func (f *foreign) change(id roll.KeyID, do func(*foreignKey)) {
+	f.keys = slices.Clone(f.keys)
+	for i := range f.keys {
+		if f.keys[i].id == id {
+			do(&f.keys[i])
+		}
+	}
+}
+
+// lose notes that a key in use is left out from now on.
+func (f *foreign) lose(id roll.KeyID) {
+	if f.s.w.oracle.inUse()&f.s.w.oracle.bit(id) != 0 {
+		f.lost = append(f.lost, lostKey{id, f.s.w.t + 20*day})
+	}
+}
+
+// forget loses what was pushed, until it is pushed again.
+func (f *foreign) forget() {
+	w := f.s.w
+	if len(f.pushed) == 0 {
+		return
+	}
+	for _, id := range f.pushed {
+		f.lose(id)
+	}
+	f.pushed, f.cds = nil, nil
+	w.note("%s forgets the others' keys", f.s.name)
+	f.serve()
+	w.after(w.between(minute, 20*minute), f.turn)
+	for range 40 { // somebody sees to it, if not at once
+		w.after(w.between(hour, 12*day), f.turn)
+	}
+}

@@ -17,7 +17,9 @@ type record struct {
 	signed keys  // who signed it
 	ends   int64 // forever while it is served
 	ttl    int64
-	hurt   bool // a foreign signer left something out by itself
+	lost   keys // DNSKEY: keys in use that a foreign signer left out by itself
+	early  bool // data: a foreign signer signed with what not everyone had
+	wrong  bool // DS: the parent went back to what it had before
 }
 
 const forever = int64(1) << 62
@@ -30,29 +32,35 @@ type oracle struct {
 	ds     []record
 	dnskey []record
 	data   []record
-	cds    []record
 }
 
-// bit returns the number of a key, and reuses those that no record needs.
+// room takes numbers back that no record needs. Call it before numbering a new record.
+func (o *oracle) room() {
+	if len(o.number) < 40 {
+		return
+	}
+	var used keys
+	for _, list := range [][]record{o.ds, o.dnskey, o.data} {
+		for i := range list {
+			if list[i].ends > o.w.t {
+				used |= list[i].set | list[i].signed
+			}
+		}
+	}
+	for id, n := range o.number {
+		if used&(1<<n) == 0 {
+			delete(o.number, id)
+		}
+	}
+}
+
+// bit returns the number of a key.
 func (o *oracle) bit(id roll.KeyID) keys {
 	if n, ok := o.number[id]; ok {
 		return 1 << n
 	}
 	if o.number == nil {
 		o.number = map[roll.KeyID]uint8{}
-	}
-	if len(o.number) == 64 {
-		var used keys
-		for _, list := range [][]record{o.ds, o.dnskey, o.data, o.cds} {
-			for i := range list {
-				used |= list[i].set | list[i].signed
-			}
-		}
-		for id, n := range o.number {
-			if used&(1<<n) == 0 {
-				delete(o.number, id)
-			}
-		}
 	}
 	var taken keys
 	for _, n := range o.number {
@@ -104,7 +112,7 @@ func (o *oracle) ask() {
 		for k := range o.dnskey {
 			key := &o.dnskey[k]
 			if key.ends > o.w.t && ds.set&key.set&key.signed == 0 {
-				o.bogus(key.hurt, "DNSKEY of %s under the DS of %s", key, ds)
+				o.bogus(ds.wrong, "DNSKEY of %s under the DS of %s", key, ds)
 			}
 		}
 	}
@@ -118,7 +126,7 @@ func (o *oracle) ask() {
 		}
 		for d := range o.data {
 			if data := &o.data[d]; data.ends > o.w.t && data.signed&key.set == 0 {
-				o.bogus(key.hurt || data.hurt, "data of %[2]s under the DNSKEY of %[1]s", key, data)
+				o.bogus(data.early || data.signed&key.lost != 0, "data of %[2]s under the DNSKEY of %[1]s", key, data)
 			}
 		}
 	}
@@ -129,9 +137,40 @@ func (o *oracle) adopt(cds *record) {
 	for k := range o.dnskey {
 		key := &o.dnskey[k]
 		if key.ends > o.w.t && cds.set&key.set&key.signed == 0 {
-			o.bogus(key.hurt || cds.hurt, "DNSKEY of %s if the parent took the CDS of %s", key, cds)
+			o.bogus(false, "DNSKEY of %s if the parent took the CDS of %s", key, cds)
 		}
 	}
+}
+
+// wrong marks what the parent shows now.
+func (o *oracle) wrong(is bool) {
+	for i := range o.ds {
+		if o.ds[i].ends == forever {
+			o.ds[i].wrong = is
+		}
+	}
+}
+
+// inUse is what any data in a cache is signed with.
+func (o *oracle) inUse() keys {
+	var s keys
+	for i := range o.data {
+		if o.data[i].ends > o.w.t {
+			s |= o.data[i].signed
+		}
+	}
+	return s
+}
+
+// everyone reports whether no cache can hold a DNSKEY RRset without a key.
+func (o *oracle) everyone(id roll.KeyID) bool {
+	b := o.bit(id)
+	for i := range o.dnskey {
+		if o.dnskey[i].ends > o.w.t && o.dnskey[i].set&b == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (o *oracle) bogus(excused bool, format string, a, b *record) {

@@ -15,7 +15,10 @@ type parent struct {
 	ttl     [2]int64
 	nextTTL int64
 	since   [2]int64
-	asked   int64
+	before  []roll.KeyID
+	changed int64 // when ds became what it is
+	until   int64 // it holds on to what it has
+	wrong   int64 // until then what it went back to is its own fault
 }
 
 func (p *parent) seenBy(s *signer) roll.ParentView {
@@ -110,10 +113,10 @@ func (p *parent) paste() {
 
 func (p *parent) set(ds []roll.KeyID) {
 	w := p.w
-	if len(ds) == 0 || slices.Equal(ds, p.ds) {
+	if len(ds) == 0 || slices.Equal(ds, p.ds) || p.until > w.t {
 		return
 	}
-	p.ds = ds
+	p.before, p.ds, p.changed = p.ds, ds, w.t
 	w.note("the %s parent takes DS %s", w.Parent, keyNames(ds))
 	ttl := p.nextTTL
 	if w.chance(30) { // it lowers the TTL just at the change, and raises it later
@@ -126,7 +129,8 @@ func (p *parent) set(ds []roll.KeyID) {
 func (p *parent) show(i int, ds []roll.KeyID, ttl int64) {
 	w := p.w
 	p.shown[i], p.ttl[i] = ds, ttl
-	w.oracle.replace(&w.oracle.ds, []string{"p1", "p2"}[i], &record{set: w.oracle.bits(ds), ttl: ttl})
+	w.oracle.room()
+	w.oracle.replace(&w.oracle.ds, []string{"p1", "p2"}[i], &record{set: w.oracle.bits(ds), ttl: ttl, wrong: w.t < p.wrong})
 	w.note("p%d shows DS %s, TTL %v", i+1, keyNames(ds), time.Duration(ttl))
 	w.oracle.ask()
 	for _, s := range w.signers {

@@ -9,11 +9,12 @@ import (
 
 // version is what a server serves: immutable.
 type version struct {
-	dnskey, sep, entry, data, cds, cdsSigners []roll.KeyID
-	ttl, maxTTL                               int64
-	serial                                    uint32
-	mark                                      uint64 // changes with each new DNSKEY RRset
-	hurt                                      bool
+	dnskey, sep, entry, data, cds, cdsSigners, signers []roll.KeyID
+	ttl, maxTTL                                        int64
+	serial                                             uint32
+	mark                                               uint64 // changes with each new DNSKEY RRset
+	lost                                               keys
+	early                                              bool
 }
 
 // server is one address of a signer.
@@ -38,6 +39,7 @@ type signer struct {
 	plan    roll.Plan
 	version *version
 	wake    int // only the last wake counts
+	lookAt  int64
 
 	down    bool
 	offset  int64 // of its wall clock
@@ -52,6 +54,10 @@ func (s *signer) wall(t int64) time.Time { return epoch.Add(time.Duration(t + s.
 // turn looks around, steps until no key is asked for, saves, and publishes.
 func (s *signer) turn() {
 	if s.down {
+		return
+	}
+	if s.foreign != nil {
+		s.foreign.turn()
 		return
 	}
 	w := s.w
@@ -104,7 +110,16 @@ func (s *signer) after(d int64) {
 
 // soon takes a turn when the next look would see what just happened.
 func (s *signer) soon() {
-	s.w.after(s.w.between(int64(time.Second), int64(s.policy.Interval)), s.turn)
+	at := s.w.t + s.w.between(int64(time.Second), int64(s.policy.Interval))
+	if s.lookAt > s.w.t && s.lookAt <= at {
+		return
+	}
+	s.lookAt = at
+	s.w.after(at-s.w.t, func() {
+		if s.lookAt == at {
+			s.turn()
+		}
+	})
 }
 
 // publish serves what the plan says, when it differs from what is served.
@@ -141,10 +156,9 @@ func (s *signer) serve(v *version) {
 			v.mark++
 		}
 	}
-	for _, k := range v.entry {
-		v.sep = append(v.sep, k)
-	}
+	v.sep = v.entry
 	s.version = v
+	v.signers = append(slices.Clip(v.data), v.cdsSigners...)
 	w.note("%s serves %d: DNSKEY %s, signed by %s; data by %s; CDS %s", s.name, v.serial, keyNames(v.dnskey), keyNames(v.entry), keyNames(v.data), keyNames(v.cds))
 	s.install(s.servers[0], v)
 	for _, server := range s.servers[1:] {
@@ -160,8 +174,9 @@ func (s *signer) install(server *server, v *version) {
 	w := s.w
 	server.cur = v
 	o := &w.oracle
-	o.replace(&o.dnskey, server.name, &record{set: o.bits(v.dnskey), signed: o.bits(v.entry), ttl: v.ttl, hurt: v.hurt})
-	o.replace(&o.data, server.name, &record{signed: o.bits(v.data), ttl: v.maxTTL, hurt: false})
+	o.room()
+	o.replace(&o.dnskey, server.name, &record{set: o.bits(v.dnskey), signed: o.bits(v.entry), ttl: v.ttl, lost: v.lost})
+	o.replace(&o.data, server.name, &record{signed: o.bits(v.data), ttl: v.maxTTL, early: v.early})
 	if len(v.cds) > 0 {
 		o.replace(&o.data, server.name+" CDS", &record{signed: o.bits(v.cdsSigners), ttl: v.ttl})
 	} else {
@@ -193,6 +208,9 @@ func (s *signer) look() roll.Observation {
 			continue
 		}
 		v := roll.View{Name: other.name, Trusted: other.version != nil}
+		if w.Stated && other.foreign == nil && other.version != nil {
+			v.Stated, v.Owns = true, ownedBy(other.version.dnskey, other.n)
+		}
 		v.Addresses = s.see(other, max(s.reach[other.n], s.upSince))
 		seen.Peers = append(seen.Peers, v)
 	}
@@ -217,7 +235,7 @@ func (s *signer) see(other *signer, since int64) []roll.Address {
 			a.DNSKEY, a.SEP, a.Entry, a.CDS, a.CDNSKEY = v.dnskey, v.sep, v.entry, v.cds, v.cds
 			a.DataSigners = v.data
 			if len(v.cds) > 0 {
-				a.DataSigners = append(slices.Clip(v.data), v.cdsSigners...)
+				a.DataSigners = v.signers
 			}
 			a.DNSKEYTTL, a.MaxTTL, a.Serial, a.Mark = time.Duration(v.ttl), time.Duration(v.maxTTL), v.serial, v.mark
 		}
@@ -229,6 +247,7 @@ func (s *signer) see(other *signer, since int64) []roll.Address {
 // crash stops the process for a while; its secondaries go on.
 func (s *signer) crash() {
 	s.down = true
+	s.w.parent.excuse()
 	s.steady += s.w.t - s.upSince
 	back := s.w.between(minute, 3*hour)
 	if s.w.chance(10) {

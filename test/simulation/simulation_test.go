@@ -21,7 +21,9 @@ func TestWorlds(t *testing.T) {
 	seed := rand.Uint64() % 1e9
 	if s := os.Getenv("SIM_SEED"); s != "" {
 		seed, _ = strconv.ParseUint(s, 10, 64)
-		years = each
+		if os.Getenv("SIM_YEARS") == "" {
+			years = each
+		}
 	}
 	t.Logf("SIM_SEED=%d", seed)
 	began := time.Now()
@@ -43,8 +45,13 @@ func TestWorlds(t *testing.T) {
 
 func world(seed uint64, years float64) simulation.Config {
 	r := rand.New(rand.NewPCG(seed, 1))
-	return simulation.Config{Seed: seed, Signers: 1 + r.IntN(4), Years: years, Faults: r.IntN(4) != 0,
-		CSK: r.IntN(3) == 0, Double: r.IntN(4) == 0, Parent: simulation.ParentKind(r.IntN(4))}
+	c := simulation.Config{Seed: seed, Signers: 1 + r.IntN(4), Years: years, Faults: r.IntN(4) != 0,
+		CSK: r.IntN(3) == 0, Double: r.IntN(4) == 0, Parent: simulation.ParentKind(r.IntN(4)), Stated: r.IntN(2) == 0}
+	if c.Signers > 1 && r.IntN(3) == 0 {
+		c.Foreign = 1 // its CDS stands alone at times, which a careless parent would take
+		c.Parent = []simulation.ParentKind{simulation.Strict, simulation.Person}[r.IntN(2)]
+	}
+	return c
 }
 
 func tell(t *testing.T, r simulation.Result) {

@@ -25,7 +25,7 @@ type Config struct {
 	CSK     bool
 	Double  bool // DoubleDS
 	Parent  ParentKind
-	Trace   bool
+	Stated  bool // signers of our kind say which keys are their own
 }
 
 // ParentKind is how the parent acts on CDS.

@@ -162,8 +162,10 @@ func (z *step) safeDS(h *hold) {
 				z.servedAt(h, i, k)
 			}
 		}
-		if len(z.f.CDS) == 0 && z.f.Keys[k].Owner == 0 && *z.spread(0, k) != 0 { // the zone was unsigned, or absent, before
-			h.after(z, *z.spread(0, k)+z.f.Signers[0].MaxTTL.max()+z.margin(), "unsigned data to leave the caches")
+		if len(z.f.CDS) == 0 { // the zone was unsigned, or absent, before
+			i := z.ownerOf(&z.f.Keys[k])
+			ttl := max(z.f.Signers[0].MaxTTL.max(), z.f.Signers[i].MaxTTL.max())
+			h.after(z, *z.spread(i, k)+ttl+z.propagation(i)+z.margin(), "unsigned data to leave the caches")
 		}
 	}
 }

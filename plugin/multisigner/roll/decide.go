@@ -14,6 +14,7 @@ func (z *step) decide() {
 	z.yield()
 	z.entryKeys()
 	z.dataKeys()
+	z.observeCDS()
 	z.removeKeys()
 	z.heal()
 	z.parentSet()

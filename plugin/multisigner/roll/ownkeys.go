@@ -227,9 +227,33 @@ func (z *step) entryGone(h *hold, k int) {
 	if z.noDS() {
 		return
 	}
+	if asked := z.f.Keys[next].Asked; asked != 0 && z.p.Parent != ParentNone {
+		// Until then the parent may have taken an older CDS, and shown its DS for less than two looks.
+		h.after(z, asked+z.f.DSTTL.max()+z.margin(), "DS RRsets made from older CDS to leave the caches")
+	}
 	z.dsEverywhere(h, next)
 	if !z.f.Keys[next].Double {
 		z.dsNowhere(h, k)
+	}
+}
+
+// observeCDS notes since when every CDS RRset that the parent may find has the key
+// that is to have our DS.
+func (z *step) observeCDS() {
+	next := z.incumbent((*key).entry)
+	for k := range z.f.Keys {
+		key := &z.f.Keys[k]
+		if k != next {
+			key.Asked = 0
+			continue
+		}
+		var h hold
+		z.cdsHas(&h, k)
+		if h.blocked {
+			key.Asked = 0
+		} else if key.Asked == 0 {
+			key.Asked = z.t
+		}
 	}
 }
 

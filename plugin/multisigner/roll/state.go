@@ -80,6 +80,7 @@ type key struct {
 	Shown   moment `json:"shown,omitempty"`    // anyone was last seen to publish it
 	DSSince moment `json:"ds_since,omitempty"` // every address of the parent has its DS since then
 	DSGone  moment `json:"ds_gone,omitempty"`  // no address of the parent has it since then
+	Asked   moment `json:"asked,omitempty"`    // ours: no address of any signer has a CDS RRset without it since then
 }
 
 // published reports whether k is in our DNSKEY RRset.
