@@ -38,7 +38,8 @@ func TestOthersAnswersArePassedOver(t *testing.T) {
 		otherQuestion.Question[0].Name = "example.net."
 		notAnAnswer := good(q)
 		notAnAnswer.Response = false
-		return [][]byte{{1, 2, 3}, pack(wrongID), pack(otherQuestion), pack(notAnAnswer), pack(good(q))}
+		noise := append([]byte{byte(^q.Id >> 8), byte(^q.Id)}, "no DNS message, and of another id"...)
+		return [][]byte{{1, 2, 3}, noise, pack(wrongID), pack(otherQuestion), pack(notAnAnswer), pack(good(q))}
 	}, nil)
 	r, err := client().Exchange(t.Context(), ask.Server{Addr: s.addr}, ask.Question("example.org.", dns.TypeSOA))
 	require.NoError(t, err)

@@ -93,6 +93,7 @@ func TestServersThatDiffer(t *testing.T) {
 		{"a resolver", changed(child+" DS", plain(test.sign(now, []dns.RR{next.ds()}))), parent.NotAuthoritative, "DS: the answer is not authoritative", false},
 		// RFC 4035 3.1.4.1: a server of the child alone denies the DS, in the child's name.
 		{"the child's own server", changed(child+" DS", authoritative(nil, next.denial(child, child, "NS SOA RRSIG NSEC DNSKEY")...)), parent.NotAuthoritative, "DS: the answer is not the parent's", false},
+		{"another zone's server", changed(child+" DS", authoritative(nil, newZone("net.").denial("net.", "net.", "NS SOA")...)), parent.NotAuthoritative, "DS: the answer is not the parent's", false},
 		{"says nothing at all", changed(child+" DS", authoritative(nil)), parent.NotAuthoritative, "DS: the answer is not the parent's", false},
 		{"other records", changed(child+" DS", authoritative([]dns.RR{rr("%s 60 TXT x", child)})), parent.Garbled, "DS: there are other records in the answer", false},
 		{"delegation fails", changed(child+" NS", plain(nil)), parent.Good, "NS: the answer is neither authoritative nor a referral", false},

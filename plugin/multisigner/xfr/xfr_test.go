@@ -195,6 +195,26 @@ func TestDamagedSnapshot(t *testing.T) {
 	}
 }
 
+// Checksums that are right do not make a file right: one record less than its end
+// says, or an RRset that stands twice, is refused.
+func TestSnapshotThatDoesNotAddUp(t *testing.T) {
+	a := zone.MustVersion("example. 1 SOA a. b. 1 2 3 4 5\na.example. 1 A 192.0.2.1\na.example. 1 TXT x")
+	for wire := range xfr.Packed(a, 0, 1<<15) {
+		_, err := xfr.Read(bytes.NewReader(framed(wire, 4, true)))
+		require.NoError(t, err)
+		_, err = xfr.Read(bytes.NewReader(framed(wire, 5, true)))
+		require.ErrorContains(t, err, "4 records, where its end says 5")
+
+		m := new(dns.Msg)
+		require.NoError(t, m.Unpack(wire))
+		m.Answer = append(m.Answer[:3:3], m.Answer[1], m.Answer[3])
+		wire, err = m.Pack()
+		require.NoError(t, err)
+		_, err = xfr.Read(bytes.NewReader(framed(wire, 5, true)))
+		require.ErrorContains(t, err, "4 records, of which 3 are different")
+	}
+}
+
 // edited is the version after awkward: records come, go and change.
 func edited() *zone.Version {
 	b := awkward.Edit()
