@@ -74,12 +74,16 @@ func TestExamples(t *testing.T) {
 			}))
 			require.NotEmpty(t, corefiles)
 			otherPorts(t, corefiles)
+			var servers []*running
 			for _, path := range corefiles {
 				text, err := os.ReadFile(path)
 				require.NoError(t, err)
 				t.Chdir(filepath.Dir(path))
-				answersForAll(t, startText(t, text), text)
+				r := startText(t, text)
+				answersForAll(t, r, text)
+				servers = append(servers, r)
 			}
+			agree(t, servers, "example.test.")
 		})
 	}
 }
@@ -126,6 +130,23 @@ func answersForAll(t *testing.T, r *running, text []byte) {
 		got := r.ask("udp", m)
 		require.Contains(t, []int{dns.RcodeSuccess, dns.RcodeServerFailure}, got.Rcode)
 	}
+}
+
+// agree waits until all servers publish the keys of all, and no others.
+func agree(t *testing.T, servers []*running, zone string) {
+	t.Helper()
+	var sets []string
+	require.Eventually(t, func() bool {
+		sets = sets[:0]
+		for _, r := range servers {
+			keys := answers(r.ask("tcp", query4(zone, dns.TypeDNSKEY)))
+			if len(keys) != 2*len(servers) {
+				return false
+			}
+			sets = append(sets, strings.Join(slices.Sorted(slices.Values(keys)), "\n"))
+		}
+		return len(slices.Compact(slices.Clone(sets))) == 1
+	}, 30*time.Second, 50*time.Millisecond, "the DNSKEY RRsets: %v", sets)
 }
 
 // otherPorts puts free ports in place of those that Corefiles name, the same ones
