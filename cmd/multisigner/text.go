@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -161,65 +159,6 @@ func writePlan(w io.Writer, z status.Zone) {
 		}
 	}
 	writeAlarms(w, z)
-}
-
-// writeServers is who was last seen to publish what.
-func writeServers(w io.Writer, z status.Zone) {
-	for _, p := range z.Peers {
-		if !p.Trusted {
-			fmt.Fprintf(w, "\n%s is not trusted: %s\n", p.Name, p.Why)
-		}
-	}
-	type row struct {
-		who string
-		at  status.Address
-	}
-	var rows []row
-	for _, a := range z.Self {
-		rows = append(rows, row{z.Signer + " (we)", a})
-	}
-	for _, p := range z.Peers {
-		for _, a := range p.Addresses {
-			rows = append(rows, row{p.Name, a})
-		}
-	}
-	for _, a := range z.Parent.Addresses {
-		rows = append(rows, row{"parent", status.Address{Address: a.Address, Seen: a.Seen, State: a.State, Why: a.Why}})
-	}
-	if len(rows) == 0 {
-		return
-	}
-	fmt.Fprintln(w, "\nseen")
-	t := table(w)
-	fmt.Fprintln(t, "  WHO\tADDRESS\tWHEN\tSTATE\tSERIAL\tDNSKEY\tCDS")
-	for _, r := range rows {
-		serial := "-"
-		if r.at.Serial != 0 {
-			serial = strconv.FormatUint(uint64(r.at.Serial), 10)
-		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.who, r.at.Address, ago(r.at.Seen, z.At), r.at.State, serial, tags(r.at.DNSKEY), tags(r.at.CDS))
-	}
-	t.Flush()
-	for _, r := range rows { // reasons are long: beneath the table they spoil no column
-		if r.at.Why != "" {
-			fmt.Fprintf(w, "  %s: %s\n", r.at.Address, r.at.Why)
-		}
-	}
-}
-
-func ago(at, now time.Time) string {
-	if at.IsZero() {
-		return "never"
-	}
-	return span(now.Sub(at)) + " ago"
-}
-
-func tags(all []uint16) string {
-	text := make([]string, len(all))
-	for i, tag := range slices.Sorted(slices.Values(all)) {
-		text[i] = strconv.Itoa(int(tag))
-	}
-	return list(text)
 }
 
 func list(words []string) string {

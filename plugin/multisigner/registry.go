@@ -1,0 +1,195 @@
+package multisigner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/coredns/coredns/plugin"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+)
+
+// registry holds the states and loads of a process.
+type registry struct {
+	mu     sync.Mutex
+	states map[string]*state // by directory
+	loads  []*load           // started and not ended
+
+	// running lists the states for those who must not wait for a reload that is
+	// preparing under mu: readiness and metrics.
+	running atomic.Pointer[[]*state]
+}
+
+var process = &registry{states: make(map[string]*state)}
+
+// start opens and prepares all that the load wants. If it replaces another load,
+// that one's stop makes it take effect; else it does so now.
+func (r *registry) start(l *load) error {
+	for _, check := range l.checks {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l.resolve()
+	r.sweep()
+	if err := r.conflict(l).err(); err != nil {
+		return plugin.Error(name, err)
+	}
+	r.loads = append(r.loads, l)
+	err := r.prepare(l)
+	if err == nil && !r.replacing() {
+		err = r.settle()
+	}
+	if err != nil {
+		r.drop(l)
+		return errors.Join(err, r.settle())
+	}
+	return nil
+}
+
+// prepare opens the states that l uses and gets them ready for what will be served.
+func (r *registry) prepare(l *load) error {
+	for _, s := range l.sites {
+		st, ok := r.states[s.dir]
+		if !ok {
+			st = &state{dir: s.dir}
+			r.states[s.dir] = st
+		}
+		if err := st.open(slogger); err != nil {
+			return plugin.Error(name, fmt.Errorf("%s: %w", s.config.Where, err))
+		}
+	}
+	for _, h := range l.handlers {
+		h.attach(r.states)
+	}
+	for _, st := range r.states {
+		if sites := r.wanted(st); len(sites) > 0 {
+			if err := st.prepare(context.Background(), sites); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// conflict finds zones that another load, which is here to stay, serves differently.
+func (r *registry) conflict(l *load) Faults {
+	var f Faults
+	for _, other := range r.loads {
+		if other.restarting {
+			continue
+		}
+		for _, s := range l.sites {
+			if o, ok := other.site(s); ok && o.dir == s.dir && !o.same(s) {
+				f.addOnce(s.config.Where, "zone %s is served by this process with other settings, from %s", s.config.Apex, o.config.Where)
+			}
+		}
+	}
+	return f
+}
+
+// wanted is what a state is to serve: the union over the loads that stay.
+func (r *registry) wanted(st *state) []site {
+	var union load
+	for _, l := range r.loads {
+		if l.restarting {
+			continue
+		}
+		for _, s := range l.sites {
+			if s.dir == st.dir {
+				union.add([]site{s})
+			}
+		}
+	}
+	return union.sites
+}
+
+func (r *registry) restarting(l *load) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l.restarting = true
+	return nil
+}
+
+// restartFailed leaves l as it was. Its successor is gone, wherever it failed.
+func (r *registry) restartFailed(l *load) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l.restarting = false
+	logOnly(r.settle())
+	return nil
+}
+
+// stop ends l, by a restart that succeeded or because the server ends.
+func (r *registry) stop(l *load) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.drop(l)
+	logOnly(r.settle())
+	return nil
+}
+
+// logOnly is for moments when CoreDNS would take an error for a reload that
+// failed, although the new Corefile is being served.
+func logOnly(err error) {
+	if err != nil {
+		log.Errorf("%v", err)
+	}
+}
+
+// replacing reports whether some load is being replaced: until it is known how
+// that ends, nothing takes effect.
+func (r *registry) replacing() bool {
+	return slices.ContainsFunc(r.loads, func(l *load) bool { return l.restarting })
+}
+
+func (r *registry) drop(l *load) {
+	r.loads = slices.DeleteFunc(r.loads, func(o *load) bool { return o == l })
+}
+
+// sweep drops the loads whose instances are gone.
+func (r *registry) sweep() {
+	r.loads = slices.DeleteFunc(r.loads, func(l *load) bool { return !l.alive() })
+}
+
+// settle makes the states serve what the loads that are left want. Doing it twice
+// does no harm.
+func (r *registry) settle() error {
+	r.sweep()
+	if r.replacing() {
+		return nil
+	}
+	var errs []error
+	for dir, st := range r.states {
+		sites := r.wanted(st)
+		if len(sites) == 0 {
+			delete(r.states, dir)
+			errs = append(errs, st.close())
+			continue
+		}
+		errs = append(errs, st.commit(context.Background(), sites))
+	}
+	running := slices.Collect(maps.Values(r.states))
+	r.running.Store(&running)
+	return errors.Join(errs...)
+}
+
+// engines gives the engines that run.
+func (r *registry) engines() []*engine.Engine {
+	var all []*engine.Engine
+	if states := r.running.Load(); states != nil {
+		for _, st := range *states {
+			if e := st.engine.Load(); e != nil {
+				all = append(all, e)
+			}
+		}
+	}
+	return all
+}
