@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -91,36 +90,6 @@ func absolute(name, origin string) (string, error) {
 	}
 	_, err := zone.ParseName(name)
 	return name, err
-}
-
-// maxTTL is the largest there is (RFC 2181 8); a larger one counts as 0.
-const maxTTL = 1<<31 - 1
-
-var errTTL = errors.New("the TTL is above 2147483647, which resolvers take as 0 (RFC 2181 8): write a smaller one")
-
-// parseTTL reads seconds, or a sum of times with the units w, d, h, m and s.
-func parseTTL(s string) (uint32, error) {
-	units := map[byte]uint64{'w': 7 * 86400, 'd': 86400, 'h': 3600, 'm': 60, 's': 1}
-	var sum uint64
-	for rest := s; rest != ""; {
-		digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
-		n, err := strconv.ParseUint(rest[:digits], 10, 64)
-		if err != nil && !errors.Is(err, strconv.ErrRange) {
-			return 0, fmt.Errorf("%q is no time: write seconds, or a time like 1h30m", shorten(s))
-		}
-		unit := uint64(1)
-		if rest = rest[digits:]; rest != "" {
-			if unit = units[rest[0]|0x20]; unit == 0 {
-				return 0, fmt.Errorf("%q is no time: write seconds, or a time like 1h30m", shorten(s))
-			}
-			rest = rest[1:]
-		}
-		if n > maxTTL || sum+n*unit > maxTTL {
-			return 0, errTTL
-		}
-		sum += n * unit
-	}
-	return uint32(sum), nil
 }
 
 // split gives the words of a line. A word may be quoted, for file names with blanks.

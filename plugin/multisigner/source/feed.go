@@ -34,9 +34,6 @@ type feed struct {
 	ended   bool
 }
 
-// noTTL stands for the TTL of records that say none.
-const noTTL = 1<<32 - 2
-
 func newFeed(l *loader, path string, from io.Reader, s scope) *feed {
 	return &feed{l: l, path: path, entries: newEntries(from, &l.left), scope: s}
 }
@@ -151,40 +148,6 @@ func (f *feed) record(rr dns.RR) {
 		return
 	}
 	f.endMaking()
-}
-
-// setTTLOf gives a record that says no TTL the one that holds here: $TTL's, else
-// that of the record before (RFC 1035 5.1). A file that has neither means the
-// SOA's minimum, as before RFC 2308; collector.finish sees to that.
-func (f *feed) setTTLOf(h *dns.RR_Header) error {
-	switch {
-	case h.Ttl == noTTL && f.scope.hasTTL:
-		h.Ttl = f.scope.ttl
-	case h.Ttl == noTTL:
-	case h.Ttl > maxTTL || wraps(f.entry.text):
-		return errTTL
-	case !f.scope.fixed:
-		f.scope.ttl, f.scope.hasTTL = h.Ttl, true
-	}
-	return nil
-}
-
-// wraps reports whether a number before the type is so long that the parser has
-// lost its highest digits.
-func wraps(text []byte) bool {
-	if len(text) < 24 {
-		return false
-	}
-	words := 0
-	for word := range bytes.FieldsSeq(text) {
-		if words++; words > 4 {
-			return false
-		}
-		if len(word) >= 19 && words > 1 && len(bytes.Trim(word, "0123456789")) == 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // fault tells of something that keeps the zone from being served.

@@ -1,0 +1,58 @@
+package source
+
+import (
+	"github.com/miekg/dns"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+func typeList(types []zone.Type) string {
+	text := ""
+	for i, t := range types {
+		switch {
+		case i > 0 && i == len(types)-1:
+			text += " and "
+		case i > 0:
+			text += ", "
+		}
+		text += t.String()
+	}
+	return text
+}
+
+// made reports whether records of type t are the signer's to make. A ZONEMD is
+// true of the unsigned zone only (RFC 8976 2).
+func made(t zone.Type) bool {
+	switch t {
+	case zone.TypeDNSKEY, zone.TypeRRSIG, zone.TypeNSEC, zone.TypeNSEC3, zone.TypeNSEC3PARAM,
+		zone.TypeCDS, zone.TypeCDNSKEY, zone.TypeZONEMD:
+		return true
+	}
+	return false
+}
+
+// isMeta reports whether t is no type of records that are kept (RFC 6895 3.1).
+func isMeta(t zone.Type) bool {
+	return t == 0 || t == zone.Type(dns.TypeOPT) || t >= 128 && t <= 255
+}
+
+// isSingleton reports whether a name has at most one record of type t.
+func isSingleton(t zone.Type) bool {
+	return t == zone.TypeSOA || t == zone.TypeCNAME || t == zone.TypeDNAME
+}
+
+// hasStrings reports whether rdata of type t is made of strings of at most 255
+// octets, which the parser would cut into such without a word.
+func hasStrings(t zone.Type) bool {
+	switch uint16(t) {
+	case dns.TypeTXT, dns.TypeSPF, dns.TypeHINFO, dns.TypeNAPTR, dns.TypeISDN, dns.TypeX25, dns.TypeAVC, dns.TypeNINFO, dns.TypeRESINFO:
+		return true
+	}
+	return false
+}
+
+// mayBeEmpty reports whether rdata of type t may have no octets.
+func mayBeEmpty(t zone.Type) bool {
+	_, known := dns.TypeToRR[uint16(t)]
+	return !known || uint16(t) == dns.TypeNULL || uint16(t) == dns.TypeAPL
+}
