@@ -40,7 +40,7 @@ func (r *Response) additional(s zone.RRset, owner zone.Name) {
 // nameAt is the name that begins at an offset of rdata; ok is false when there
 // is none: a zone may hold records of known types that are empty (RFC 3597 5).
 func nameAt(rdata string, start int) (n zone.Name, ok bool) {
-	for end := start; end < len(rdata); end += 1 + int(rdata[end]) {
+	for end := start; end < len(rdata) && end-start < zone.MaxName && rdata[end] <= zone.MaxLabel; end += 1 + int(rdata[end]) {
 		if rdata[end] == 0 {
 			return zone.Name(rdata[start : end+1]), true
 		}

@@ -76,17 +76,15 @@ func (r *Response) follow(name zone.Name, hop int) (next zone.Name) {
 		return r.substitute(name, f.DNAME)
 	case f.Cut != nil && !(f.Cut == f.Node && r.question.Type == zone.TypeDS):
 		r.referral(f.Cut, hop)
-	case f.Node != nil && !f.Node.Empty():
-		return r.exact(name, f)
 	case f.Node != nil:
-		r.noData(name, f)
+		return r.exact(name, f)
 	default:
 		return r.absent(name, f, hop)
 	}
 	return ""
 }
 
-// exact answers from the node of the name itself.
+// exact answers from the node of the name itself, which may be an empty non-terminal.
 func (r *Response) exact(name zone.Name, f zone.Found) (next zone.Name) {
 	if next, ok := r.data(f.Node, name); ok {
 		return next

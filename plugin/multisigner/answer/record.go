@@ -1,0 +1,81 @@
+package answer
+
+import (
+	"encoding/binary"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// item writes an RRset and its signatures; false when it does not fit.
+func (m *message) item(number int, item *Item) bool {
+	if item.Data && !m.records(number, item.Owner, item.Set.Type, item.Set.TTL, item.Set.Rdata) {
+		return false
+	}
+	return !item.Sigs || m.records(number, item.Owner, zone.TypeRRSIG, item.Set.TTL, item.Set.Sigs)
+}
+
+func (m *message) records(number int, owner zone.Name, t zone.Type, ttl uint32, list zone.Packed) bool {
+	for list != "" {
+		var rdata string
+		rdata, list = first(list)
+		if !m.record(owner, t, ttl, rdata) {
+			return false
+		}
+		m.counts[number]++
+	}
+	return true
+}
+
+// record writes one record; false when it does not fit.
+func (m *message) record(owner zone.Name, t zone.Type, ttl uint32, rdata string) bool {
+	m.octets = m.names.append(m.octets, m.base, owner)
+	m.octets = append(m.octets,
+		byte(t>>8), byte(t), 0, classIN,
+		byte(ttl>>24), byte(ttl>>16), byte(ttl>>8), byte(ttl), 0, 0)
+	start := len(m.octets)
+	switch before, names := compressible(t); {
+	case names > 0:
+		m.rdata(rdata, before, names)
+	case m.size()+len(rdata) > m.limit: // seen before the buffer grows
+		return false
+	default:
+		if n, ok := nameAt(rdata, 0); ok && t == zone.TypeDNAME {
+			m.names.learn(n, m.size()) // the CNAME made from it will point here
+		}
+		m.octets = append(m.octets, rdata...)
+	}
+	binary.BigEndian.PutUint16(m.octets[start-2:], uint16(len(m.octets)-start))
+	return m.size() <= m.limit
+}
+
+// compressible says how many octets and then names the rdata of a type begins
+// with. Only in the types of RFC 1035 names may be compressed (RFC 3597 4), and
+// of those only the living are worth it.
+func compressible(t zone.Type) (before, names int) {
+	switch t {
+	case zone.TypeNS, zone.TypeCNAME, typePTR:
+		return 0, 1
+	case zone.TypeSOA:
+		return 0, 2
+	case zone.TypeMX:
+		return 2, 1
+	}
+	return 0, 0
+}
+
+const typePTR zone.Type = 12
+
+// rdata writes rdata with names to compress; what does not look so goes as it is.
+func (m *message) rdata(rdata string, before, names int) {
+	at := min(before, len(rdata))
+	m.octets = append(m.octets, rdata[:at]...)
+	for ; names > 0; names-- {
+		n, ok := nameAt(rdata, at)
+		if !ok {
+			break
+		}
+		m.octets = m.names.append(m.octets, m.base, n)
+		at += len(n)
+	}
+	m.octets = append(m.octets, rdata[at:]...)
+}
