@@ -3,6 +3,8 @@ package source
 import (
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -116,4 +118,22 @@ func TestLongLines(t *testing.T) {
 	c, err := from(map[string]string{"zone": base + "a TXT \"" + strings.Repeat("x", 200) + "\" \"" + strings.Repeat(`y" "y`, 10_000) + "\"\n"})
 	require.NoError(t, err, "a long line is none of its own")
 	require.NotNil(t, c.Version)
+}
+
+// The root and zones with odd names are zones like others.
+func TestApexes(t *testing.T) {
+	for _, name := range []string{".", "org.", "2.0.192.in-addr.arpa.", `a\.b.\000\255 x.example.`} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "zone")
+		require.NoError(t, os.WriteFile(path, []byte(base+"www A 192.0.2.1\n$ORIGIN sub\n@ A 192.0.2.2\nmx MX 10 @\n"), 0o600))
+		at := zone.MustName(name)
+		c, err := ReadFile(path, at)
+		require.NoError(t, err, name)
+		require.Empty(t, c.Problems, name)
+		require.Equal(t, at, c.Version.Apex())
+		require.Equal(t, 5, c.Version.Names())
+		mx, ok := c.Version.RRset("\x02mx\x03sub"+at, zone.TypeMX)
+		require.True(t, ok, name)
+		require.Equal(t, zone.Pack("\x00\x0a\x03sub"+string(at)), mx.Rdata)
+	}
 }
