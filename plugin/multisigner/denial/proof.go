@@ -65,7 +65,7 @@ func appendNode(dst []zone.RRset, v *zone.Version, n *zone.Node) []zone.RRset {
 	if !hashed(v) {
 		return appendOnce(dst, nearestNSEC(v, n))
 	}
-	if s, exact := matching(v, n.Name()); exact {
+	if s, exact := matching(v, n.Name()); exact || n.IsApex() {
 		return appendOnce(dst, s)
 	}
 	dst, _ = appendEncloser(dst, v, n.Name(), n.Name().Parent())
