@@ -12,6 +12,7 @@ import (
 
 	"github.com/multisigner/multisigner/plugin/multisigner/control/client"
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
 // block is a server block with one multisigner block for the zone.
@@ -231,4 +232,37 @@ func TestReloadUnderQueries(t *testing.T) {
 	}
 	close(stop)
 	require.Empty(t, <-done)
+}
+
+// What many blocks have in common is written once, in a snippet; a fault in it is
+// shown where it stands.
+func TestSnippet(t *testing.T) {
+	h := newLoadHome(t)
+	corefile := `(common) {
+	parent none
+	signer a
+	peer b {
+		address 192.0.2.99
+		trust ds 1 13 2 ` + digest + `
+		%s
+	}
+}
+.:0 {
+	COMMON
+	multisigner example.org {
+		import common
+		file db.{zone}
+	}
+	multisigner example.net {
+		file db.{zone}
+		import common
+	}
+}`
+	h.start(fmt.Sprintf(corefile, "via query"))
+	for _, apex := range []string{"example.org.", "example.net."} {
+		cfg := process.engines()[0].Find(zone.MustName(apex)).Config()
+		require.Equal(t, "b", cfg.Peers[0].Name)
+		require.Equal(t, h.dir+"/db."+apex[:len(apex)-1], cfg.File)
+	}
+	require.ErrorContains(t, h.startError(fmt.Sprintf(corefile, "via pigeon")), "Corefile:7: via pigeon: it is one of axfr, query")
 }
