@@ -83,10 +83,9 @@ func stub(b *strings.Builder, zone string, addresses ...string) {
 
 // freeAddress is one that nobody has at the moment.
 func freeAddress(t *testing.T) string {
-	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	addresses, err := lab.FreeAddresses(1, 0)
 	require.NoError(t, err)
-	defer udp.Close()
-	return udp.LocalAddr().String()
+	return addresses[0]
 }
 
 // runServer runs a program until the test ends. Debian keeps servers in sbin.

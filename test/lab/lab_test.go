@@ -65,7 +65,7 @@ func TestAddresses(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close()
-	_, err = chooseAddresses(2, taken.Addr().(*net.TCPAddr).Port)
+	_, err = FreeAddresses(2, taken.Addr().(*net.TCPAddr).Port)
 	require.ErrorContains(t, err, "in use")
 }
 
@@ -131,6 +131,16 @@ example.test:PORT {
 `)
 	_, body, _ := strings.Cut(text[0], "\n")
 	require.Equal(t, want, "\n"+body)
+}
+
+// The shares of key tags of RSA signers are ranges that leave nothing out.
+func TestTags(t *testing.T) {
+	l := layoutOf(t, "--signers", "3", "--algorithm", "RSASHA256")
+	for i, want := range []string{"key-tags 0-21844\n", "key-tags 21845-43689\n", "key-tags 43690-65535\n"} {
+		text, err := os.ReadFile(l.path(l.Signers[i].Corefile))
+		require.NoError(t, err)
+		require.Contains(t, string(text), want)
+	}
 }
 
 // The registry asks every signer by the name that the zone gives it.

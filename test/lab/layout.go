@@ -81,7 +81,7 @@ func layOut(o options) (*layout, error) {
 	if err := l.claim(); err != nil {
 		return nil, err
 	}
-	addresses, err := chooseAddresses(o.signers+1, o.port)
+	addresses, err := FreeAddresses(o.signers+1, o.port)
 	if err != nil {
 		return nil, err
 	}
@@ -145,25 +145,25 @@ func (l *layout) writeParent() error {
 	return registry.WriteJSON(l.path("parent", "config.json"), c)
 }
 
-// chooseAddresses gives n addresses with consecutive ports, each on a loopback
+// FreeAddresses gives n addresses with consecutive ports, each on a loopback
 // address of its own where the system has them. With first 0 the ports are ones
 // that are free now; they lie below those that systems give to outgoing sockets.
-func chooseAddresses(n, first int) ([]string, error) {
+func FreeAddresses(n, first int) ([]string, error) {
 	if first != 0 {
-		return freeAddresses(n, first)
+		return addressesFrom(n, first)
 	}
 	const low, high, attempts = 10000, 30000, 100
 	var err error
 	for range attempts {
 		var addresses []string
-		if addresses, err = freeAddresses(n, low+rand.IntN(high-low)); err == nil {
+		if addresses, err = addressesFrom(n, low+rand.IntN(high-low)); err == nil {
 			return addresses, nil
 		}
 	}
 	return nil, fmt.Errorf("no free ports on loopback: %w", err)
 }
 
-func freeAddresses(n, first int) ([]string, error) {
+func addressesFrom(n, first int) ([]string, error) {
 	var addresses []string
 	for i := range n {
 		port := first + i

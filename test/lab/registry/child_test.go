@@ -106,13 +106,22 @@ func newGroupAt(t *testing.T, n int, at time.Time) group {
 	return g
 }
 
-// listen serves s on one port over UDP and TCP.
+// listen serves s on one port over UDP and TCP. A port that is free for one may
+// be taken for the other: then it is the next one's turn.
 func listen(t *testing.T, s *server) {
-	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
-	require.NoError(t, err)
-	s.addr = udp.LocalAddr().String()
-	tcp, err := net.Listen("tcp", s.addr)
-	require.NoError(t, err)
+	var udp net.PacketConn
+	var tcp net.Listener
+	for range 50 {
+		var err error
+		udp, err = net.ListenPacket("udp", "127.0.0.1:0")
+		require.NoError(t, err)
+		s.addr = udp.LocalAddr().String()
+		if tcp, err = net.Listen("tcp", s.addr); err == nil {
+			break
+		}
+		udp.Close()
+	}
+	require.NotNil(t, tcp, "no port is free for both UDP and TCP")
 	for _, d := range []*dns.Server{{PacketConn: udp, Handler: s}, {Listener: tcp, Handler: s}} {
 		go d.ActivateAndServe()
 		t.Cleanup(func() { d.Shutdown() })
