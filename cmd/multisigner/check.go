@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
@@ -44,6 +46,10 @@ func (a *app) check(ctx context.Context, args []string) int {
 // writeMatrix prints a row for each server's answers and a column for each
 // server's keys, and below it every fault.
 func writeMatrix(w io.Writer, name string, m status.Matrix) {
+	m.Servers = slices.Clone(m.Servers)
+	slices.SortFunc(m.Servers, func(a, b status.Server) int {
+		return cmp.Or(strings.Compare(a.Signer, b.Signer), strings.Compare(a.Address, b.Address))
+	})
 	fmt.Fprintf(w, "%s\n", name)
 	if len(m.DS) == 0 {
 		fmt.Fprintln(w, "  no DS at the parent: each DNSKEY RRset is taken as given")

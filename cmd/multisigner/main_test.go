@@ -166,7 +166,7 @@ func TestCheck(t *testing.T) {
 	cell := func(answers, keys status.Server, faults ...string) status.Cell {
 		return status.Cell{Answers: answers.Address, Keys: keys.Address, Asked: 9, Faults: faults}
 	}
-	green := status.Matrix{DS: []string{"1001 13 2 AB"}, Servers: []status.Server{a, b}, Cells: []status.Cell{cell(a, a), cell(a, b), cell(b, a), cell(b, b)}}
+	green := status.Matrix{DS: []string{"1001 13 2 AB"}, Servers: []status.Server{b, a}, Cells: []status.Cell{cell(a, a), cell(a, b), cell(b, a), cell(b, b)}}
 	red := green
 	red.Cells = []status.Cell{cell(a, a), cell(a, b, "www.example.org. A: no key with tag 1003", "x", "y", "z", "and this"), cell(b, a), cell(b, b)}
 	silent := green
