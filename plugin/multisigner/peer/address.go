@@ -103,7 +103,7 @@ func (l *look) judge(a *Address, set zone.RRset, by anchor) *fault {
 		return l.disbelief(set, by, err)
 	}
 	signers, inception := l.signers(set)
-	a.Entry, a.inception = entryKeys(signers), inception
+	a.Entry, a.Inception = entryKeys(signers), inception
 	a.Sets = map[zone.Type]zone.RRset{zone.TypeDNSKEY: set}
 	a.Absent = map[zone.Type]bool{}
 	seen, before := l.Memory.Newest[a.Server.Addr]

@@ -117,11 +117,12 @@ type Address struct {
 	Entry []zone.DNSKEY
 	// DataSigners are the keys that were seen validly signing anything else.
 	DataSigners []zone.DNSKEY
+	// Inception is the latest beginning of a valid signature over its DNSKEY RRset, as
+	// RRSIGs have it: of two sets, the one with the later is the newer.
+	Inception uint32
 	// TransferFrom: this came by a transfer. It is for taking in keys, and says
 	// nothing about what resolvers see.
 	TransferFrom bool
-
-	inception uint32 // the latest of the valid signatures over the DNSKEY RRset
 }
 
 // Report is what a look found.
@@ -201,7 +202,7 @@ func union(keys, more []zone.DNSKEY) []zone.DNSKEY {
 	return keys
 }
 
-func markOf(a Address) Mark { return Mark{Inception: a.inception, Keys: a.Sets[zone.TypeDNSKEY].Rdata} }
+func markOf(a Address) Mark { return Mark{Inception: a.Inception, Keys: a.Sets[zone.TypeDNSKEY].Rdata} }
 
 // after is what is to be remembered after a look. m is not changed.
 func (m Memory) after(addresses []Address) Memory {
