@@ -77,6 +77,7 @@ func Open(stateDir string, o Options) (*Engine, error) {
 	if e.clock == nil {
 		e.clock = systemClock{}
 	}
+	e.keys.Now = e.clock.Now
 	e.queue = newQueue(e.clock)
 	e.setZones(map[zone.Name]*Zone{})
 	e.life, e.end = context.WithCancel(context.Background())

@@ -6,21 +6,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
+	"hash/crc32"
 	"time"
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 )
-
-// boltFormat is the number of the file's layout: older ones are read, newer ones refused.
-const boltFormat = 1
-
-// lockWait is how long OpenBolt waits for another process to let go of the file:
-// our choice, enough for one that is just ending.
-const lockWait = 2 * time.Second
 
 // batchDelay is how long a Save waits for others to share its sync: our choice,
 // about what one sync costs.
@@ -32,99 +23,62 @@ var (
 	formatKey    = []byte("format")
 )
 
-// OpenBolt opens the file at path, or makes it (mode 0600). The error says what
-// is wrong with the file and what to do: it is in use, damaged, or of a newer format.
-func OpenBolt(path string) (Store, error) {
-	_, statErr := os.Stat(path)
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, FreelistType: bbolt.FreelistMapType})
-	switch {
-	case errors.Is(err, berrors.ErrTimeout):
-		return nil, fmt.Errorf("%s is in use by another process: each state directory belongs to one", path)
-	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
-		return nil, fmt.Errorf("%s is damaged (%w): restore it from a backup", path, err)
-	case err != nil:
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	db.MaxBatchDelay = batchDelay
-	if err := db.Update(checkFormat); err != nil {
-		db.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if errors.Is(statErr, os.ErrNotExist) {
-		if err := syncDir(filepath.Dir(path)); err != nil {
-			db.Close()
-			return nil, err
-		}
-	}
-	return &bolt{db}, nil
+// entryHeader is what stands before a value: its revision in eight octets, and
+// the CRC-32C of key, revision and value in four. Without the sum a page that the
+// disk has damaged would give out another state than was saved.
+const entryHeader = 12
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func encodeEntry(key, value []byte, revision uint64) []byte {
+	entry := binary.BigEndian.AppendUint64(make([]byte, 0, entryHeader+len(value)), revision)
+	entry = binary.BigEndian.AppendUint32(entry, entrySum(key, entry, value))
+	return append(entry, value...)
 }
 
-func checkFormat(tx *bbolt.Tx) error {
-	meta, err := tx.CreateBucketIfNotExists(metaBucket)
-	if err != nil {
-		return err
+// decodeEntry gives the value inside entry, not a copy.
+func decodeEntry(key, entry []byte) (value []byte, revision uint64, err error) {
+	if len(entry) < entryHeader || binary.BigEndian.Uint32(entry[8:]) != entrySum(key, entry[:8], entry[entryHeader:]) {
+		return nil, 0, fmt.Errorf("%s is %w: restore the store from a backup", key, ErrDamaged)
 	}
-	if _, err := tx.CreateBucketIfNotExists(valuesBucket); err != nil {
-		return err
-	}
-	written := meta.Get(formatKey)
-	if written == nil {
-		return meta.Put(formatKey, []byte(strconv.Itoa(boltFormat)))
-	}
-	format, err := strconv.Atoi(string(written))
-	switch {
-	case err != nil:
-		return fmt.Errorf("is damaged: its format is %q; restore it from a backup", written)
-	case format > boltFormat:
-		return fmt.Errorf("has format %d, this program reads up to %d: run the newer program", format, boltFormat)
-	}
-	return nil
+	return entry[entryHeader:], binary.BigEndian.Uint64(entry), nil
 }
 
-// syncDir makes the name of a new file durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
-		return fmt.Errorf("sync %s: %w", dir, err)
-	}
-	return nil
+func entrySum(key, revision, value []byte) uint32 {
+	sum := crc32.Update(0, castagnoli, key)
+	sum = crc32.Update(sum, castagnoli, revision)
+	return crc32.Update(sum, castagnoli, value)
 }
 
-// bolt keeps each value behind its revision in eight octets.
 type bolt struct{ db *bbolt.DB }
 
 func (b *bolt) Load(ctx context.Context, key string) (value []byte, revision uint64, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, 0, err
 	}
-	err = b.db.View(func(tx *bbolt.Tx) error {
-		v, rev, err := entryOf(tx, key)
-		if err != nil {
-			return err
-		}
-		if rev == 0 {
-			return fmt.Errorf("%s: %w", key, ErrNotFound)
-		}
-		value, revision = bytes.Clone(v), rev
-		return nil
+	err = guarded(func() error {
+		return b.db.View(func(tx *bbolt.Tx) error {
+			v, rev, err := entryOf(tx, key)
+			if err != nil {
+				return err
+			}
+			if rev == 0 {
+				return fmt.Errorf("%s: %w", key, ErrNotFound)
+			}
+			value, revision = bytes.Clone(v), rev
+			return nil
+		})
 	})
 	return value, revision, closed(err)
 }
 
 // entryOf reads the value of key; its revision is 0 when there is none.
 func entryOf(tx *bbolt.Tx, key string) (value []byte, revision uint64, err error) {
-	v := tx.Bucket(valuesBucket).Get([]byte(key))
-	switch {
-	case v == nil:
+	entry := tx.Bucket(valuesBucket).Get([]byte(key))
+	if entry == nil {
 		return nil, 0, nil
-	case len(v) < 8:
-		return nil, 0, fmt.Errorf("%s is damaged: restore the store from a backup", key)
 	}
-	return v[8:], binary.BigEndian.Uint64(v), nil
+	return decodeEntry([]byte(key), entry)
 }
 
 func (b *bolt) Save(ctx context.Context, key string, value []byte, revision uint64) (saved uint64, err error) {
@@ -134,7 +88,7 @@ func (b *bolt) Save(ctx context.Context, key string, value []byte, revision uint
 			return err
 		}
 		saved = next
-		return values.Put([]byte(key), append(binary.BigEndian.AppendUint64(nil, next), value...))
+		return values.Put([]byte(key), encodeEntry([]byte(key), value, next))
 	})
 	return saved, err
 }

@@ -18,6 +18,7 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrConflict = errors.New("changed by another writer meanwhile")
 	ErrClosed   = errors.New("store is closed")
+	ErrDamaged  = errors.New("damaged")
 )
 
 // Store is a set of values by key. Its methods may be called from any goroutine.
