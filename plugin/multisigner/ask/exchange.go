@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"strings"
 	"time"
@@ -200,73 +198,4 @@ func opcode(o int) string {
 		return s
 	}
 	return fmt.Sprint(o)
-}
-
-// dial connects, and lets every read and write fail after wait or when ctx ends.
-func (c *Client) dial(ctx context.Context, network string, s Server, wait time.Duration) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: wait, LocalAddr: c.local(network, s)}
-	conn, err := dialer.DialContext(ctx, network, s.Addr.String())
-	if err != nil {
-		if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-			return nil, failed(ErrUnreachable, "no connection within %s", wait)
-		}
-		return nil, unreachable(err)
-	}
-	conn.SetDeadline(time.Now().Add(wait))
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
-	return &cancelled{Conn: conn, stop: stop}, nil
-}
-
-// cancelled is a connection that ends with its context.
-type cancelled struct {
-	net.Conn
-	stop func() bool
-}
-
-func (c *cancelled) Close() error {
-	c.stop()
-	return c.Conn.Close()
-}
-
-// local is the address to ask s from; nil leaves it to the system.
-func (c *Client) local(network string, s Server) net.Addr {
-	if !c.Local.IsValid() || c.Local.Is4() != s.Addr.Addr().Unmap().Is4() {
-		return nil
-	}
-	if network == "udp" {
-		return &net.UDPAddr{IP: c.Local.AsSlice(), Zone: c.Local.Zone()}
-	}
-	return &net.TCPAddr{IP: c.Local.AsSlice(), Zone: c.Local.Zone()}
-}
-
-// writeMessage sends a message over a connection (RFC 1035 4.2.2), in one segment
-// where it fits.
-func writeMessage(conn net.Conn, wire []byte) error {
-	framed := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(wire)), uint16(len(wire)))
-	if _, err := conn.Write(append(framed, wire...)); err != nil {
-		return unreachable(err)
-	}
-	return nil
-}
-
-// readMessage receives one.
-func readMessage(conn net.Conn, wait time.Duration) ([]byte, error) {
-	var size [2]byte
-	n, err := io.ReadFull(conn, size[:])
-	if err == nil {
-		wire := make([]byte, binary.BigEndian.Uint16(size[:]))
-		if n, err = io.ReadFull(conn, wire); err == nil {
-			return wire, nil
-		}
-		n += len(size)
-	}
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, failed(ErrUnreachable, "no whole message within %s", wait)
-	case errors.Is(err, io.EOF) && n == 0:
-		return nil, failed(ErrUnreachable, "the connection was closed before an answer")
-	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
-		return nil, failed(ErrGarbled, "the connection was closed in the middle of a message")
-	}
-	return nil, unreachable(err)
 }

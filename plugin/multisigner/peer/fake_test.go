@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -139,6 +140,7 @@ type fake struct {
 	sets     map[uint16][]dns.RR
 	change   func(q, m *dns.Msg) *dns.Msg // what it says instead; nil: nothing at all
 	transfer []dns.RR                     // its zone, by AXFR
+	chunk    int                          // records in each of its messages; 0: all in one
 	asked    map[uint16]int
 }
 
@@ -226,6 +228,10 @@ func (f *fake) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	if m == nil {
 		return
 	}
+	if qtype == dns.TypeAXFR && f.chunk > 0 {
+		f.sendChunks(w, q, m)
+		return
+	}
 	if m.Len() > dns.MaxMsgSize || m.Len() > 1232 && w.RemoteAddr().Network() == "udp" {
 		m.Truncated, m.Answer, m.Ns = true, nil, nil
 	}
@@ -233,6 +239,22 @@ func (f *fake) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 		m.SetTsig(key.Hdr.Name, key.Algorithm, 300, time.Now().Unix())
 	}
 	w.WriteMsg(m)
+}
+
+// sendChunks sends a transfer in many messages, each signed.
+func (f *fake) sendChunks(w dns.ResponseWriter, q, m *dns.Msg) {
+	w.TsigTimersOnly(false)
+	for part := range slices.Chunk(m.Answer, f.chunk) {
+		each := m.Copy()
+		each.Answer = part
+		if key := q.IsTsig(); key != nil {
+			each.SetTsig(key.Hdr.Name, key.Algorithm, 300, time.Now().Unix())
+		}
+		if w.WriteMsg(each) != nil {
+			return
+		}
+		w.TsigTimersOnly(true)
+	}
 }
 
 func (f *fake) count(t uint16) int {

@@ -108,10 +108,6 @@ func presigned(t *testing.T, text string) string {
 	return b.String() + rest
 }
 
-func describe(r *peer.Report) string {
-	return fmt.Sprintf("%s %s %+v", r.Why, r.TransferErr, r.Addresses)
-}
-
 func addrPort(port int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(port))
 }

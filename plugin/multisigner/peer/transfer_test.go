@@ -75,26 +75,36 @@ func TestTransferRefused(t *testing.T) {
 	require.Nil(t, r.Memory.Transferred, "it is tried again")
 }
 
-// A zone above the limit is looked at by its apex, and not transferred again until
-// it changes.
+// A zone above the limit is looked at by its apex, which comes first, and not
+// transferred again until it changes.
 func TestTransferAboveTheLimit(t *testing.T) {
 	ksk, zsk := newKSK(), newZSK()
 	c := usual(ksk, zsk)
+	c.more = some
 	f := serve(t, c)
 	f.mu.Lock()
-	closing := f.transfer[len(f.transfer)-1]
-	f.transfer = f.transfer[:len(f.transfer)-1]
-	apexRecords := len(f.transfer)
-	f.transfer = append(f.transfer, rr("a.%s 60 A 192.0.2.1", apex), closing)
+	f.chunk = len(f.transfer) - 3 // the apex; then two names and the closing SOA
 	f.mu.Unlock()
 	target := trusting([]key{ksk}, f.keyed())
-	target.Via, target.Limit = peer.AXFR, ask.Limit{Records: apexRecords + 1}
+	target.Via, target.Limit = peer.AXFR, ask.Limit{Records: f.chunk}
 	r := lookAt(t, target)
 	require.Contains(t, r.TransferErr, "records allowed")
-	require.Zero(t, r.Digest)
-	// One message held all of it, so that nothing came before the limit.
+	require.Zero(t, r.Digest, "of a part there is none")
+	require.Equal(t, uint32(1), r.Transfer.Serial())
+	require.True(t, r.Addresses[1].TransferFrom)
+	require.Equal(t, peer.Good, r.Addresses[1].Status, r.Addresses[1].Err)
+	require.Equal(t, []zone.DNSKEY{ksk.rdata()}, r.Addresses[1].Entry)
+
+	target.Memory = r.Memory
+	require.Empty(t, lookAt(t, target).TransferErr)
+	require.Equal(t, 1, f.count(dns.TypeAXFR))
+
+	// Where not even the SOA came, there is nothing to look at.
+	target.Memory.Transferred, target.Limit.Records = nil, 2
+	r = lookAt(t, target)
+	require.Contains(t, r.TransferErr, "records allowed")
 	require.Nil(t, r.Transfer)
-	require.Equal(t, peer.Good, r.Addresses[0].Status)
+	require.Len(t, r.Addresses, 1)
 }
 
 // A transfer with keys that those of the same address do not vouch for shows
