@@ -50,6 +50,7 @@ func (w *world) build() {
 	w.parent.plan()
 	if w.Faults {
 		w.after(w.between(10*day, 20*day), w.fault)
+		w.after(20*day, w.save)
 	}
 	w.after(w.between(20*day, 60*day), w.order)
 }
@@ -66,6 +67,16 @@ func (w *world) policy(s *signer) roll.Policy {
 		p.Parent = roll.ParentManual
 	}
 	return p
+}
+
+// save keeps a backup of every state now and then.
+func (w *world) save() {
+	for _, s := range w.signers {
+		if w.chance(30) {
+			s.backup, s.backupOwn = s.disk, s.own
+		}
+	}
+	w.after(w.between(day, 20*day), w.save)
 }
 
 // order gives a command now and then: a rollover out of turn, another TTL, the other
@@ -112,7 +123,7 @@ func (s *signer) command(role roll.Role) {
 func (w *world) checkCDS() {
 	for _, s := range w.signers {
 		for _, server := range s.servers {
-			if v := server.cur; v != nil && len(v.cds) > 0 && len(w.parent.ds) > 0 {
+			if v := server.cur; v != nil && !(s.refuses && server == s.servers[0]) && len(v.cds) > 0 && len(w.parent.ds) > 0 {
 				if s.foreign != nil {
 					continue // it may forget the others'
 				}

@@ -11,8 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mutation breaks one rule of roll: in file, from becomes to.
-type mutation struct{ name, file, from, to string }
+// mutation breaks one rule of roll: in file, from becomes to. Where two rules hold
+// the same thing, also breaks the second.
+type mutation struct {
+	name, file, from, to string
+	also                 *mutation
+}
 
 const rolls = "../../plugin/multisigner/roll"
 
@@ -38,15 +42,26 @@ func TestMutations(t *testing.T) {
 }
 
 func tryMutation(t *testing.T, m mutation) bool {
-	path, err := filepath.Abs(filepath.Join(rolls, m.file))
-	require.NoError(t, err)
-	text, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, 1, strings.Count(string(text), m.from), "the rule is not where it was: %q", m.from)
 	dir := t.TempDir()
-	broken := filepath.Join(dir, "broken.go")
-	require.NoError(t, os.WriteFile(broken, []byte(strings.Replace(string(text), m.from, m.to, 1)), 0o600))
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{path: broken}})
+	texts := map[string]string{}
+	for e := &m; e != nil; e = e.also {
+		path, err := filepath.Abs(filepath.Join(rolls, e.file))
+		require.NoError(t, err)
+		if texts[path] == "" {
+			text, err := os.ReadFile(path)
+			require.NoError(t, err)
+			texts[path] = string(text)
+		}
+		require.Equal(t, 1, strings.Count(texts[path], e.from), "the rule is not where it was: %q", e.from)
+		texts[path] = strings.Replace(texts[path], e.from, e.to, 1)
+	}
+	replace := map[string]string{}
+	for path, text := range texts {
+		broken := filepath.Join(dir, filepath.Base(path))
+		require.NoError(t, os.WriteFile(broken, []byte(text), 0o600))
+		replace[path] = broken
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600))
 	binary := filepath.Join(dir, "mutant.test")

@@ -33,13 +33,16 @@ type signer struct {
 	servers []*server // the first is the primary
 	lag     int64
 
-	disk    roll.State // what was saved
-	backup  roll.State
-	own     []roll.OwnKey
-	plan    roll.Plan
-	version *version
-	wake    int // only the last wake counts
-	lookAt  int64
+	disk      roll.State // what was saved
+	backup    roll.State
+	backupOwn []roll.OwnKey
+	last      uint32 // the last serial
+	refuses   bool
+	own       []roll.OwnKey
+	plan      roll.Plan
+	version   *version
+	wake      int // only the last wake counts
+	lookAt    int64
 
 	down    bool
 	offset  int64 // of its wall clock
@@ -129,7 +132,9 @@ func (s *signer) publish() bool {
 		return false
 	}
 	v := s.version
-	if v != nil && slices.Equal(v.dnskey, p.DNSKEY) && slices.Equal(v.entry, p.SignDNSKEY) && slices.Equal(v.data, p.SignData) &&
+	refused := s.refuses
+	s.refuses = p.Refuse != ""
+	if v != nil && refused == s.refuses && slices.Equal(v.dnskey, p.DNSKEY) && slices.Equal(v.entry, p.SignDNSKEY) && slices.Equal(v.data, p.SignData) &&
 		slices.Equal(v.cds, p.CDS) && v.ttl == int64(s.policy.DNSKEYTTL) {
 		return false
 	}
@@ -149,11 +154,12 @@ func (s *signer) maxTTL() int64 {
 // serve shows a version at the primary now and at the secondaries after their lag.
 func (s *signer) serve(v *version) {
 	w := s.w
-	v.serial, v.mark = 1, 1
+	s.last++
+	v.serial, v.mark = s.last, uint64(s.last)
 	if old := s.version; old != nil {
-		v.serial, v.mark = old.serial+1, old.mark
+		v.mark = old.mark
 		if !slices.Equal(old.dnskey, v.dnskey) || !slices.Equal(old.entry, v.entry) {
-			v.mark++
+			v.mark = uint64(s.last)
 		}
 	}
 	v.sep = v.entry
@@ -162,6 +168,9 @@ func (s *signer) serve(v *version) {
 	w.note("%s serves %d: DNSKEY %s, signed by %s; data by %s; CDS %s", s.name, v.serial, keyNames(v.dnskey), keyNames(v.entry), keyNames(v.data), keyNames(v.cds))
 	s.install(s.servers[0], v)
 	for _, server := range s.servers[1:] {
+		if s.refuses {
+			break // nobody gets a transfer
+		}
 		w.after(w.between(minute, s.lag), func() {
 			if server.cur == nil || int32(v.serial-server.cur.serial) > 0 {
 				s.install(server, v)
@@ -175,6 +184,13 @@ func (s *signer) install(server *server, v *version) {
 	server.cur = v
 	o := &w.oracle
 	o.room()
+	if s.refuses && server == s.servers[0] {
+		s.silence()
+		for _, other := range w.signers {
+			other.soon()
+		}
+		return
+	}
 	o.replace(&o.dnskey, server.name, &record{set: o.bits(v.dnskey), signed: o.bits(v.entry), ttl: v.ttl, lost: v.lost})
 	o.replace(&o.data, server.name, &record{signed: o.bits(v.data), ttl: v.maxTTL, early: v.early})
 	if len(v.cds) > 0 {
@@ -196,11 +212,11 @@ func (s *signer) look() roll.Observation {
 	if v := s.version; v != nil {
 		seen.Published = roll.Published{DNSKEY: v.dnskey, DNSKEYTTL: time.Duration(v.ttl), MaxTTL: time.Duration(v.maxTTL), Serial: v.serial,
 			Signers: v.data, Entry: v.entry, CDS: v.cds}
-		if len(s.servers) > 1 {
-			seen.Self.Addresses = s.see(s, s.upSince)
-		}
 	} else {
 		seen.Published.MaxTTL = time.Duration(s.maxTTL())
+	}
+	if len(s.servers) > 1 {
+		seen.Self.Addresses = s.see(s, s.upSince)
 	}
 	seen.Peers = make([]roll.View, 0, len(w.signers)-1)
 	for _, other := range w.signers {
@@ -260,6 +276,7 @@ func (s *signer) crash() {
 	}
 	s.w.after(back, func() {
 		s.down = false
+		s.restore()
 		s.upSince = s.w.t
 		s.servers[0].since = s.w.t
 		s.w.note("%s is back", s.name)
@@ -268,4 +285,56 @@ func (s *signer) crash() {
 			other.soon()
 		}
 	})
+}
+
+// restore gives the signer, now and then, an old state, as if its disk had come from
+// a backup; its keys are all there. One that then sees nobody cannot know.
+func (s *signer) restore() {
+	w := s.w
+	if s.backup.Empty() || !w.Faults || !w.chance(25) || len(w.signers) == 1 || w.Foreign > 0 || !s.told() {
+		return
+	}
+	for _, other := range w.signers {
+		if other != s && (other.down || other.version == nil || w.cut[s.n][other.n] > w.t) {
+			return
+		}
+	}
+	if w.cut[s.n][len(w.signers)] > w.t {
+		return
+	}
+	w.note("%s is restored to an old state", s.name)
+	s.disk, s.backup = s.backup, roll.State{}
+	s.version = nil
+	s.servers[0].cur = nil
+	s.silence()
+}
+
+// told reports whether the others can tell the signer that its backup is old: they
+// publish a key of its own that it had not made then.
+func (s *signer) told() bool {
+	for _, o := range s.own {
+		if slices.Contains(s.backupOwn, o) {
+			continue
+		}
+		shown := true
+		for _, other := range s.w.signers {
+			for _, server := range other.servers {
+				if other != s && (server.cur == nil || !slices.Contains(server.cur.dnskey, o.ID)) {
+					shown = false
+				}
+			}
+		}
+		if shown {
+			return true
+		}
+	}
+	return false
+}
+
+// silence ends what outsiders get from the primary.
+func (s *signer) silence() {
+	o := &s.w.oracle
+	o.replace(&o.dnskey, s.servers[0].name, nil)
+	o.replace(&o.data, s.servers[0].name, nil)
+	o.replace(&o.data, s.servers[0].name+" CDS", nil)
 }

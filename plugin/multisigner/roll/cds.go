@@ -11,6 +11,7 @@ func (z *step) parentSet() {
 		z.f.CDS = nil
 		return
 	}
+	z.takeBack()
 	var h hold
 	var buffer [16]KeyID
 	want := z.wantedDS(&h, buffer[:0])
@@ -23,6 +24,35 @@ func (z *step) parentSet() {
 		return
 	}
 	z.f.CDS, z.f.CDSSince, z.f.Told = slices.Clone(want), z.t, 0
+}
+
+// takeBack withdraws a CDS RRset under which some signer's answers would not validate
+// as they are now. That is so after an old state of ours was restored: others have
+// rolled their keys since. None is better than a wrong one.
+func (z *step) takeBack() {
+	if len(z.f.CDS) == 0 {
+		return
+	}
+	for i := range z.f.Signers {
+		for n := range z.addresses(i) {
+			a := &z.views[i].Addresses[n]
+			if a.State != Good || i > 0 && !z.member(i) || shareKey(a.Entry, z.f.CDS) || len(a.Entry) == 0 {
+				continue
+			}
+			z.f.CDS = nil
+			z.alarm("our CDS named no key that signs the DNSKEY RRset of "+z.whereIs(i, a)+": it is taken back", "see why our state is older than that")
+			return
+		}
+	}
+}
+
+func shareKey(a, b []KeyID) bool {
+	for _, id := range a {
+		if contains(b, id) {
+			return true
+		}
+	}
+	return false
 }
 
 // wantedDS is the union over all signers of the keys that are to have a DS, and holds
@@ -119,6 +149,9 @@ func (z *step) wantedOf(i int, want keyIDs) keyIDs {
 				from = a.Entry
 			}
 			for _, id := range from {
+				if pass == 1 && !contains(a.SEP, id) {
+					continue // it only shows whose it is
+				}
 				if k := z.key(id); k >= 0 && z.ownedBy(&z.f.Keys[k], i) && !contains(want[first:], id) {
 					want = append(want, id)
 				}

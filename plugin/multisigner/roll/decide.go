@@ -10,6 +10,7 @@ func (z *step) decide() {
 		return
 	}
 	z.peerKeys()
+	z.restored()
 	z.checkHealth()
 	z.yield()
 	z.entryKeys()

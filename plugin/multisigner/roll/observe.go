@@ -55,7 +55,7 @@ func (z *step) observePublished() {
 		if key.Owner != 0 || key.DataOff == 0 || key.Stopped != 0 || len(z.seen.Published.DNSKEY) == 0 {
 			continue
 		}
-		if slices.Contains(z.seen.Published.Signers, key.ID) {
+		if z.stillSigns(key) {
 			key.StopSerial = 0
 		} else if key.StopSerial == 0 {
 			key.StopSerial = z.seen.Published.Serial
@@ -64,6 +64,24 @@ func (z *step) observePublished() {
 			key.Stopped = z.t
 		}
 	}
+}
+
+// stillSigns reports whether what we serve is signed by key, which is to have stopped.
+// A key with a DS signs CDS for as long as it has one; that its successor signs
+// shows that it signs nothing else, for a version is signed by one set of keys.
+func (z *step) stillSigns(key *key) bool {
+	if !slices.Contains(z.seen.Published.Signers, key.ID) {
+		return false
+	}
+	if !key.Role.Entry() {
+		return true
+	}
+	for k := range z.f.Keys {
+		if next := &z.f.Keys[k]; next.Owner == 0 && next.signing() && slices.Contains(z.seen.Published.Signers, next.ID) {
+			return false
+		}
+	}
+	return true
 }
 
 // selfReached reports whether all our servers serve serial or a later version.
@@ -100,6 +118,7 @@ func (z *step) observeSigner(i int) {
 		}
 		switch {
 		case missing:
+			z.dropped = z.dropped || *since != 0 && i > 0 && z.f.Keys[k].Owner == 0 && z.f.Keys[k].signing()
 			*since = 0
 		case restart && !complete:
 			*since = 0

@@ -7,7 +7,11 @@ import "slices"
 // day. What a transfer shows is enough for that.
 func (z *step) discover(i int) {
 	v := z.views[i]
-	if i == 0 || !v.Trusted {
+	if i == 0 {
+		z.showOwn(v)
+		return
+	}
+	if !v.Trusted {
 		return
 	}
 	for n := range v.Addresses {
@@ -26,6 +30,17 @@ func (z *step) discover(i int) {
 	}
 	if z.f.Signers[i].Since == 0 && z.owns(i) {
 		z.f.Signers[i].Since = z.t
+	}
+}
+
+// showOwn notes which keys of ours our servers publish.
+func (z *step) showOwn(v *View) {
+	for n := range v.Addresses {
+		for _, id := range v.Addresses[n].DNSKEY {
+			if k := z.key(id); k >= 0 {
+				z.f.Keys[k].Shown = z.t
+			}
+		}
 	}
 }
 
@@ -56,7 +71,7 @@ func (z *step) meetKey(i int, v *View, id KeyID, sep bool) {
 		key := &z.f.Keys[k]
 		key.Shown = z.t
 		if v.Stated && key.Owner != 0 && key.Evidence < stated && slices.Contains(v.Owns, id) {
-			key.Owner, key.Evidence, key.Candidates = int8(i), stated, 0
+			key.Owner, key.Evidence, key.Candidates, key.Expired = int8(i), stated, 0, false
 		}
 		if key.Owner < 0 && key.Created == z.t && !v.Stated {
 			key.Candidates |= 1 << i
@@ -147,7 +162,7 @@ func (z *step) settle(i int, signers []KeyID, data bool) {
 		}
 		k := &z.f.Keys[n]
 		if k.Owner < 0 {
-			k.Owner, k.Evidence, k.Candidates = int8(i), signs, 0
+			k.Owner, k.Evidence, k.Candidates, k.Expired = int8(i), signs, 0, false
 		}
 		if int(k.Owner) != i || i == 0 {
 			continue

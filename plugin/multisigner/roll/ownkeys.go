@@ -78,11 +78,7 @@ func (z *step) entryKeys() {
 		z.wait(waitEntryKey, key.ID, "change the DS to "+label(key), &h)
 		return
 	}
-	for k := range z.f.Keys {
-		if old := &z.f.Keys[k]; k != next && old.Owner == 0 && old.entry() {
-			old.Out = z.t
-		}
-	}
+	z.retireEntry(next)
 	if key.EntryOn == 0 {
 		key.EntryOn = z.t
 	}
@@ -290,28 +286,43 @@ func (z *step) addresses(i int) []Address {
 }
 
 // heal brings back what the world still needs. A DS of a key that was withdrawn may
-// return: a parent restores its data, or was told so by a signer left behind.
+// return: a parent restores its data, or was told so by a signer left behind. Or our
+// state is older than the DS. Until the two agree again, CDS says nothing.
 func (z *step) heal() {
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
-		if key.Owner != 0 || key.Gone == 0 || !key.Role.Entry() || !z.held[k] || key.EntryOn == 0 {
+		if key.Owner != 0 || key.published() && key.Pub != z.t || !key.Role.Entry() || !z.held[k] || key.Compromised && key.EntryOn == 0 {
 			continue
 		}
 		for n := range z.seen.Parent.Addresses {
 			a := &z.seen.Parent.Addresses[n]
-			if a.State == Good && contains(a.DS, key.ID) && !z.enters(a.DS) {
-				key.Gone = 0
-				z.alarm("the parent "+a.Addr+" has the DS of "+label(key)+" again and none of its successor: it is published again",
-					"see why the parent went back")
+			if a.State == Good && contains(a.DS, key.ID) && !z.enters(a.DS, k) {
+				z.alarm("the parent "+a.Addr+" has the DS of "+label(key)+", which is not published, and none that is: it is published again",
+					"see why the parent or our own state went back")
+				if key.Pub == 0 || key.Pub == z.t { // made after the state that we have: it is what enters now
+					key.EntryOn, key.Out = z.t, 0
+					z.retireEntry(k)
+				}
+				key.Pub, key.Gone = z.t, 0
+				z.f.CDS = nil
 			}
 		}
 	}
 }
 
-// enters reports whether a DS set names a key of ours that is published.
-func (z *step) enters(ds []KeyID) bool {
+// retireEntry takes all other keys of ours out of the DS set that is to be.
+func (z *step) retireEntry(next int) {
+	for k := range z.f.Keys {
+		if old := &z.f.Keys[k]; k != next && old.Owner == 0 && old.entry() {
+			old.Out = z.t
+		}
+	}
+}
+
+// enters reports whether a DS set names a key of ours, other than one, that is published.
+func (z *step) enters(ds []KeyID, other int) bool {
 	for _, id := range ds {
-		if k := z.key(id); k >= 0 && z.f.Keys[k].Owner == 0 && z.f.Keys[k].published() {
+		if k := z.key(id); k >= 0 && k != other && z.f.Keys[k].Owner == 0 && z.f.Keys[k].published() {
 			return true
 		}
 	}

@@ -9,6 +9,9 @@ func (z *step) peerKeys() {
 		if key.Owner == 0 {
 			continue
 		}
+		if key.Owner < 0 && (!z.mayBeForeign(key) || z.expire(key)) {
+			continue
+		}
 		if z.ownerShows(key) {
 			if !z.knowsAlgorithm(key.ID.Algorithm) {
 				z.alarm("a peer publishes "+label(key)+" of algorithm "+itoa(int(key.ID.Algorithm))+", with which we do not sign: it is not taken over",
@@ -24,6 +27,57 @@ func (z *step) peerKeys() {
 			z.withdraw(k)
 		}
 	}
+}
+
+// mayBeForeign reports whether a key that was not seen to sign anything may belong to
+// a signer of other software. Signers of our kind sign their DNSKEY RRset with every
+// key of their own, so with them such a key is a copy, or will soon be seen at its owner.
+func (z *step) mayBeForeign(key *key) bool {
+	for i := 1; i < len(z.f.Signers); i++ {
+		if z.ownedBy(key, i) && z.peers[i] != nil && z.peers[i].Foreign {
+			return true
+		}
+	}
+	return false
+}
+
+// expire gives up a key that nobody was ever seen to sign with, and that not all
+// signers publish although they have had twice the time in which a withdrawn key is
+// forgotten. Else two signers that lost their state could take each other for the
+// owner of a key for ever, when its owner has long dropped it. Should it sign one
+// day, it is taken over at once.
+func (z *step) expire(key *key) bool {
+	if key.Expired {
+		return true
+	}
+	lacking := false
+	for i := 1; i < len(z.f.Signers); i++ {
+		if !z.member(i) || !z.fresh[i] {
+			continue
+		}
+		for n := range z.addresses(i) {
+			a := &z.views[i].Addresses[n]
+			lacking = lacking || !a.Transfer && !contains(a.DNSKEY, key.ID)
+		}
+	}
+	switch {
+	case !lacking:
+		key.Lacking = 0
+	case key.Lacking == 0:
+		key.Lacking = z.t
+	}
+	if key.Lacking == 0 || z.still() {
+		return false
+	}
+	end := key.Lacking + 2*moment(z.p.retain())
+	z.wakeAt(end)
+	if z.t >= end {
+		key.Expired = true
+		if key.published() {
+			key.Gone = z.t
+		}
+	}
+	return key.Expired
 }
 
 // ownerShows reports whether any address of the key's owner publishes it.

@@ -51,6 +51,7 @@ type story struct {
 	now    time.Time
 	policy roll.Policy
 	state  roll.State
+	backup roll.State
 	plan   roll.Plan
 	own    []roll.OwnKey
 	names  map[roll.KeyID]string
@@ -179,6 +180,10 @@ func (s *story) do(f []string) {
 		} else {
 			s.own = slices.DeleteFunc(s.own, func(o roll.OwnKey) bool { return s.names[o.ID] == f[2] })
 		}
+	case "backup":
+		s.backup = s.state
+	case "restore":
+		s.state, s.published = s.backup, roll.Published{}
 	case "clock":
 		s.now = s.now.Add(duration(s.t, f[1]))
 	default:
@@ -204,11 +209,11 @@ func (s *story) doPeer(name string, f []string) {
 	}
 	a := &p.view.Addresses[0]
 	switch f[0] {
-	case "publishes": // its own keys: b1 b2 ...; ksk, zsk or csk before a name says what it does
+	case "publishes": // its own keys: b1 b2 ...; ksk, zsk or csk, idle, mute or copy before a name says what it does
 		p.own, a.SEP, a.Entry, a.DataSigners, a.DNSKEY = nil, nil, nil, nil, nil
 		role := ""
 		for _, word := range f[1:] {
-			if word == "ksk" || word == "zsk" || word == "csk" || word == "idle" || word == "copy" {
+			if word == "ksk" || word == "zsk" || word == "csk" || word == "idle" || word == "mute" || word == "copy" {
 				role = word
 				continue
 			}
@@ -219,6 +224,8 @@ func (s *story) doPeer(name string, f []string) {
 			}
 			if role == "ksk" || role == "csk" {
 				a.SEP = append(a.SEP, id)
+			}
+			if role != "copy" && role != "zsk" && role != "mute" { // idle keys show whose they are
 				a.Entry = append(a.Entry, id)
 			}
 			if role == "zsk" || role == "csk" {
@@ -343,7 +350,7 @@ func (s *story) mirror() {
 	for _, name := range s.order {
 		p := s.peers[name]
 		a := &p.view.Addresses[0]
-		if !p.mirrors || a.State != roll.Good {
+		if !p.mirrors || a.State != roll.Good || len(s.published.DNSKEY) == 0 && len(a.DNSKEY) > 0 {
 			continue
 		}
 		a.DNSKEY = slices.Clone(p.own)
@@ -424,10 +431,16 @@ func (s *story) alarms() []string {
 	return lines
 }
 
-// named puts the story's names of keys in the place of their tags.
+// named puts the story's names of keys in the place of their tags; keys that share a
+// tag are named together.
 func (s *story) named(text string) string {
+	byTag := map[uint16][]string{}
 	for id, name := range s.names {
-		text = strings.ReplaceAll(text, " "+strconv.Itoa(int(id.Tag)), " "+name)
+		byTag[id.Tag] = append(byTag[id.Tag], name)
+	}
+	for tag, names := range byTag {
+		slices.Sort(names)
+		text = strings.ReplaceAll(text, " "+strconv.Itoa(int(tag)), " "+strings.Join(names, "|"))
 	}
 	return text
 }

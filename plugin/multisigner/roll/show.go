@@ -18,7 +18,8 @@ func (z *step) plan() (State, Plan) {
 			continue
 		}
 		entry := key.published() && key.Role.Entry()
-		if entry {
+		if entry || key.published() && !key.signing() {
+			// What signs nothing else signs the DNSKEY RRset: that shows whose key it is.
 			out.SignDNSKEY = append(out.SignDNSKEY, key.ID)
 		}
 		if key.signing() {
@@ -63,7 +64,7 @@ func (z *step) alarms() {
 	if z.p.Parent != ParentNone && z.f.Joining == 0 && z.begun() && z.f.NoDS == 0 && z.f.Secured {
 		for n := range z.seen.Parent.Addresses {
 			a := &z.seen.Parent.Addresses[n]
-			if a.State == Good && len(a.DS)+a.UnknownDS > 0 && !z.enters(a.DS) {
+			if a.State == Good && len(a.DS)+a.UnknownDS > 0 && !z.enters(a.DS, -1) {
 				z.alarm("the DS set at the parent "+a.Addr+" names no key of ours: our answers are bogus", "put the lines of `ds` in place at the parent")
 			}
 		}

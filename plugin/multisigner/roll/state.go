@@ -77,6 +77,8 @@ type key struct {
 	Signing bool   `json:"signing,omitempty"`  // a peer's: it was seen to sign, and not yet seen to have stopped
 	LastSig moment `json:"last_sig,omitempty"` // a peer's: data signed by it may have been served until then
 	Absent  moment `json:"absent,omitempty"`   // a peer's: its owner was seen without it since then
+	Lacking moment `json:"lacking,omitempty"`  // a peer's whose owner is not known: some signer has been seen without it since then
+	Expired bool   `json:"expired,omitempty"`  // and it was given up
 	Shown   moment `json:"shown,omitempty"`    // anyone was last seen to publish it
 	DSSince moment `json:"ds_since,omitempty"` // every address of the parent has its DS since then
 	DSGone  moment `json:"ds_gone,omitempty"`  // no address of the parent has it since then

@@ -20,6 +20,7 @@ type step struct {
 
 	chosen []bool // by key: it is, or is about to be, a successor
 
+	dropped     bool // a peer no longer has a key that signs our data
 	parentFresh bool
 	unknownDS   int
 	red         bool // something that signs now is missing somewhere: no step but healing

@@ -20,7 +20,7 @@ func (z *step) yield() {
 }
 
 // inUse reports whether a peer's key signs or has a DS, as far as is seen.
-func (z *step) inUse(k *key) bool { return k.LastSig != 0 || k.Evidence == signs || k.DSSince != 0 }
+func (z *step) inUse(k *key) bool { return k.LastSig != 0 || k.DSSince != 0 }
 
 // clash returns another key with the tag and algorithm of k that may be in a cache.
 func (z *step) clash(k *key) *key {
