@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -17,6 +18,9 @@ func (c *Client) dial(ctx context.Context, network string, s Server, wait time.D
 	if err != nil {
 		if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
 			return nil, failed(ErrUnreachable, "no connection within %s", wait)
+		}
+		if noRoute(err) {
+			return nil, fmt.Errorf("%w (%w from here)", unreachable(err), errNoRoute)
 		}
 		return nil, unreachable(err)
 	}

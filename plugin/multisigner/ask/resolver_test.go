@@ -38,3 +38,19 @@ func TestAddresses(t *testing.T) {
 	require.ErrorContains(t, err, "for half.example.org AAAA: answered SERVFAIL")
 	require.Equal(t, both[:2], got)
 }
+
+// A machine without IPv6 must not wait for ever for the IPv6 addresses of servers
+// that it reaches by IPv4; a server that it cannot reach at all it must not forget.
+func TestReachable(t *testing.T) {
+	four, six := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
+	both := []netip.Addr{four, six}
+	onlyFour := func(a netip.Addr) bool { return a.Is4() }
+	require.Equal(t, both, ask.Reachable(both, func(netip.Addr) bool { return true }))
+	require.Equal(t, both[:1], ask.Reachable(both, onlyFour))
+	require.Equal(t, both[1:], ask.Reachable(both[1:], onlyFour))
+	require.True(t, client().Routed(t.Context(), free(t)), "that nobody listens there is not ours to know")
+	// From an address that is not this machine's, nothing leads anywhere.
+	elsewhere := client()
+	elsewhere.Local = four
+	require.False(t, elsewhere.Routed(t.Context(), free(t)))
+}

@@ -16,6 +16,9 @@ import (
 // maxHosts bounds how many nameservers of a parent are asked.
 const maxHosts = 32
 
+// port is where nameservers are asked: NS records name none.
+const port = 53
+
 // find asks the resolver for the parent zone, its servers' addresses and its keys.
 // The error says what was not found; what was is used.
 func (l *look) find(ctx context.Context) error {
@@ -80,8 +83,9 @@ func (l *look) hosts(ctx context.Context) error {
 	})
 	var errs []error
 	for i, f := range all {
-		for _, addr := range f.addrs {
-			l.add(netip.AddrPortFrom(addr, 53), hosts[i])
+		routed := func(a netip.Addr) bool { return l.client.Routed(ctx, netip.AddrPortFrom(a, port)) }
+		for _, addr := range ask.Reachable(f.addrs, routed) {
+			l.add(netip.AddrPortFrom(addr, port), hosts[i])
 		}
 		if f.err != nil {
 			errs = append(errs, f.err)
