@@ -1,0 +1,125 @@
+package engine_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// manual is a clock that a test moves.
+type manual struct {
+	mu      sync.Mutex
+	now     time.Time
+	waiting map[chan time.Time]time.Time
+}
+
+func newManual(now time.Time) *manual {
+	return &manual{now: now, waiting: map[chan time.Time]time.Time{}}
+}
+
+func (m *manual) Now() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.now
+}
+
+func (m *manual) After(d time.Duration) (<-chan time.Time, func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := make(chan time.Time, 1)
+	m.waiting[c] = m.now.Add(d)
+	return c, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		delete(m.waiting, c)
+	}
+}
+
+// step moves the clock by d, forward or back, and wakes whom it passes.
+func (m *manual) step(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.now = m.now.Add(d)
+	for c, at := range m.waiting {
+		if !at.After(m.now) {
+			c <- m.now
+			delete(m.waiting, c)
+		}
+	}
+}
+
+// by serves cfg by a clock of the test's own.
+func by(t *testing.T, clock *manual, dir string, cfg engine.Config) *engine.Engine {
+	t.Helper()
+	e, err := engine.Open(dir, engine.Options{Logger: slog.New(slog.DiscardHandler), Clock: clock})
+	require.NoError(t, err)
+	t.Cleanup(func() { e.Close() })
+	p, err := e.Prepare(context.Background(), []engine.Config{cfg})
+	require.NoError(t, err)
+	p.Commit()
+	return e
+}
+
+const day = 24 * time.Hour
+
+var moment = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// Through half a year, day by day, every signature that is served is renewed long
+// before it ends, and the serial only goes forward.
+func TestSignaturesNeverLapse(t *testing.T) {
+	clock := newManual(moment)
+	cfg := alone(t, write(t, content))
+	e := by(t, clock, t.TempDir(), cfg)
+	serial := served(t, e).Serial()
+	for range 180 {
+		clock.step(day)
+		require.Eventually(t, func() bool {
+			end, signed := served(t, e).Earliest()
+			return signed && end.Sub(clock.Now()) >= cfg.Refresh
+		}, 10*time.Second, time.Millisecond, "at %s", clock.Now())
+		require.False(t, zone.SerialAfter(serial, served(t, e).Serial()))
+		serial = served(t, e).Serial()
+	}
+}
+
+// A file that is refused, for however long, holds up nobody's signatures.
+func TestRefusedFileHoldsUpNoSignatures(t *testing.T) {
+	clock := newManual(moment)
+	file := write(t, content)
+	cfg := alone(t, file)
+	e := by(t, clock, t.TempDir(), cfg)
+	require.NoError(t, os.WriteFile(file, []byte("nonsense"), 0o644))
+	_, err := e.Do(context.Background(), apex, engine.Command{Kind: "reload"})
+	require.NoError(t, err)
+	for range 30 {
+		clock.step(day)
+		require.Eventually(t, func() bool {
+			end, _ := served(t, e).Earliest()
+			return end.Sub(clock.Now()) >= cfg.Refresh
+		}, 10*time.Second, time.Millisecond)
+	}
+}
+
+// A clock that falls back a year must not make signatures that have ended in the
+// world: their end is counted from the latest time that was acted on.
+func TestClockFallsBack(t *testing.T) {
+	clock := newManual(moment)
+	e := by(t, clock, t.TempDir(), alone(t, write(t, content)))
+	clock.step(-365 * day)
+	_, err := e.Do(context.Background(), apex, engine.Command{Kind: "resign"})
+	require.NoError(t, err)
+	v := served(t, e)
+	end, _ := v.Earliest()
+	require.Greater(t, end, moment.Add(9*day))
+	for sig := range v.SOA().Sigs.All() {
+		require.Less(t, zone.Time(zone.RRSIG(sig).Inception()), moment.Add(-364*day))
+	}
+}
