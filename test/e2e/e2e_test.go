@@ -125,6 +125,36 @@ func TestParentHolds(t *testing.T) {
 	g.green(t, patience, g.Signers...)
 }
 
+// A lab that is started again goes on: the same keys, the same trust at the
+// parent, no serial that goes back; at other ports, and with another denial.
+func TestSecondLab(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var keys []string
+	var ds zone.RRset
+	var before uint32
+	t.Run("first", func(t *testing.T) {
+		g := startGroupIn(t, dir)
+		var err error
+		ds, err = g.chain(time.Now())
+		require.NoError(t, err)
+		before, err = serial(g.Signers[0])
+		require.NoError(t, err)
+		keys = g.keys(t)
+	})
+	t.Run("second", func(t *testing.T) {
+		g := startGroupIn(t, dir, "--denial", "nsec3")
+		g.green(t, 0, g.Signers...)
+		again, err := g.chain(time.Now())
+		require.NoError(t, err)
+		require.True(t, ds.SameData(again), "DS %s became %s", zone.Text(ds), zone.Text(again))
+		after, err := serial(g.Signers[0])
+		require.NoError(t, err)
+		require.True(t, zone.SerialAfter(after, before), "a new chain is a new version")
+		require.Equal(t, keys, g.keys(t))
+	})
+}
+
 // A lab that is killed takes its processes with it: whoever runs tests on a
 // machine must not find yesterday's servers there.
 func TestKilledLab(t *testing.T) {

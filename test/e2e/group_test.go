@@ -63,8 +63,10 @@ type group struct {
 // startGroup runs `multisigner lab` at its fast pace with more arguments, and
 // returns when it says that all agree. The lab ends with the test, and the test
 // fails if one of its processes does not.
-func startGroup(t *testing.T, args ...string) *group {
-	g := &group{dir: t.TempDir()}
+func startGroup(t *testing.T, args ...string) *group { return startGroupIn(t, t.TempDir(), args...) }
+
+func startGroupIn(t *testing.T, dir string, args ...string) *group {
+	g := &group{dir: dir}
 	out, err := os.Create(filepath.Join(g.dir, "lab.log"))
 	require.NoError(t, err)
 	cmd := exec.Command(filepath.Join(bin, "multisigner"), append([]string{"lab", "--fast", "--dir", g.dir}, args...)...)

@@ -14,14 +14,15 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
 )
 
-// reportEvery is how often a lab that is not ready says what keeps it.
+// reportEvery is how often a lab that is not ready says what keeps it, if that is
+// not what it said before.
 const reportEvery = 10 * time.Second
 
 // agree waits until the parent's DS RRset and every signer's DNSKEY RRset make a
 // chain to the answers of every signer. It has no bound: what holds it up is
 // said from time to time, and whoever waits may stop it.
 func (l *layout) agree(ctx context.Context, running *processes, stdout io.Writer) error {
-	spoken := time.Now()
+	spoken, said := time.Now(), ""
 	return every(ctx, 200*time.Millisecond, func() (bool, error) {
 		if err := running.fault(); err != nil {
 			return false, err
@@ -29,7 +30,10 @@ func (l *layout) agree(ctx context.Context, running *processes, stdout io.Writer
 		why := l.disagreement(ctx)
 		if why != nil && ctx.Err() == nil && time.Since(spoken) > reportEvery {
 			spoken = time.Now()
-			fmt.Fprintf(stdout, "  still waiting: %v\n%s", why, l.waits(ctx))
+			if text := fmt.Sprintf("  still waiting: %v\n%s", why, l.waits(ctx)); text != said {
+				said = text
+				fmt.Fprint(stdout, text)
+			}
 		}
 		return why == nil, nil
 	})
@@ -42,7 +46,7 @@ func (l *layout) disagreement(ctx context.Context) error {
 		return fmt.Errorf("parent at %s: %w", l.Parent.Address, err)
 	}
 	if len(parentDS.records) == 0 {
-		return fmt.Errorf("the parent has no DS for %s (its log: %s)", l.Zone, lastLine(l.path("parent", "log")))
+		return fmt.Errorf("the parent has no DS for %s; it says %s", l.Zone, lastLine(l.path("parent", "log")))
 	}
 	dnskeys, soas := make([]answer, len(l.Signers)), make([]answer, len(l.Signers))
 	for i, s := range l.Signers {
@@ -95,11 +99,23 @@ func (l *layout) waits(ctx context.Context) string {
 			fmt.Fprintf(&b, "    signer %s refuses: %s\n", s.Name, z.Refuse)
 		}
 		for _, w := range z.Waits {
-			fmt.Fprintf(&b, "    signer %s waits for %s: %s %s\n", s.Name, w.What, w.Why, strings.Join(w.Holding, ", "))
+			fmt.Fprintf(&b, "    signer %s, to %s, waits for %s%s\n", s.Name, w.What, w.Why, holding(w))
 		}
 		for _, a := range z.Alarms {
 			fmt.Fprintf(&b, "    signer %s: ALARM: %s (%s)\n", s.Name, a.What, a.Cure)
 		}
+	}
+	return b.String()
+}
+
+// holding says who holds a wait up, and until when it lasts at the least.
+func holding(w status.Wait) string {
+	var b strings.Builder
+	if len(w.Holding) > 0 {
+		fmt.Fprintf(&b, " (%s)", strings.Join(w.Holding, ", "))
+	}
+	if !w.Earliest.IsZero() {
+		fmt.Fprintf(&b, " until %s", w.Earliest.Local().Format(time.TimeOnly))
 	}
 	return b.String()
 }

@@ -177,5 +177,11 @@ func (ps *processes) watch(ctx context.Context, stdout io.Writer) {
 	}
 }
 
-// lastLine is the last line of a log.
-func lastLine(path string) string { return strings.TrimSpace(tail(path, 1)) }
+// lastLine is the last line of a log, without its time.
+func lastLine(path string) string {
+	line := strings.TrimSpace(tail(path, 1))
+	if _, text, found := strings.Cut(line, "msg="); found {
+		return text
+	}
+	return line
+}
