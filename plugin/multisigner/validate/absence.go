@@ -51,6 +51,8 @@ type proof struct {
 	plain  []nsec
 	hashed []nsec3
 	circle *circle // the parameters of hashed
+	shown  bitmap  // what has denied a type, if showed; an empty non-terminal shows nothing
+	showed bool
 }
 
 // add takes the records of an NSEC or NSEC3 RRset in.
@@ -99,30 +101,22 @@ func (p *proof) noCloser(n, encloser zone.Name) error {
 	return p.noCloserPlain(n, encloser)
 }
 
-// insecure wants the proof that cut is a delegation without DS (RFC 6840 4.4). One
-// that a wildcard makes has it from there.
+// insecure wants the proof that cut is a delegation without DS (RFC 6840 4.4): its
+// types, or those of the wildcard that made it, or else a span that opts out.
 func (p *proof) insecure(cut zone.Name) error {
-	for _, types := range p.typesOf(cut) {
-		if !types.has(zone.TypeNS) {
-			return errors.New("it is no delegation")
-		}
+	if err := p.noData(cut, zone.TypeDS); err != nil {
+		return err
 	}
-	return p.noData(cut, zone.TypeDS)
+	if optOut := !p.showed && p.circle != nil; !optOut && !p.shown.has(zone.TypeNS) {
+		return errors.New("it is no delegation")
+	}
+	return nil
 }
 
-// typesOf gives the bitmaps that are shown for n itself.
-func (p *proof) typesOf(n zone.Name) (shown []bitmap) {
-	for _, r := range p.plain {
-		if r.owner == n {
-			shown = append(shown, r.types)
-		}
-	}
-	if p.circle != nil {
-		if r := p.matching(n); r != nil {
-			shown = append(shown, r.types)
-		}
-	}
-	return shown
+// lacks denies t by the types that are shown for a name, and remembers them.
+func (p *proof) lacks(types bitmap, t zone.Type) error {
+	p.shown, p.showed = types, true
+	return types.lacks(t)
 }
 
 // bitmap is the type bitmap of an NSEC or NSEC3 record (RFC 4034 4.1.2).

@@ -95,7 +95,7 @@ func TestGuardCatches(t *testing.T) {
 	for _, m := range modes {
 		in := input(t, nasty(t), m)
 		first := must(t, in)
-		in, good := turn(t, in, first)
+		_, good := turn(t, in, first)
 		old := first.Version
 		link := func(v *zone.Version, of zone.Name) (zone.Name, zone.Type) {
 			if m.Hashed() {

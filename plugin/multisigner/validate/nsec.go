@@ -71,7 +71,7 @@ func (p *proof) nameErrorPlain(n zone.Name) error {
 func (p *proof) noDataPlain(n zone.Name, t zone.Type) error {
 	for _, r := range p.plain {
 		if r.owner == n {
-			return r.types.lacks(t)
+			return p.lacks(r.types, t)
 		}
 	}
 	r, empty, err := p.covering(n)
@@ -84,7 +84,7 @@ func (p *proof) noDataPlain(n zone.Name, t zone.Type) error {
 	}
 	for _, w := range p.plain {
 		if w.owner == wildcard {
-			return w.types.lacks(t)
+			return p.lacks(w.types, t)
 		}
 	}
 	if _, empty, err = p.covering(wildcard); err == nil && !empty {

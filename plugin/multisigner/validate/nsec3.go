@@ -131,7 +131,7 @@ func (p *proof) nameError3(n zone.Name) error {
 // that opts out; or the wildcard that would answer for n shown without the type.
 func (p *proof) noData3(n zone.Name, t zone.Type) error {
 	if r := p.matching(n); r != nil {
-		return r.types.lacks(t)
+		return p.lacks(r.types, t)
 	}
 	if n == p.apex {
 		return errors.New("no NSEC3 record matches the apex")
@@ -140,13 +140,13 @@ func (p *proof) noData3(n zone.Name, t zone.Type) error {
 	if err != nil {
 		return err
 	}
-	if wildcard, ok := encloser.Wildcard(); ok {
-		if r := p.matching(wildcard); r != nil {
-			return r.types.lacks(t)
-		}
-	}
 	if t == zone.TypeDS && cover.optOut {
 		return nil
+	}
+	if wildcard, ok := encloser.Wildcard(); ok {
+		if r := p.matching(wildcard); r != nil {
+			return p.lacks(r.types, t)
+		}
 	}
 	return errors.New("no NSEC3 record matches the name or its wildcard")
 }
