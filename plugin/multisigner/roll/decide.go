@@ -13,6 +13,7 @@ func (z *step) decide() {
 	z.restored()
 	z.checkHealth()
 	z.yield()
+	z.settleData()
 	z.entryKeys()
 	z.dataKeys()
 	z.observeCDS()

@@ -67,90 +67,50 @@ func (z *step) bestKnown() int {
 	return best
 }
 
-// restored notices that our state is older than the world: somebody publishes a key of
+// restored notices that our state is older than the world: others publish a key of
 // ours of which the state knows nothing, or every peer has dropped the key that we
-// think signs our data. What we really served last, our secondaries still serve:
-// then we go on from there. Else one of the keys that all peers have is taken, and
-// outsiders get no answer until every cache has it: a withdrawn key never signs
-// (protocol b.15 C9). CDS is silent until all is known anew.
+// think signs our data, or, when nothing is served yet, our secondaries serve what
+// another key signed. Which key signed last cannot always be told. So all that may
+// have done so sign together, and whatever DNSKEY RRset a cache has, one of them is
+// in it, until one is known to be in all (see settleData). CDS is silent until all is
+// known anew (protocol b.15 C9).
 func (z *step) restored() {
 	found := z.adoptShown()
-	for n := range z.seen.Self.Addresses {
-		if a := &z.seen.Self.Addresses[n]; a.State == Good {
-			if len(z.seen.Published.DNSKEY) == 0 {
-				z.resume()
+	if len(z.seen.Published.DNSKEY) == 0 {
+		for n := range z.seen.Self.Addresses {
+			for _, id := range z.seen.Self.Addresses[n].DataSigners {
+				found = z.signToo(z.key(id)) || found
 			}
-			return
 		}
 	}
-	current := z.incumbent((*key).signing)
-	if current < 0 || !found && !(z.dropped && z.sharedByAll(current) == 0) {
-		return
-	}
-	best := -1
-	if z.sharedByAll(current) == 0 {
+	if current := z.incumbent((*key).signing); z.dropped && current >= 0 && z.sharedByAll(current) == 0 {
 		for k := range z.f.Keys {
-			key := &z.f.Keys[k]
-			if key.Owner == 0 && z.held[k] && key.Role.Data() && !key.Compromised && z.sharedByAll(k) == 1 &&
-				(best < 0 || key.Created > z.f.Keys[best].Created) {
-				best = k
+			if z.sharedByAll(k) == 1 {
+				found = z.signToo(k) || found
 			}
-		}
-		if best < 0 && !found {
-			return // a peer forgot: that is no news of us
 		}
 	}
-	if best >= 0 {
-		z.takeUp(best)
-	}
-	z.f.CDS, z.f.Joining = nil, z.t
-	z.alarm("our state is older than what the other signers know of us: outsiders get no answer until every cache has the keys that it names",
-		"see why an old state was restored")
-}
-
-// resume goes on with what our secondaries were last given, if that differs.
-func (z *step) resume() {
-	for n := range z.seen.Self.Addresses {
-		a := &z.seen.Self.Addresses[n]
-		if a.State != Good {
-			continue
-		}
-		signing := -1
-		for _, id := range a.DataSigners {
-			k := z.key(id)
-			if k < 0 || z.f.Keys[k].Owner != 0 || !z.held[k] || !z.f.Keys[k].Role.Data() {
-				continue
-			}
-			if z.f.Keys[k].signing() {
-				return // as we thought
-			}
-			if signing < 0 || z.f.Keys[k].Role == ZSK {
-				signing = k
-			}
-		}
-		if signing >= 0 {
-			z.takeUp(signing)
-			z.f.CDS = nil
-			z.alarm("our secondaries serve a later version than our state knows: "+label(&z.f.Keys[signing])+" signs, as it does there", "see why an old state was restored")
-			return
-		}
+	if found {
+		z.f.CDS = nil
+		z.alarm("our state is older than what others know of us: every key that may have signed last signs now", "see why an old state was restored")
 	}
 }
 
-// takeUp lets key k sign our data from now on.
-func (z *step) takeUp(k int) {
-	for n := range z.f.Keys {
-		if old := &z.f.Keys[n]; old.Owner == 0 && old.signing() {
-			old.DataOff = z.t
-		}
+// signToo lets key k sign our data beside those that do, if it can.
+func (z *step) signToo(k int) bool {
+	if k < 0 {
+		return false
 	}
 	key := &z.f.Keys[k]
+	if key.Owner != 0 || !z.held[k] || !key.Role.Data() || key.Compromised || key.signing() {
+		return false
+	}
 	key.Pub, key.Gone, key.DataOn, key.DataOff, key.Stopped, key.StopSerial = z.t, 0, z.t, 0, 0, 0
+	return true
 }
 
 // adoptShown publishes keys of ours that others show although we know nothing of
-// having published them: they have what we once showed. They may have signed, so they
-// leave by the ordinary rules, unless one of them is taken up again.
+// having published them: they have what we once showed.
 func (z *step) adoptShown() bool {
 	found := false
 	for k := range z.f.Keys {
@@ -160,16 +120,47 @@ func (z *step) adoptShown() bool {
 		}
 		found = true
 		key.Pub = z.t
-		if key.Role.Data() {
-			key.DataOn, key.DataOff = z.t, z.t
-		}
+		z.signToo(k)
 		if key.Role.Entry() {
 			key.EntryOn, key.Out = z.t, z.t
-			z.f.CDS = nil
 		}
 		z.alarm("others publish "+label(key)+", of which our state knows nothing: it is published again", "see why an old state was restored")
 	}
 	return found
+}
+
+// settleData goes back to one key when several sign, as soon as one is known to be in
+// every cache. It prefers a key that is not due to be replaced, and the youngest.
+func (z *step) settleData() {
+	keep, several := -1, false
+	for k := range z.f.Keys {
+		key := &z.f.Keys[k]
+		if key.Owner != 0 || !key.signing() {
+			continue
+		}
+		if keep < 0 {
+			keep = k
+			continue
+		}
+		several = true
+		if other := &z.f.Keys[keep]; key.Role == z.p.dataRole() && (other.Role != z.p.dataRole() || key.Created > other.Created) {
+			keep = k
+		}
+	}
+	if !several {
+		return
+	}
+	var h hold
+	z.everywhere(&h, keep)
+	if h.blocked {
+		z.wait(waitDataKey, z.f.Keys[keep].ID, "sign with "+label(&z.f.Keys[keep])+" alone", &h)
+		return
+	}
+	for k := range z.f.Keys {
+		if key := &z.f.Keys[k]; key.Owner == 0 && key.signing() && k != keep {
+			key.DataOff = z.t
+		}
+	}
 }
 
 // sharedByAll reports whether all peers publish key k (1), none does (0), or neither
