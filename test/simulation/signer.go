@@ -7,8 +7,6 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 )
 
-var Debug bool
-
 // version is what a server serves: immutable.
 type version struct {
 	dnskey, sep, entry, data, cds, cdsSigners, signers []roll.KeyID
@@ -72,7 +70,6 @@ func (s *signer) turn() {
 	for range 8 {
 		state, plan = roll.Step(state, s.policy, s.look(), now)
 		w.result.Steps++
-		if Debug { for _, a := range plan.Alarms { w.note("  %s step alarm %s", s.name, a.What) }; w.note("  %s step refuse %q gen %v %s", s.name, plan.Refuse, plan.Generate, state.Encode()) }
 		if len(plan.Generate) == 0 {
 			break
 		}
@@ -82,7 +79,6 @@ func (s *signer) turn() {
 		}
 	}
 	s.disk = state // save, then show
-	if Debug { for _, a := range plan.Alarms { w.note("  %s alarm %s", s.name, a.What) }; w.note("  %s refuse %q", s.name, plan.Refuse) }
 	if w.Faults && w.t < w.calm && w.random.IntN(400) == 0 {
 		w.note("%s crashes between save and show", s.name)
 		s.crash()

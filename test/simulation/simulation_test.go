@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"testing"
 	"time"
@@ -26,6 +27,7 @@ func TestWorlds(t *testing.T) {
 		}
 	}
 	t.Logf("SIM_SEED=%d", seed)
+	defer debug.SetGCPercent(debug.SetGCPercent(1000))
 	began := time.Now()
 	steps, made, excused := 0, 0.0, 0
 	for done := 0.0; done < years; done += each {
@@ -57,7 +59,7 @@ func world(seed uint64, years float64) simulation.Config {
 func tell(t *testing.T, r simulation.Result) {
 	t.Helper()
 	lines := r.Story
-	if n := 60; len(lines) > n {
+	if n := 80; len(lines) > n {
 		lines = lines[len(lines)-n:]
 	}
 	for _, line := range lines {

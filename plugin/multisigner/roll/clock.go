@@ -79,5 +79,25 @@ func (p *peaks) see(ttl time.Duration, t moment) {
 	}
 }
 
+// seeAll notes the largest TTL that any of several addresses has. When not all have
+// answered, it cannot have fallen.
+func (p *peaks) seeAll(ttl time.Duration, complete bool, t moment) {
+	if !complete {
+		ttl = max(ttl, time.Duration(p.current()))
+	}
+	p.see(ttl, t)
+}
+
+// current is the TTL that was seen last.
+func (p *peaks) current() moment {
+	v := moment(0)
+	for i := range p {
+		if p[i].TTL != 0 {
+			v = p[i].TTL
+		}
+	}
+	return v
+}
+
 // max is the largest TTL that a cached record may have.
 func (p *peaks) max() moment { return p[0].TTL }

@@ -1,6 +1,9 @@
 package roll
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // observe brings the facts up to what was seen.
 func (z *step) observe() {
@@ -48,8 +51,14 @@ func (z *step) roleOf(own OwnKey) Role {
 // the servers that copy it are looked at like a peer's.
 func (z *step) observePublished() {
 	us := &z.f.Signers[0]
-	us.DNSKEYTTL.see(max(z.p.DNSKEYTTL, z.seen.Published.DNSKEYTTL), z.t)
-	us.MaxTTL.see(max(z.seen.Published.MaxTTL, z.seen.Published.DNSKEYTTL), z.t)
+	key, data := max(z.p.DNSKEYTTL, z.seen.Published.DNSKEYTTL), max(z.seen.Published.MaxTTL, z.seen.Published.DNSKEYTTL)
+	for i := range z.seen.Self.Addresses {
+		if a := &z.seen.Self.Addresses[i]; a.State == Good {
+			key, data = max(key, a.DNSKEYTTL), max(data, a.MaxTTL)
+		}
+	}
+	us.DNSKEYTTL.see(key, z.t)
+	us.MaxTTL.see(data, z.t)
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
 		if key.Owner != 0 || key.DataOff == 0 || key.Stopped != 0 || len(z.seen.Published.DNSKEY) == 0 {
@@ -134,6 +143,7 @@ func (z *step) observeSigner(i int) {
 func (z *step) observeAddresses(i int, v *View) (complete, restart bool) {
 	complete, z.fresh[i] = true, true
 	asked := 0
+	var keyTTL, dataTTL time.Duration // the largest of all addresses: a cache may ask any
 	for n := range v.Addresses {
 		a := &v.Addresses[n]
 		if a.Transfer {
@@ -144,8 +154,7 @@ func (z *step) observeAddresses(i int, v *View) (complete, restart bool) {
 			complete, z.fresh[i] = false, false
 			continue
 		}
-		z.f.Signers[i].DNSKEYTTL.see(a.DNSKEYTTL, z.t)
-		z.f.Signers[i].MaxTTL.see(a.MaxTTL, z.t)
+		keyTTL, dataTTL = max(keyTTL, a.DNSKEYTTL), max(dataTTL, a.MaxTTL)
 		now := address{Signer: int8(i), Addr: a.Addr, Seen: z.at(a.Seen), Set: setHash(a.DNSKEY), Mark: a.Mark, Serial: a.Serial}
 		if z.t-now.Seen > 2*moment(z.p.interval()) {
 			z.fresh[i] = false
@@ -157,6 +166,10 @@ func (z *step) observeAddresses(i int, v *View) (complete, restart bool) {
 			restart = restart || z.missed(last, &now, a)
 			*last = now
 		}
+	}
+	if i > 0 {
+		z.f.Signers[i].DNSKEYTTL.seeAll(keyTTL, complete, z.t)
+		z.f.Signers[i].MaxTTL.seeAll(dataTTL, complete, z.t)
 	}
 	if asked == 0 {
 		z.fresh[i] = i == 0 && len(z.seen.Published.DNSKEY) > 0
@@ -208,6 +221,7 @@ func (z *step) observeParent() {
 	addresses := z.seen.Parent.Addresses
 	complete, restart, empty, any := len(addresses) > 0, false, true, false
 	z.parentFresh = complete
+	var ttl time.Duration
 	for n := range addresses {
 		a := &addresses[n]
 		if a.State != Good {
@@ -215,7 +229,7 @@ func (z *step) observeParent() {
 			continue
 		}
 		any = true
-		z.f.DSTTL.see(a.TTL, z.t)
+		ttl = max(ttl, a.TTL)
 		z.unknownDS = max(z.unknownDS, a.UnknownDS)
 		empty = empty && len(a.DS) == 0 && a.UnknownDS == 0
 		now := address{Signer: -1, Addr: a.Addr, Seen: z.at(a.Seen)}
@@ -234,6 +248,7 @@ func (z *step) observeParent() {
 	if !any {
 		return
 	}
+	z.f.DSTTL.seeAll(ttl, complete, z.t)
 	z.forgetAddresses(-1, func(addr string) bool {
 		return slices.ContainsFunc(addresses, func(a ParentAddress) bool { return a.Addr == addr })
 	})
