@@ -18,6 +18,10 @@ const lookers = 64
 // lookTimeout bounds one look: who has not answered by then is unreachable in it.
 const lookTimeout = 10 * time.Second
 
+// transferTimeout bounds the transfers in a look. The apex comes first, and is used
+// when the rest takes longer.
+const transferTimeout = 5 * time.Second
+
 // queriesPerSecond bounds what the looks of a process may ask.
 const queriesPerSecond = 2000
 
@@ -41,12 +45,17 @@ type gaze struct {
 	self   peer.Target
 	peers  map[string]peer.Target
 	others peer.Target
-	parent *parent.Where
+	// unknown are nameservers whose addresses stand neither in the zone nor in the
+	// parent's glue: the resolver knows them.
+	unknown  []string
+	named    map[netip.Addr]bool
+	resolver netip.AddrPort
+	parent   *parent.Where
 }
 
 // looksAtAll reports whether there is anybody to look at.
 func (g gaze) looksAtAll() bool {
-	return len(g.self.Servers) > 0 || len(g.peers) > 0 || len(g.others.Servers) > 0 || g.parent != nil
+	return len(g.self.Servers) > 0 || len(g.peers) > 0 || len(g.others.Servers)+len(g.unknown) > 0 || g.parent != nil
 }
 
 // gaze says at whom the zone looks now, and by which keys it believes them.
@@ -56,12 +65,12 @@ func (w *work) gaze(cfg *Config) gaze {
 	for _, p := range cfg.Peers {
 		target := peer.Target{
 			Zone: cfg.Apex, Servers: servers(p.Addresses, p.TSIG), Trust: w.trust(p),
-			Memory: w.memory(p.Name), Via: p.Via, Algorithms: w.algorithms(cfg),
+			Memory: w.memory(p.Name), Via: p.Via, Algorithms: w.algorithms(cfg), Limit: ask.Limit{Time: transferTimeout},
 		}
 		g.peers[p.Name] = target
 	}
 	if cfg.Parent.Mode != ParentNone || len(cfg.Peers) > 0 { // else nobody depends on what they serve
-		g.others = w.othersTarget(cfg)
+		w.addOthers(cfg, &g)
 	}
 	g.parent = whereParent(cfg)
 	return g
@@ -105,8 +114,8 @@ func (e *Engine) look(ctx context.Context, g gaze) *sight {
 	if len(g.self.Servers) > 0 {
 		wg.Go(func() { s.self = peer.Look(ctx, e.client, g.self, s.at) })
 	}
-	if len(g.others.Servers) > 0 {
-		wg.Go(func() { s.others = peer.Look(ctx, e.client, g.others, s.at) })
+	if len(g.others.Servers)+len(g.unknown) > 0 {
+		wg.Go(func() { s.others = peer.Look(ctx, e.client, e.findOthers(ctx, g), s.at) })
 	}
 	for name, target := range g.peers {
 		wg.Go(func() {

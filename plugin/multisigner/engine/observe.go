@@ -7,6 +7,7 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/parent"
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+	"github.com/multisigner/multisigner/plugin/multisigner/validate"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -96,8 +97,13 @@ func (w *work) view(name string, r peer.Report) roll.View {
 
 func (w *work) address(a peer.Address) roll.Address {
 	out := roll.Address{Addr: a.Server.Addr.String(), State: states[a.Status], Seen: a.At, Transfer: a.TransferFrom}
-	if a.Status != peer.Good {
+	if !a.Believed || a.Status == peer.Stale {
 		return out
+	}
+	if a.Status != peer.Good {
+		// Its keys are believed although something else there is not: they are taken
+		// in, lest a broken CDS keep the next ZSK out, and satisfy no gate.
+		out.State, out.Transfer = roll.Good, true
 	}
 	dnskey := a.Sets[zone.TypeDNSKEY]
 	out.DNSKEY, out.DNSKEYTTL = w.known.learnAll(dnskey.Rdata), seconds(dnskey.TTL)
@@ -111,10 +117,11 @@ func (w *work) address(a peer.Address) roll.Address {
 		}
 	}
 	out.SEP, out.Revoked = sortIDs(out.SEP), sortIDs(out.Revoked)
-	for sig := range dnskey.Sigs.All() {
-		out.Mark = max(out.Mark, uint64(zone.RRSIG(sig).Inception()))
-	}
-	out.Entry, out.DataSigners = w.ids(a.Entry), w.ids(a.DataSigners)
+	out.Mark = uint64(a.Inception)
+	// Not only the keys by which the RRset is believed: a ZSK signs it, too, to show
+	// whose it is before it signs anything else.
+	makers, _ := validate.Signatures(dnskey, dnskey, w.known.apex, a.At)
+	out.Entry, out.DataSigners = w.ids(makers), w.ids(a.DataSigners)
 
 	cds, cdnskey := a.Sets[zone.TypeCDS], a.Sets[zone.TypeCDNSKEY]
 	out.CDS, out.UnknownCDS = w.known.find(cds.Rdata)

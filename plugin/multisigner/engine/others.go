@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"cmp"
+	"context"
 	"net/netip"
 	"slices"
 
@@ -15,71 +15,97 @@ import (
 // that nobody has named is looked at as well, and counts in every gate (protocol
 // b.15 C4): as the signer's whose keys it shows, as ours as long as that is not known.
 
-// others are the addresses of nameservers that are neither ours nor a peer's by
-// configuration. An address counts as named whatever the port that stands with it:
-// a nameserver is reached by its address alone, and who writes another port than
-// 53 has something in between.
-func (w *work) others(cfg *Config) []ask.Server {
-	named := map[netip.Addr]bool{}
-	for _, s := range subjects(cfg) {
-		named[s.server.Addr.Addr()] = true
-	}
-	var found []ask.Server
-	for addr := range w.nameservers(cfg) {
-		if !named[addr] {
-			found = append(found, ask.Server{Addr: netip.AddrPortFrom(addr, 53)})
-		}
-	}
-	slices.SortFunc(found, func(a, b ask.Server) int { return a.Addr.Compare(b.Addr) })
-	return found
-}
-
-// nameservers gives the addresses that the zone itself and the parent's glue have
-// for nameservers, with the names.
-func (w *work) nameservers(cfg *Config) map[netip.Addr]string {
-	found := map[netip.Addr]string{}
-	if w.signed != nil {
-		ns, _ := w.signed.RRset(cfg.Apex, zone.TypeNS)
-		for _, host := range hosts(ns) {
-			name := zone.MustName(host)
-			if n := w.signed.Get(name); n != nil && name.Under(cfg.Apex) {
-				for _, t := range []zone.Type{zone.TypeA, zone.TypeAAAA} {
-					s, _ := n.Get(t)
-					for rdata := range s.Rdata.All() {
-						if addr, ok := netip.AddrFromSlice([]byte(rdata)); ok {
-							found[addr] = host
-						}
-					}
-				}
-			}
-		}
-	}
-	if w.sight != nil {
-		for _, a := range w.sight.parent.Addresses {
-			for host, addrs := range a.Glue {
-				for _, addr := range addrs {
-					found[addr] = cmp.Or(found[addr], host.String())
-				}
-			}
-		}
-	}
-	return found
-}
-
-// othersTarget is how they are looked at: believed by anybody's keys.
-func (w *work) othersTarget(cfg *Config) peer.Target {
+// addOthers finds the addresses of nameservers that are neither ours nor a peer's
+// by configuration, and how they are looked at: believed by anybody's keys. An
+// address counts as named whatever the port that stands with it: a nameserver is
+// reached by its address alone, and who writes another port than 53 has something
+// in between.
+func (w *work) addOthers(cfg *Config, g *gaze) {
 	pins := w.ownEntry()
 	for _, p := range cfg.Peers {
 		pins = append(pins, w.memory(p.Name).Pins...)
 	}
-	target := peer.Target{
-		Zone: cfg.Apex, Servers: w.others(cfg), Hosts: map[netip.AddrPort]string{},
+	g.others = peer.Target{
+		Zone: cfg.Apex, Hosts: map[netip.AddrPort]string{},
 		Memory: peer.Memory{Pins: pins}, Via: peer.Query,
 	}
-	for addr, host := range w.nameservers(cfg) {
-		target.Hosts[netip.AddrPortFrom(addr, 53)] = host
+	g.named, g.resolver = map[netip.Addr]bool{}, cfg.Parent.Resolver
+	for _, s := range subjects(cfg) {
+		g.named[s.server.Addr.Addr()] = true
 	}
-	return target
+	for host, addrs := range w.nameservers(cfg) {
+		if len(addrs) == 0 && g.resolver.IsValid() {
+			g.unknown = append(g.unknown, host)
+		}
+		g.addOther(host, addrs)
+	}
+}
+
+func (g *gaze) addOther(host string, addrs []netip.Addr) {
+	for _, addr := range addrs {
+		at := netip.AddrPortFrom(addr, 53)
+		if _, twice := g.others.Hosts[at]; !twice && !g.named[addr] {
+			g.others.Hosts[at] = host
+			g.others.Servers = append(g.others.Servers, ask.Server{Addr: at})
+		}
+	}
+}
+
+// nameservers gives the zone's nameservers and those of the delegation, with the
+// addresses that the zone itself and the parent's glue have for them.
+func (w *work) nameservers(cfg *Config) map[string][]netip.Addr {
+	found := map[string][]netip.Addr{}
+	if w.signed != nil {
+		ns, _ := w.signed.RRset(cfg.Apex, zone.TypeNS)
+		for _, host := range hosts(ns) {
+			found[host] = inZone(w.signed, host)
+		}
+	}
+	if w.sight != nil {
+		for _, a := range w.sight.parent.Addresses {
+			for _, host := range hosts(a.NS) {
+				found[host] = append(found[host], a.Glue[zone.MustName(host)]...)
+			}
+		}
+	}
+	return found
+}
+
+// inZone gives the addresses that v has for a host; none when it is not in the zone.
+func inZone(v *zone.Version, host string) (addrs []netip.Addr) {
+	name := zone.MustName(host)
+	if !name.Under(v.Apex()) {
+		return nil
+	}
+	n := v.Get(name)
+	if n == nil {
+		return nil
+	}
+	for _, t := range []zone.Type{zone.TypeA, zone.TypeAAAA} {
+		s, _ := n.Get(t)
+		for rdata := range s.Rdata.All() {
+			if addr, ok := netip.AddrFromSlice([]byte(rdata)); ok {
+				addrs = append(addrs, addr)
+			}
+		}
+	}
+	return addrs
+}
+
+// findOthers completes the target by what the resolver knows, and leaves out
+// addresses to which this machine has no route: a host without IPv6 would else
+// wait for them for ever.
+func (e *Engine) findOthers(ctx context.Context, g gaze) peer.Target {
+	for _, host := range g.unknown {
+		addrs, err := e.client.Addresses(ctx, ask.Server{Addr: g.resolver}, host)
+		if err != nil {
+			e.log.Debug("nameserver was not found", "zone", g.apex, "host", host, "error", err)
+			continue
+		}
+		g.addOther(host, addrs)
+	}
+	g.others.Servers = slices.DeleteFunc(g.others.Servers, func(s ask.Server) bool { return !e.client.Routed(ctx, s.Addr) })
+	return g.others
 }
 
 // attribute adds what the other addresses show to the reports of those whose they are.
