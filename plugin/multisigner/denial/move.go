@@ -51,7 +51,6 @@ func touched(old, content *zone.Version, m Mode) map[zone.Name]struct{} {
 		name := c.Name()
 		names[name] = struct{}{}
 		if c.Type() == zone.TypeDNAME || c.Type() == zone.TypeNS && name != content.Apex() {
-			addBelow(names, old, name)
 			addBelow(names, content, name)
 		}
 		for m.Hashed() && name != content.Apex() {

@@ -78,6 +78,9 @@ func TestSignatures(t *testing.T) {
 						sig := rr.(*dns.RRSIG)
 						require.Equal(t, s.TTL, sig.OrigTtl)
 						require.Equal(t, s.TTL, sig.Hdr.Ttl)
+						if s.Name.IsWildcard() {
+							require.Equal(t, s.Name.Labels()-1, int(sig.Labels)) // RFC 4034 3.1.3
+						}
 						require.True(t, sig.ValidityPeriod(now.Add(-59*time.Minute)) && sig.ValidityPeriod(now.Add(5*24*time.Hour)))
 						verify(t, v, s, sig)
 					}
