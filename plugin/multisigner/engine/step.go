@@ -88,8 +88,8 @@ func policyOf(cfg *Config) roll.Policy {
 		Signer: cfg.Signer, Split: cfg.Split, Algorithm: cfg.Algorithm,
 		LifetimeKSK: cfg.LifetimeKSK, LifetimeZSK: cfg.LifetimeZSK,
 		DNSKEYTTL: cfg.DNSKEYTTL, Margin: cfg.Margin, Propagation: cfg.Propagation,
-		// A look takes up to lookTimeout, and looks are counted from their ends.
-		Interval: cfg.LookIdle + 2*lookTimeout,
+		// A look takes up to lookTimeout, and the next is due from its beginning on.
+		Interval: cfg.LookIdle + lookTimeout + time.Second,
 		Parent:   roll.ParentScan,
 	}
 	if cfg.Parent.Mode == ParentNone {
