@@ -32,11 +32,11 @@ bench: ## figures, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 fuzz: ## each fuzz target for FUZZTIME
-	@$(GO) list ./... | while read -r p; do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	@$(GO) list ./plugin/... | while read -r p; do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
 		$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$p || exit 1; done; done
 
-soak: ## a million simulated zone-years
-	SIM_YEARS=$(SIM_YEARS) $(GO) test -timeout 0 -v ./test/simulation
+soak: ## a million simulated zone-years, and every mutation
+	SIM_YEARS=$(SIM_YEARS) SIM_MUTATIONS=all $(GO) test -timeout 0 -v ./test/simulation
 
 clean: ## what the others made
 	rm -rf bin lab
