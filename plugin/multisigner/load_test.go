@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
@@ -76,6 +77,17 @@ func TestReload(t *testing.T) {
 	require.True(t, h.free())
 }
 
+// A reload may say something else about a zone than the load that it replaces.
+func TestReloadChangesSettings(t *testing.T) {
+	h := newLoadHome(t)
+	r := h.start(block("example.org", ""))
+	config := func() *engine.Config { return process.engines()[0].Find(zone.MustName("example.org.")).Config() }
+	require.Equal(t, time.Hour, config().Margin)
+	require.NoError(t, r.restart(h.corefile(".:0 {\nCOMMON\nmultisigner example.org {\nfile db.{zone}\nparent none\nmargin 2h\n}\n}")))
+	require.Equal(t, 2*time.Hour, config().Margin)
+	require.Equal(t, "org", r.served("example.org."))
+}
+
 // Wherever a reload fails - while it is read, in our own start, in another
 // plugin's, when the sockets are opened - the old configuration stays in force,
 // and what the new one would have brought leaves no trace.
@@ -114,6 +126,24 @@ func TestFailedReload(t *testing.T) {
 	}
 	require.NoError(t, r.restart(h.corefile(block("example.net", ""))), "and the next good one works")
 	require.Equal(t, "net", r.served("example.net."))
+}
+
+// Until it is certain that a reload succeeds, the old configuration is served, and
+// no other: not even for the moment between our start and another plugin's failure.
+func TestNothingTakesEffectBeforehand(t *testing.T) {
+	h := newLoadHome(t)
+	r := h.start(block("example.org", ""))
+	seen := 0
+	beforeFailing = func() {
+		seen++
+		apexes := process.engines()[0].Zones()
+		require.Len(t, apexes, 1)
+		require.Equal(t, "example.org.", apexes[0].String())
+		require.Equal(t, "org", r.served("example.org."))
+	}
+	defer func() { beforeFailing = nil }()
+	require.Error(t, r.restart(h.corefile(block("example.net", "failing"))))
+	require.Equal(t, 1, seen)
 }
 
 // A first start that fails leaves nothing that a second one would stumble over.

@@ -51,13 +51,21 @@ func TestMain(m *testing.M) {
 			return nil
 		})
 	}
-	// And one that fails in OnStartup, after ours has started.
+	// And one that looks around in OnStartup, after ours has started, and fails.
 	plugin.Register("failing", func(c *caddy.Controller) error {
-		c.OnStartup(func() error { return errors.New("failing as told") })
+		c.OnStartup(func() error {
+			if beforeFailing != nil {
+				beforeFailing()
+			}
+			return errors.New("failing as told")
+		})
 		return nil
 	})
 	os.Exit(m.Run())
 }
+
+// beforeFailing is what a test wants to see in the middle of a load that fails.
+var beforeFailing func()
 
 // bystander passes every query on.
 type bystander struct {

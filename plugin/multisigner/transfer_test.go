@@ -3,9 +3,11 @@ package multisigner
 import (
 	"fmt"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
 )
@@ -207,6 +209,77 @@ func TestNotify(t *testing.T) {
 	cds := new(dns.Msg).SetNotify("child.example.")
 	cds.Question[0].Qtype = dns.TypeCDS
 	require.Equal(t, dns.RcodeSuccess, send(cds).Rcode, "the parent's address")
+}
+
+// listenFor is somebody who only counts the queries that reach him. His address is
+// not the one that the test asks from: that would make the test a peer.
+func listenFor(t *testing.T) (addr string, count *atomic.Int64) {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.9:0")
+	if err != nil {
+		t.Skipf("this system has no second loopback address: %v", err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	count = new(atomic.Int64)
+	go func() {
+		for buffer := make([]byte, 4096); ; {
+			if _, _, err := conn.ReadFrom(buffer); err != nil {
+				return
+			}
+			count.Add(1)
+		}
+	}()
+	return conn.LocalAddr().String(), count
+}
+
+// As long as a signer waits for its peers before its first answer, they get theirs,
+// and outsiders an error that says why. A NOTIFY from a peer makes the zone look.
+func TestPeersAreHeard(t *testing.T) {
+	h := newHome(t)
+	h.zone("example.org", 7, "www A 192.0.2.1")
+	peer, asked := listenFor(t)
+	r := h.start(`
+		.:0 {
+			COMMON
+			tsig {
+				secret xfr-key. ` + keySecret + `
+			}
+			multisigner example.org {
+				file db.{zone}
+				signer a
+				parent none
+				peer b {
+					address ` + peer + `
+					key xfr-key.
+				}
+			}
+		}`)
+	exchange := func(m *dns.Msg) *dns.Msg {
+		client := &dns.Client{TsigSecret: map[string]string{"xfr-key.": keySecret}}
+		got, _, err := client.Exchange(m, r.udp())
+		require.NoError(t, err)
+		return got
+	}
+	sign := func(m *dns.Msg) *dns.Msg { return m.SetTsig("xfr-key.", dns.HmacSHA256, 300, time.Now().Unix()) }
+
+	outsider := exchange(query4("www.example.org.", dns.TypeA).SetEdns0(1232, false))
+	require.Equal(t, dns.RcodeServerFailure, outsider.Rcode)
+	_, why := reason(outsider)
+	require.NotEqual(t, "no EDE", why)
+	insider := exchange(sign(query4("www.example.org.", dns.TypeA)))
+	require.Equal(t, []string{"www.example.org. 300 IN A 192.0.2.1"}, answers(insider))
+
+	answered := func() bool { return r.ask("udp", query4("www.example.org.", dns.TypeA)).Rcode == dns.RcodeSuccess }
+	require.Eventually(t, answered, 30*time.Second, 20*time.Millisecond, "the wait is bounded")
+	require.NotZero(t, asked.Load())
+
+	heard := &listener{}
+	require.NoError(t, clog.RegisterListener(heard))
+	defer clog.DeregisterListener(heard)
+	clog.D.Set()
+	defer clog.D.Clear()
+	require.Equal(t, dns.RcodeSuccess, exchange(sign(new(dns.Msg).SetNotify("example.org."))).Rcode)
+	require.Contains(t, heard.all(), "debug example.org. told of a change: looking")
 }
 
 // A wrong TSIG is no TSIG.
