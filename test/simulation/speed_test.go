@@ -11,7 +11,7 @@ func BenchmarkZoneYear(b *testing.B) {
 	for i := range b.N {
 		r := simulation.Run(simulation.Config{Seed: uint64(i), Signers: 3, Years: 1, Faults: true})
 		if len(r.Bogus) > 0 {
-			b.Fatal(r.Bogus)
+			b.Fatal(i, r.Bogus)
 		}
 	}
 }

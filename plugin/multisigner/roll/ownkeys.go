@@ -197,7 +197,7 @@ func (z *step) removeKeys() {
 		}
 		var h hold
 		z.signaturesGone(&h, k)
-		if key.EntryOn != 0 {
+		if key.EntryOn != 0 || key.Role.Entry() && z.mayHaveDS(key) {
 			z.entryGone(&h, k)
 		}
 		z.standStill(&h)
@@ -207,6 +207,11 @@ func (z *step) removeKeys() {
 		}
 		key.Gone = z.t
 	}
+}
+
+// mayHaveDS reports whether a cache may have a DS of key, asked for or not.
+func (z *step) mayHaveDS(key *key) bool {
+	return z.p.Parent != ParentNone && z.f.Secured && (key.DSGone == 0 || z.t < key.DSGone+z.f.DSTTL.max()+z.margin())
 }
 
 // entryGone holds until every chain can do without entry key k: its successor signs
@@ -291,7 +296,8 @@ func (z *step) addresses(i int) []Address {
 func (z *step) heal() {
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
-		if key.Owner != 0 || key.published() && key.Pub != z.t || !key.Role.Entry() || !z.held[k] || key.Compromised && key.EntryOn == 0 {
+		found := key.Pub == 0 || key.Created == z.t // it was made after the state that we have
+		if key.Owner != 0 || key.published() && !found || !key.Role.Entry() || !z.held[k] || key.Compromised && key.EntryOn == 0 {
 			continue
 		}
 		for n := range z.seen.Parent.Addresses {
@@ -299,11 +305,11 @@ func (z *step) heal() {
 			if a.State == Good && contains(a.DS, key.ID) && !z.enters(a.DS, k) {
 				z.alarm("the parent "+a.Addr+" has the DS of "+label(key)+", which is not published, and none that is: it is published again",
 					"see why the parent or our own state went back")
-				if key.Pub == 0 || key.Pub == z.t { // made after the state that we have: it is what enters now
-					key.EntryOn, key.Out = z.t, 0
+				if found { // it is what enters now
+					key.Pub, key.EntryOn, key.Out = z.t, z.t, 0
 					z.retireEntry(k)
 				}
-				key.Pub, key.Gone = z.t, 0
+				key.Gone = 0
 				z.f.CDS = nil
 			}
 		}

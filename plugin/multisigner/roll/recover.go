@@ -90,6 +90,13 @@ func (z *step) restored() {
 			}
 		}
 	}
+	for k := range z.f.Keys {
+		key := &z.f.Keys[k]
+		if key.Owner == 0 && key.published() && key.Role.Entry() && key.EntryOn == 0 && z.held[k] && z.hasDS(key.ID) {
+			key.EntryOn, found = z.t, true // we must have asked for it
+			z.retireEntry(k)
+		}
+	}
 	if found {
 		z.f.CDS = nil
 		z.alarm("our state is older than what others know of us: every key that may have signed last signs now", "see why an old state was restored")
@@ -123,10 +130,24 @@ func (z *step) adoptShown() bool {
 		z.signToo(k)
 		if key.Role.Entry() {
 			key.EntryOn, key.Out = z.t, z.t
+			if z.hasDS(key.ID) {
+				key.Out = 0
+				z.retireEntry(k)
+			}
 		}
 		z.alarm("others publish "+label(key)+", of which our state knows nothing: it is published again", "see why an old state was restored")
 	}
 	return found
+}
+
+// hasDS reports whether any address of the parent has a key's DS.
+func (z *step) hasDS(id KeyID) bool {
+	for n := range z.seen.Parent.Addresses {
+		if a := &z.seen.Parent.Addresses[n]; a.State == Good && contains(a.DS, id) {
+			return true
+		}
+	}
+	return false
 }
 
 // settleData goes back to one key when several sign, as soon as one is known to be in
