@@ -1,0 +1,164 @@
+package roll_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+)
+
+// Equal arguments give equal results, nothing that was given is changed, and calling
+// twice does no harm: the engine calls at every look.
+func TestStepIsPure(t *testing.T) {
+	seen := roll.Observation{Parent: roll.ParentView{Addresses: []roll.ParentAddress{{Addr: "p", State: roll.Good, Seen: start}}}}
+	policy := roll.Policy{Signer: "a", Split: true, Algorithm: 13, Parent: roll.ParentScan}
+	first, plan := roll.Step(roll.State{}, policy, seen, start)
+	require.Len(t, plan.Generate, 2)
+	before := string(first.Encode())
+	for i, r := range plan.Generate {
+		seen.Own = append(seen.Own, roll.OwnKey{ID: roll.KeyID{Algorithm: r.Algorithm, Tag: uint16(i + 1)}, Role: r.Role})
+	}
+	second, plan := roll.Step(first, policy, seen, start)
+	require.Equal(t, before, string(first.Encode()), "the state that was given must stay as it was")
+	require.Empty(t, plan.Generate)
+	require.Len(t, plan.DNSKEY, 2)
+	third, again := roll.Step(second, policy, seen, start)
+	require.Equal(t, plan, again)
+	require.False(t, third.Differs(second))
+}
+
+// Keys that were found are adopted and never asked to be destroyed; none is asked for
+// beside them.
+func TestAdoptsFoundKeys(t *testing.T) {
+	own := []roll.OwnKey{{ID: roll.KeyID{Algorithm: 13, Tag: 1}, SEP: true}, {ID: roll.KeyID{Algorithm: 13, Tag: 2}}, {ID: roll.KeyID{Algorithm: 13, Tag: 3}}}
+	_, plan := roll.Step(roll.State{}, roll.Policy{Signer: "a", Split: true, Algorithm: 13}, roll.Observation{Own: own}, start)
+	require.Empty(t, plan.Generate)
+	require.Empty(t, plan.Destroy)
+	require.Len(t, plan.SignData, 1)
+	require.Equal(t, []roll.KeyID{own[0].ID}, plan.SignDNSKEY)
+}
+
+// Ten thousand keys of a peer are not taken over, and it is said so.
+func TestLimitsAPeersKeys(t *testing.T) {
+	a := roll.Address{Addr: "b1", State: roll.Good, Seen: start}
+	for i := range 10000 {
+		a.DNSKEY = append(a.DNSKEY, roll.KeyID{Algorithm: 13, Tag: uint16(i), Sum: [8]byte{1}})
+	}
+	a.Entry = a.DNSKEY
+	policy := roll.Policy{Signer: "a", Split: true, Algorithm: 13, Peers: []roll.Peer{{Name: "b"}}}
+	_, plan := roll.Step(roll.State{}, policy, roll.Observation{Peers: []roll.View{{Name: "b", Trusted: true, Addresses: []roll.Address{a}}}}, start)
+	require.LessOrEqual(t, len(plan.DNSKEY), 24)
+	require.Contains(t, alarms(plan), "more keys than one signer needs")
+}
+
+// What is not trusted, or of an algorithm with which we do not sign, changes nothing.
+func TestTakesOverOnlyWhatItMay(t *testing.T) {
+	for _, tc := range []struct {
+		name, alarm string
+		change      func(*roll.View)
+	}{
+		{"untrusted", "not trusted: signed by an unknown key", func(v *roll.View) { v.Trusted, v.Why = false, "signed by an unknown key" }},
+		{"bogus", "", func(v *roll.View) { v.Addresses[0].State = roll.Bogus }},
+		{"unsigned", "", func(v *roll.View) { v.Addresses[0].State = roll.Unsigned }},
+		{"another algorithm", "with which we do not sign", func(v *roll.View) {
+			v.Addresses[0].DNSKEY[0].Algorithm = 15
+			v.Addresses[0].Entry[0].Algorithm = 15
+		}},
+		{"stated to be another's", "", func(v *roll.View) { v.Stated = true }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			id := roll.KeyID{Algorithm: 13, Tag: 7}
+			v := roll.View{Name: "b", Trusted: true, Addresses: []roll.Address{{Addr: "b1", State: roll.Good, Seen: start, DNSKEY: []roll.KeyID{id}, Entry: []roll.KeyID{id}}}}
+			tc.change(&v)
+			policy := roll.Policy{Signer: "a", Split: true, Algorithm: 13, Peers: []roll.Peer{{Name: "b"}}}
+			_, plan := roll.Step(roll.State{}, policy, roll.Observation{Peers: []roll.View{v}}, start)
+			require.Empty(t, plan.DNSKEY)
+			require.Contains(t, alarms(plan), tc.alarm)
+		})
+	}
+}
+
+// What a transfer shows is taken over, and never satisfies a gate.
+func TestTransferOnlyImports(t *testing.T) {
+	id := roll.KeyID{Algorithm: 13, Tag: 7}
+	v := roll.View{Name: "b", Trusted: true, Addresses: []roll.Address{{Addr: "b1", State: roll.Good, Transfer: true, DNSKEY: []roll.KeyID{id}, Entry: []roll.KeyID{id}}}}
+	policy := roll.Policy{Signer: "a", Split: true, Algorithm: 13, Peers: []roll.Peer{{Name: "b"}}, Parent: roll.ParentScan}
+	seen := roll.Observation{Own: []roll.OwnKey{{ID: roll.KeyID{Algorithm: 13, Tag: 1}, SEP: true}, {ID: roll.KeyID{Algorithm: 13, Tag: 2}}}}
+	var s roll.State
+	var plan roll.Plan
+	for now := start; now.Before(start.Add(24 * time.Hour)); now = now.Add(10 * time.Minute) {
+		v.Addresses[0].Seen = now
+		seen.Peers = []roll.View{v}
+		seen.Parent.Addresses = []roll.ParentAddress{{Addr: "p", State: roll.Good, Seen: now}}
+		seen.Published = roll.Published{DNSKEY: plan.DNSKEY, Signers: plan.SignData, Serial: 1}
+		s, plan = roll.Step(s, policy, seen, now)
+	}
+	require.Contains(t, plan.DNSKEY, id)
+	require.Empty(t, plan.CDS)
+}
+
+// A state of a newer program, a damaged one and an unknown field are refused: guessing
+// about keys is how zones become bogus.
+func TestDecodeRefuses(t *testing.T) {
+	good, _ := roll.Step(roll.State{}, roll.Policy{Signer: "a"}, roll.Observation{}, start)
+	text := string(good.Encode())
+	for _, tc := range []struct{ name, text, want string }{
+		{"newer", strings.Replace(text, `"format":1`, `"format":2`, 1), "run the newer program"},
+		{"no format", strings.Replace(text, `"format":1`, `"format":0`, 1), "no format number"},
+		{"unknown field", strings.Replace(text, `"facts":{`, `"facts":{"magic":1,`, 1), "magic"},
+		{"cut off", text[:len(text)/2], "decode"},
+		{"empty", "", "decode"},
+		{"spread", strings.Replace(text, `"facts":{`, `"facts":{"spread":[1],`, 1), "moments for"},
+		{"owner", strings.Replace(text, `"facts":{`, `"facts":{"keys":[{"id":"13/1/0000000000000000","role":1,"owner":9,"created":1}],"spread":[0],`, 1), "owner or role"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := roll.Decode([]byte(tc.text))
+			require.ErrorContains(t, err, tc.want)
+		})
+	}
+}
+
+// Orders that cannot be carried out are refused with a reason.
+func TestDoRefuses(t *testing.T) {
+	p := roll.Policy{Signer: "a", Split: true, Algorithm: 13}
+	_, err := roll.Do(roll.State{}, roll.Command{Kind: roll.RollKey, Role: roll.ZSK}, p, start)
+	require.ErrorContains(t, err, "first turn")
+	s, _ := roll.Step(roll.State{}, p, roll.Observation{}, start)
+	_, err = roll.Do(s, roll.Command{Kind: roll.RollKey, Role: roll.CSK}, p, start)
+	require.ErrorContains(t, err, "keys split")
+	_, err = roll.Do(s, roll.Command{Kind: roll.Compromised, Key: roll.KeyID{Tag: 9}}, p, start)
+	require.ErrorContains(t, err, "not one of ours")
+}
+
+// A new key never gets a tag that any key in sight has, nor one that it or they would
+// have when revoked.
+func TestAvoidsTags(t *testing.T) {
+	id := roll.KeyID{Algorithm: 13, Tag: 7}
+	v := roll.View{Name: "b", Trusted: true, Addresses: []roll.Address{{Addr: "b1", State: roll.Good, Seen: start, DNSKEY: []roll.KeyID{id}, Entry: []roll.KeyID{id}}}}
+	policy := roll.Policy{Signer: "a", Split: true, Algorithm: 13, Peers: []roll.Peer{{Name: "b"}}}
+	_, plan := roll.Step(roll.State{}, policy, roll.Observation{Peers: []roll.View{v}}, start)
+	require.Len(t, plan.Generate, 2)
+	require.Subset(t, plan.Generate[0].Avoid, []uint16{7, 135, 65415})
+}
+
+// A key's name survives text and back, and nonsense does not become one.
+func TestKeyIDText(t *testing.T) {
+	id := roll.KeyID{Algorithm: 13, Tag: 4711, Sum: [8]byte{1, 2, 3}}
+	var again roll.KeyID
+	require.NoError(t, again.UnmarshalText([]byte(id.String())))
+	require.Equal(t, id, again)
+	for _, text := range []string{"", "13/1", "300/1/0000000000000000", "13/70000/0000000000000000", "13/1/00"} {
+		require.Error(t, again.UnmarshalText([]byte(text)), text)
+	}
+}
+
+func alarms(p roll.Plan) string {
+	var text strings.Builder
+	for _, a := range p.Alarms {
+		text.WriteString(a.What + "\n")
+	}
+	return text.String()
+}
