@@ -73,7 +73,7 @@ func (z *step) askFor(h *hold, i, k int) {
 		h.on(unknown, "a peer to be reachable and trusted", z.name(i))
 		return
 	}
-	if i == 0 && !slices.Contains(z.seen.Published.DNSKEY, z.f.Keys[k].ID) {
+	if i == 0 && !contains(z.seen.Published.DNSKEY, z.f.Keys[k].ID) {
 		h.on(missing, "our own servers to publish it", z.name(0))
 		return
 	}
@@ -86,7 +86,7 @@ func (z *step) askFor(h *hold, i, k int) {
 			h.on(unknown, "every address of every signer to answer", z.whereIs(i, a))
 		case z.t-z.at(a.Seen) > 2*moment(z.p.interval()):
 			h.on(unknown, "a new look at every signer", z.whereIs(i, a))
-		case !slices.Contains(a.DNSKEY, z.f.Keys[k].ID):
+		case !contains(a.DNSKEY, z.f.Keys[k].ID):
 			h.on(missing, "every signer to publish it", z.whereIs(i, a))
 		}
 	}

@@ -3,6 +3,7 @@ package roll
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"strconv"
@@ -46,9 +47,5 @@ func (k KeyID) Compare(o KeyID) int {
 
 // hash tells sets of keys apart by the sum over their members.
 func (k KeyID) hash() uint64 {
-	h := uint64(k.Algorithm)<<16 | uint64(k.Tag)
-	for _, b := range k.Sum {
-		h = (h ^ uint64(b)) * 1099511628211
-	}
-	return h
+	return binary.LittleEndian.Uint64(k.Sum[:]) ^ (uint64(k.Algorithm)<<16|uint64(k.Tag))*0x9e3779b97f4a7c15
 }

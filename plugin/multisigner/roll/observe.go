@@ -79,14 +79,14 @@ func (z *step) observePublished() {
 // A key with a DS signs CDS for as long as it has one; that its successor signs
 // shows that it signs nothing else, for a version is signed by one set of keys.
 func (z *step) stillSigns(key *key) bool {
-	if !slices.Contains(z.seen.Published.Signers, key.ID) {
+	if !contains(z.seen.Published.Signers, key.ID) {
 		return false
 	}
 	if !key.Role.Entry() {
 		return true
 	}
 	for k := range z.f.Keys {
-		if next := &z.f.Keys[k]; next.Owner == 0 && next.signing() && slices.Contains(z.seen.Published.Signers, next.ID) {
+		if next := &z.f.Keys[k]; next.Owner == 0 && next.signing() && contains(z.seen.Published.Signers, next.ID) {
 			return false
 		}
 	}
@@ -118,10 +118,10 @@ func (z *step) observeSigner(i int) {
 	}
 	for k := range z.f.Keys {
 		since := z.spread(i, k)
-		missing := i == 0 && !slices.Contains(z.seen.Published.DNSKEY, z.f.Keys[k].ID)
+		missing := i == 0 && !contains(z.seen.Published.DNSKEY, z.f.Keys[k].ID)
 		for n := range v.Addresses {
 			a := &v.Addresses[n]
-			if a.State == Good && !a.Transfer && !slices.Contains(a.DNSKEY, z.f.Keys[k].ID) {
+			if a.State == Good && !a.Transfer && !contains(a.DNSKEY, z.f.Keys[k].ID) {
 				missing = true
 			}
 		}
@@ -266,7 +266,7 @@ func (z *step) observeDS(k *key, complete, restart bool) {
 	all, none := true, true
 	for n := range z.seen.Parent.Addresses {
 		if a := &z.seen.Parent.Addresses[n]; a.State == Good {
-			has := slices.Contains(a.DS, k.ID)
+			has := contains(a.DS, k.ID)
 			all, none = all && has, none && !has
 		}
 	}

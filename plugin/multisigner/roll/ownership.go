@@ -1,7 +1,5 @@
 package roll
 
-import "slices"
-
 // discover makes records of the keys that signer i publishes and nobody knew. Every
 // key is taken in, whatever its flags: a key that looks like a KSK may sign data one
 // day. What a transfer shows is enough for that.
@@ -20,10 +18,10 @@ func (z *step) discover(i int) {
 			continue
 		}
 		for _, id := range a.DNSKEY {
-			z.meetKey(i, v, id, slices.Contains(a.SEP, id))
+			z.meetKey(i, v, id, contains(a.SEP, id))
 		}
 		for _, id := range a.CDNSKEY { // a key that is not published yet (standby, Double-DS)
-			if slices.Contains(a.CDS, id) {
+			if contains(a.CDS, id) {
 				z.meetKey(i, v, id, true)
 			}
 		}
@@ -70,7 +68,7 @@ func (z *step) meetKey(i int, v *View, id KeyID, sep bool) {
 	if k >= 0 {
 		key := &z.f.Keys[k]
 		key.Shown = z.t
-		if v.Stated && key.Owner != 0 && key.Evidence < stated && slices.Contains(v.Owns, id) {
+		if v.Stated && key.Owner != 0 && key.Evidence < stated && contains(v.Owns, id) {
 			key.Owner, key.Evidence, key.Candidates, key.Expired = int8(i), stated, 0, false
 		}
 		if key.Owner < 0 && key.Created == z.t && !v.Stated {
@@ -88,7 +86,7 @@ func (z *step) meetKey(i int, v *View, id KeyID, sep bool) {
 		role = KSK
 	}
 	switch {
-	case v.Stated && !slices.Contains(v.Owns, id):
+	case v.Stated && !contains(v.Owns, id):
 	case v.Stated:
 		z.add(key{ID: id, Role: role, SEP: sep, Owner: int8(i), Evidence: stated, Shown: z.t})
 	default:
@@ -181,11 +179,11 @@ func (z *step) settle(i int, signers []KeyID, data bool) {
 func (z *step) signsZone(i int, id KeyID) bool {
 	for n := range z.views[i].Addresses {
 		a := &z.views[i].Addresses[n]
-		if a.State != Good || !slices.Contains(a.DataSigners, id) {
+		if a.State != Good || !contains(a.DataSigners, id) {
 			continue
 		}
 		for _, other := range a.DataSigners {
-			if !slices.Contains(a.SEP, other) {
+			if !contains(a.SEP, other) {
 				return false
 			}
 		}
@@ -210,7 +208,7 @@ func (z *step) observeAbsence(k *key) {
 			continue
 		}
 		for n := range v.Addresses {
-			if a := &v.Addresses[n]; a.State == Good && slices.Contains(a.DNSKEY, k.ID) {
+			if a := &v.Addresses[n]; a.State == Good && contains(a.DNSKEY, k.ID) {
 				k.Absent = 0
 				return
 			}
