@@ -17,7 +17,8 @@ type foreign struct {
 	lifetime int64
 	lost     []lostKey
 	early    roll.KeyID // it signs with it although not everyone had it
-	hasty    bool       // it drops old ZSKs an hour after they stopped signing
+	ttl      int64
+	hasty    bool // it drops old ZSKs an hour after they stopped signing
 }
 
 type foreignKey struct {
@@ -33,7 +34,8 @@ type lostKey struct {
 }
 
 func newForeign(s *signer) *foreign {
-	return &foreign{s: s, delay: s.w.between(3*hour, 12*hour), lifetime: s.w.between(20*day, 70*day), hasty: s.w.chance(30)}
+	return &foreign{s: s, delay: s.w.between(3*hour, 12*hour), lifetime: s.w.between(20*day, 70*day), hasty: s.w.chance(30),
+		ttl: []int64{hour, 6 * hour, day}[s.w.random.IntN(3)]}
 }
 
 func (f *foreign) begin() {
@@ -93,7 +95,7 @@ func (f *foreign) serve() {
 			lost |= f.s.w.oracle.bit(l.id)
 		}
 	}
-	v := &version{ttl: hour, maxTTL: f.s.maxTTL(), lost: lost}
+	v := &version{ttl: f.ttl, maxTTL: f.s.maxTTL(), lost: lost}
 	for _, k := range f.keys {
 		v.dnskey = append(v.dnskey, k.id)
 		if k.ksk {
@@ -125,7 +127,7 @@ func (f *foreign) rollZSK() {
 	id, oldID := f.make(), f.keys[old].id
 	f.keys = append(slices.Clone(f.keys), foreignKey{id: id})
 	f.serve()
-	w.after(f.delay+2*day, func() {
+	w.after(f.delay+2*day+f.ttl, func() {
 		f.change(id, func(k *foreignKey) { k.signs = true })
 		f.change(oldID, func(k *foreignKey) { k.signs = false })
 		if !w.oracle.everyone(id) {
@@ -162,7 +164,7 @@ func (f *foreign) rollKSK() {
 	id, oldID := f.make(), f.keys[old].id
 	f.keys = append(slices.Clone(f.keys), foreignKey{id: id, ksk: true, signs: true})
 	f.serve()
-	w.after(f.delay+2*hour, func() {
+	w.after(f.delay+2*hour+f.ttl, func() {
 		f.change(id, func(k *foreignKey) { k.cds = true })
 		f.change(oldID, func(k *foreignKey) { k.cds = false })
 		f.serve()
@@ -220,6 +222,9 @@ func (f *foreign) forget() {
 	f.pushed, f.cds = nil, nil
 	w.note("%s forgets the others' keys", f.s.name)
 	f.serve()
+	if w.chance(50) { // and some of them do not see it
+		w.cutOff(w.random.IntN(len(w.signers)), f.s.n, w.between(minute, day))
+	}
 	w.after(w.between(minute, 20*minute), f.turn)
 	for range 40 { // somebody sees to it, if not at once
 		w.after(w.between(hour, 12*day), f.turn)

@@ -43,7 +43,11 @@ func (p *parent) told() {
 }
 
 func (p *parent) plan() {
-	p.w.after(p.w.between(hour, 12*hour), func() {
+	often := 12 * hour
+	if p.w.Parent == Hasty {
+		often = 4 * hour
+	}
+	p.w.after(p.w.between(20*minute, often), func() {
 		p.scan()
 		p.plan()
 	})
