@@ -108,10 +108,9 @@ func (a *wants) answer() {
 	}
 }
 
-// refuse ends the commands of a turn that could not be carried out.
+// refuse says of the commands of a turn that they could not be carried out.
 func (a *wants) refuse(err error) {
 	for _, c := range a.commands {
 		c.err = err
 	}
-	a.answer()
 }

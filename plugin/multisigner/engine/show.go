@@ -51,15 +51,16 @@ func (w *work) ends() (end time.Time, ok bool) {
 	return w.signed.Earliest()
 }
 
-// whyNothing says why there is no version to answer with.
+// whyNothing says why there is no version to answer with. Outsiders read it: what
+// it is in detail, with paths, stands in the alarms.
 func (w *work) whyNothing() string {
 	switch {
 	case w.files.refusal() != "":
-		return w.files.refusal()
+		return "the zone has no content that can be served"
 	case w.plan.Refuse != "":
 		return w.plan.Refuse
 	case len(w.alarms) > 0:
-		return w.alarms[0].What
+		return "the zone could not be signed"
 	}
 	return "the zone is being loaded"
 }

@@ -58,7 +58,7 @@ type work struct {
 
 // take takes z through one turn and says when the next is due.
 func (e *Engine) take(z *Zone) {
-	wake := e.clock.Now().Add(retryBroken)
+	wake, asked := e.clock.Now().Add(retryBroken), z.takeWants()
 	defer func() {
 		if broken := recover(); broken != nil {
 			// A broken invariant is our mistake: this zone stays as it is and is
@@ -66,8 +66,10 @@ func (e *Engine) take(z *Zone) {
 			z.work.frozen = true
 			z.work.fault = fmt.Sprintf("internal error, the zone is frozen: %v", broken)
 			e.log.Error("internal error: the zone is frozen", "zone", z.apex, "error", broken, "stack", string(debug.Stack()))
+			asked.refuse(errors.New(z.work.fault))
 		}
 		z.report(e.clock.Now(), wake)
+		asked.answer() // whoever asks for the status now sees what was done
 		select {
 		case <-z.began:
 		default:
@@ -75,7 +77,7 @@ func (e *Engine) take(z *Zone) {
 		}
 		e.queue.done(z, wake)
 	}()
-	wake = e.turn(e.life, z)
+	wake = e.turn(e.life, z, &asked)
 }
 
 // retryBroken is how soon a zone whose turn failed has another: our choice.
@@ -83,9 +85,8 @@ const retryBroken = 30 * time.Second
 
 // turn is: gather, decide, save, sign, guard, publish, tell. It may be repeated
 // at any moment; with nothing new it changes nothing.
-func (e *Engine) turn(ctx context.Context, z *Zone) (wake time.Time) {
+func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Time) {
 	w, cfg, now := &z.work, z.config.Load(), e.clock.Now()
-	asked := z.takeWants()
 	if w.frozen {
 		asked.refuse(errors.New(w.fault))
 		z.expire(now)
@@ -96,7 +97,7 @@ func (e *Engine) turn(ctx context.Context, z *Zone) (wake time.Time) {
 		if err := e.load(ctx, z, cfg, now); err != nil {
 			w.alarm(err.Error(), "see the message; nothing is changed until then")
 			asked.refuse(err)
-			z.refuse(err.Error())
+			z.refuse("the zone's state cannot be read")
 			return now.Add(retryBroken)
 		}
 	}
@@ -109,9 +110,8 @@ func (e *Engine) turn(ctx context.Context, z *Zone) (wake time.Time) {
 		w.alarm(err.Error(), "what is served goes on; it is tried again")
 		e.log.Error("the zone could not be brought up to date", "zone", z.apex, "error", err)
 	}
-	e.keepLooking(z, cfg, asked, now)
+	e.keepLooking(z, cfg, *asked, now)
 	z.show(cfg, now)
-	asked.answer()
 	return w.wake(now)
 }
 
