@@ -34,7 +34,7 @@ What is:
                              validate under each one's keys? Exit status 1: no
 
 What shall be (--all instead of ZONE... means every zone):
-  roll ksk|zsk|csk ZONE...   begin a rollover now
+  roll ZONE... ksk|zsk|csk   begin a rollover now
   abort  ZONE...             give up the rollover, as far as it can be undone
   freeze ZONE...             hold rollovers; content and signatures go on
   thaw   ZONE...             let them go on
@@ -130,10 +130,11 @@ func (a *app) dispatch(ctx context.Context, command string, args []string) int {
 	case command == "check":
 		return a.check(ctx, args)
 	case command == "roll":
-		if len(args) == 0 || !slices.Contains([]string{"ksk", "zsk", "csk"}, args[0]) {
+		what := slices.IndexFunc(args, func(s string) bool { return s == "ksk" || s == "zsk" || s == "csk" })
+		if what < 0 {
 			return a.misused("roll what? ksk, zsk or csk")
 		}
-		return a.order(ctx, "roll", args[:1], args[1:])
+		return a.order(ctx, "roll", args[what:what+1], slices.Delete(slices.Clone(args), what, what+1))
 	case slices.Contains(orders, command):
 		return a.order(ctx, command, nil, args)
 	case command == "help":

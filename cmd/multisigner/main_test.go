@@ -194,7 +194,7 @@ func TestCheck(t *testing.T) {
 func TestOrders(t *testing.T) {
 	s := &server{zones: []status.Zone{{Zone: "example.org."}, {Zone: "stuck.example."}}}
 	two := start(t, s)
-	out, err, code := two("roll", "zsk", "example.org")
+	out, err, code := two("roll", "example.org", "zsk")
 	require.Equal(t, "example.org: roll has begun\n", out)
 	require.Empty(t, err)
 	require.Zero(t, code)

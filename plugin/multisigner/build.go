@@ -145,8 +145,8 @@ func (c *Config) tags() engine.Tags {
 		return engine.Tags{}
 	}
 	slices.Sort(names)
-	number := 1 + slices.Index(names, c.Signer)
-	return engine.Tags{Residue: uint16(number % len(names)), Mod: uint16(len(names))}
+	i, n := slices.Index(names, c.Signer), len(names)
+	return engine.Tags{Lo: uint16(i * 65536 / n), Hi: uint16((i+1)*65536/n - 1)}
 }
 
 func under(root, path string) string {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
@@ -58,6 +60,11 @@ func (c *Config) checkSigning(f *Faults) {
 	}
 	if c.DNSKEYTTL < time.Second || c.DNSKEYTTL > maxTTL || c.DNSKEYTTL%time.Second != 0 {
 		f.add(c.at("ttl"), "ttl dnskey %s: a TTL is a whole number of seconds, at least one", c.DNSKEYTTL)
+	}
+	// An RSA modulus is a product of two large primes and no multiple of 3 or 5, and
+	// the tag, a sum modulo 65535, remembers that: some remainders never come.
+	if rsa := c.Algorithm == dns.RSASHA256 || c.Algorithm == dns.RSASHA512; rsa && c.Tags != nil && c.Tags.Mod != 0 && (c.Tags.Mod%3 == 0 || c.Tags.Mod%5 == 0) {
+		f.add(c.at("key-tags"), "key-tags %d/%d: RSA keys do not have tags of every such remainder: share them out as ranges, as in key-tags 0-21844", c.Tags.Residue, c.Tags.Mod)
 	}
 	// A rollover takes about three waits; a lifetime below that asks for the next
 	// key before this one is in use.

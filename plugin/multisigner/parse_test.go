@@ -133,7 +133,7 @@ multisigner example.org xn--caf-dma.example {
 	require.EqualValues(t, 13, second.config.Algorithm)
 	require.Equal(t, denial.NSEC, second.config.Denial)
 	require.Equal(t, 5*24*time.Hour, second.config.Refresh)
-	require.Equal(t, engine.Tags{Residue: 2, Mod: 3}, second.config.Tags, "b is the second of a, b and c")
+	require.Equal(t, engine.Tags{Lo: 21845, Hi: 43689}, second.config.Tags, "b is the second of a, b and c")
 	require.Equal(t, peer.AXFR, second.config.Peers[0].Via)
 	require.Equal(t, peer.TrustTSIG, second.config.Peers[0].Trust.Mode)
 }
@@ -151,14 +151,14 @@ func TestTagsOfAGroup(t *testing.T) {
 				c.Peers = append(c.Peers, Peer{Name: other})
 			}
 		}
-		for tag := range uint16(300) {
-			if c.tags().Admits(tag) {
-				require.Empty(t, seen[tag], "tag %d is %s's and %s's", tag, seen[tag], signer)
-				seen[tag] = signer
+		for tag := range 65536 {
+			if c.tags().Admits(uint16(tag)) {
+				require.Empty(t, seen[uint16(tag)], "tag %d is %s's and %s's", tag, seen[uint16(tag)], signer)
+				seen[uint16(tag)] = signer
 			}
 		}
 	}
-	require.Len(t, seen, 300)
+	require.Len(t, seen, 65536)
 }
 
 // Each fault is named with its line and its cure, all of them at once: an
@@ -247,6 +247,13 @@ Corefile:12: allow-transfer: "192.0.2.0/33" is no prefix: write 192.0.2.0/24 or 
 Corefile:13: secondary without an address: write secondary ADDRESS... [key NAME]
 Corefile:14: look 10m0s 1m0s: the first is the shorter one, and not 0
 Corefile:15: lifetime dnskey: it is ksk or zsk`},
+		{"RSA and remainders", `
+multisigner example.org {
+	file db
+	parent none
+	algorithm RSASHA256
+	key-tags 1/3
+}`, `Corefile:5: key-tags 1/3: RSA keys do not have tags of every such remainder: share them out as ranges, as in key-tags 0-21844`},
 		{"things that do not go together", `
 multisigner example.org example.net {
 	file db

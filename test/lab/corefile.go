@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"slices"
 	"strings"
 )
 
@@ -69,9 +68,6 @@ func (l *layout) corefile(s Signer, secrets map[string]string) string {
 	line("        signer %s %s", s.Name, s.Address)
 	line("        keys %s", l.options.keys)
 	line("        algorithm %s", l.options.algorithm)
-	if l.options.algorithm == "RSASHA256" {
-		line("        key-tags %s", l.tags(s))
-	}
 	line("        denial %s", l.options.denial)
 	line("        ttl dnskey %ds", pace.ttl)
 	line("        margin %s", pace.margin)
@@ -92,14 +88,4 @@ func (l *layout) corefile(s Signer, secrets map[string]string) string {
 	line("    }")
 	line("}")
 	return b.String()
-}
-
-// tags is the signer's share of all key tags, as a range. By remainders, which is
-// the default, RSA would not do for three signers or five: a modulus is a multiple
-// of neither number, and a tag is the record's remainder by 65535, so the keys of
-// one role have no tags in one of the classes.
-func (l *layout) tags(s Signer) string {
-	n, i := len(l.Signers), slices.Index(l.Signers, s)
-	const all = 1 << 16
-	return fmt.Sprintf("%d-%d", i*all/n, (i+1)*all/n-1)
 }

@@ -133,16 +133,6 @@ example.test:PORT {
 	require.Equal(t, want, "\n"+body)
 }
 
-// The shares of key tags of RSA signers are ranges that leave nothing out.
-func TestTags(t *testing.T) {
-	l := layoutOf(t, "--signers", "3", "--algorithm", "RSASHA256")
-	for i, want := range []string{"key-tags 0-21844\n", "key-tags 21845-43689\n", "key-tags 43690-65535\n"} {
-		text, err := os.ReadFile(l.path(l.Signers[i].Corefile))
-		require.NoError(t, err)
-		require.Contains(t, string(text), want)
-	}
-}
-
 // The registry asks every signer by the name that the zone gives it.
 func TestParentConfig(t *testing.T) {
 	l := layoutOf(t, "--signers", "2")

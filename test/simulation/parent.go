@@ -14,7 +14,6 @@ type parent struct {
 	shown   [2][]roll.KeyID
 	ttl     [2]int64
 	nextTTL int64
-	since   [2]int64
 	before  []roll.KeyID
 	changed int64 // when ds became what it is
 	until   int64 // it holds on to what it has

@@ -6,11 +6,18 @@ import (
 	"fmt"
 	"path/filepath"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
-// MaxTries is how many key pairs Create makes in search of an acceptable tag.
-// Where one tag of 256 will do, all are in vain once in 2,500 times.
-const MaxTries = 2000
+// How many key pairs Create makes in search of an acceptable tag. Where one tag of
+// 256 will do, all of MaxTries are in vain once in 2,500 times. An RSA pair takes a
+// tenth of a second and more: where one tag of eight will do, all of MaxTriesRSA are
+// in vain once in 600,000 times.
+const (
+	MaxTries    = 2000
+	MaxTriesRSA = 100
+)
 
 // Create makes a key pair for zone, a name in presentation form, and writes it.
 // accept says whether a tag may be used, nil accepts all; a key whose tag may not
@@ -27,7 +34,11 @@ func (d *Dir) Create(zone string, algorithm uint8, flags uint16, accept func(tag
 		return Key{}, fmt.Errorf("create key of %s: %w", zone, err)
 	}
 	defer d.lock(p)()
-	for range MaxTries {
+	tries := MaxTries
+	if algorithm == dns.RSASHA256 || algorithm == dns.RSASHA512 {
+		tries = MaxTriesRSA
+	}
+	for range tries {
 		signer, err := a.generate()
 		if err != nil {
 			return Key{}, fmt.Errorf("create key of %s: %w", zone, err)
@@ -48,7 +59,7 @@ func (d *Dir) Create(zone string, algorithm uint8, flags uint16, accept func(tag
 		}
 		return key, nil
 	}
-	return Key{}, fmt.Errorf("create key of %s: none of %d keys has a tag that may be used: widen the class of tags", zone, MaxTries)
+	return Key{}, fmt.Errorf("create key of %s: none of %d keys has a tag that may be used: widen the class of tags", zone, tries)
 }
 
 // taken reports whether files of a key with this algorithm and tag are there.
