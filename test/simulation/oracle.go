@@ -18,6 +18,7 @@ type record struct {
 	ends   int64 // forever while it is served
 	ttl    int64
 	lost   keys // DNSKEY: keys in use that a foreign signer left out by itself
+	timers bool // DNSKEY: of a foreign signer, which does not look at CDS before it drops a key
 	early  bool // data: a foreign signer signed with what not everyone had
 	wrong  bool // DS: the parent went back to what it had before
 }
@@ -137,7 +138,7 @@ func (o *oracle) adopt(cds *record) {
 	for k := range o.dnskey {
 		key := &o.dnskey[k]
 		if key.ends > o.w.t && cds.set&key.set&key.signed == 0 {
-			o.bogus(false, "DNSKEY of %s if the parent took the CDS of %s", key, cds)
+			o.bogus(key.timers, "DNSKEY of %s if the parent took the CDS of %s", key, cds)
 		}
 	}
 }

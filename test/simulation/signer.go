@@ -167,13 +167,19 @@ func (s *signer) serve(v *version) {
 	v.signers = append(slices.Clip(v.data), v.cdsSigners...)
 	w.note("%s serves %d: DNSKEY %s, signed by %s; data by %s; CDS %s", s.name, v.serial, keyNames(v.dnskey), keyNames(v.entry), keyNames(v.data), keyNames(v.cds))
 	s.install(s.servers[0], v)
+	s.transfer()
+}
+
+// transfer gives the secondaries what is current when they come for it.
+func (s *signer) transfer() {
+	w := s.w
 	for _, server := range s.servers[1:] {
-		if s.refuses {
-			break // nobody gets a transfer
-		}
 		w.after(w.between(minute, s.lag), func() {
-			if server.cur == nil || int32(v.serial-server.cur.serial) > 0 {
-				s.install(server, v)
+			if s.down || s.refuses || s.version == nil {
+				return // it asks again when there is something new
+			}
+			if server.cur == nil || int32(s.version.serial-server.cur.serial) > 0 {
+				s.install(server, s.version)
 			}
 		})
 	}
@@ -191,7 +197,7 @@ func (s *signer) install(server *server, v *version) {
 		}
 		return
 	}
-	o.replace(&o.dnskey, server.name, &record{set: o.bits(v.dnskey), signed: o.bits(v.entry), ttl: v.ttl, lost: v.lost})
+	o.replace(&o.dnskey, server.name, &record{set: o.bits(v.dnskey), signed: o.bits(v.entry), ttl: v.ttl, lost: v.lost, timers: s.foreign != nil})
 	o.replace(&o.data, server.name, &record{signed: o.bits(v.data), ttl: v.maxTTL, early: v.early})
 	if len(v.cds) > 0 {
 		o.replace(&o.data, server.name+" CDS", &record{signed: o.bits(v.cdsSigners), ttl: v.ttl})
@@ -281,6 +287,7 @@ func (s *signer) crash() {
 		s.servers[0].since = s.w.t
 		s.w.note("%s is back", s.name)
 		s.turn()
+		s.transfer()
 		for _, other := range s.w.signers {
 			other.soon()
 		}

@@ -39,8 +39,13 @@ func (z *step) wall(m moment) time.Time {
 	return z.now.Add(time.Duration(m - z.t))
 }
 
+// horizon is for how long a TTL of someone else is expected to come back: it may be
+// in force between two looks, just before the record is replaced. Our choice.
+const horizon = moment(7 * 24 * time.Hour)
+
 // peaks remembers the TTLs that records in a cache may still have: the current one
-// and every larger one until the last record with it has expired.
+// and every larger one until the last record with it has expired; of others' TTLs,
+// also those that were seen within the horizon.
 type peaks [3]peak
 
 type peak struct {
@@ -50,7 +55,9 @@ type peak struct {
 
 // see notes that ttl is in force now. Falling values stand in the list from the
 // largest; when it is full, the two smallest become one with the worse of both.
-func (p *peaks) see(ttl time.Duration, t moment) {
+func (p *peaks) see(ttl time.Duration, t moment) { p.note(ttl, 0, t) }
+
+func (p *peaks) note(ttl time.Duration, horizon, t moment) {
 	if ttl <= 0 {
 		return
 	}
@@ -64,7 +71,7 @@ func (p *peaks) see(ttl time.Duration, t moment) {
 	}
 	live := 0
 	for i := range n {
-		if p[i].TTL > v && p[i].Last+p[i].TTL > t {
+		if p[i].TTL > v && p[i].Last+p[i].TTL+horizon > t {
 			p[live] = p[i]
 			live++
 		}
@@ -85,7 +92,7 @@ func (p *peaks) seeAll(ttl time.Duration, complete bool, t moment) {
 	if !complete {
 		ttl = max(ttl, time.Duration(p.current()))
 	}
-	p.see(ttl, t)
+	p.note(ttl, horizon, t)
 }
 
 // current is the TTL that was seen last.
