@@ -31,11 +31,15 @@ func (m *manual) Now() time.Time {
 	return m.now
 }
 
-func (m *manual) After(d time.Duration) (<-chan time.Time, func()) {
+func (m *manual) At(t time.Time) (<-chan time.Time, func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := make(chan time.Time, 1)
-	m.waiting[c] = m.now.Add(d)
+	if !t.After(m.now) {
+		c <- m.now
+	} else {
+		m.waiting[c] = t
+	}
 	return c, func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()

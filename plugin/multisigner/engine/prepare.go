@@ -67,7 +67,7 @@ func (p *Prepared) Commit() {
 
 // awaitFirst waits until the zones have had their first turns, but not for ever.
 func (e *Engine) awaitFirst(begun []*Zone) {
-	timer, stop := systemClock{}.After(firstTurns)
+	timer, stop := systemClock{}.At(time.Now().Add(firstTurns))
 	defer stop()
 	for _, z := range begun {
 		select {

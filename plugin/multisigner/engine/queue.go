@@ -91,7 +91,7 @@ func (q *queue) place(s *slot, wake time.Time) {
 func (q *queue) run(ctx context.Context, work chan<- *Zone) {
 	defer close(work)
 	for {
-		z, wait := q.next()
+		z, due := q.next()
 		if z != nil {
 			select {
 			case work <- z:
@@ -102,8 +102,8 @@ func (q *queue) run(ctx context.Context, work chan<- *Zone) {
 		}
 		var timer <-chan time.Time
 		stop := func() {}
-		if wait > 0 {
-			timer, stop = q.clock.After(wait)
+		if !due.IsZero() {
+			timer, stop = q.clock.At(due)
 		}
 		select {
 		case <-timer:
@@ -116,20 +116,21 @@ func (q *queue) run(ctx context.Context, work chan<- *Zone) {
 	}
 }
 
-// next takes the zone that is due, or says how long until one is; 0 is: none waits.
-func (q *queue) next() (*Zone, time.Duration) {
+// next takes the zone that is due, or says when the first is; the zero time is:
+// none waits.
+func (q *queue) next() (*Zone, time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.wakes) == 0 {
-		return nil, 0
+		return nil, time.Time{}
 	}
 	first := q.wakes[0]
-	if wait := first.wake.Sub(q.clock.Now()); wait > 0 {
-		return nil, wait
+	if first.wake.After(q.clock.Now()) {
+		return nil, first.wake
 	}
 	heap.Pop(&q.wakes)
 	first.inHand = true
-	return first.zone, 0
+	return first.zone, time.Time{}
 }
 
 // wakeHeap is a heap of slots by wake time (container/heap).

@@ -30,11 +30,7 @@ func (e *Engine) watch(ctx context.Context) {
 
 // pause waits until the clock says until; false when ctx ended first.
 func (e *Engine) pause(ctx context.Context, until time.Time) bool {
-	wait := until.Sub(e.clock.Now())
-	if wait <= 0 {
-		return ctx.Err() == nil
-	}
-	timer, stop := e.clock.After(wait)
+	timer, stop := e.clock.At(until)
 	defer stop()
 	select {
 	case <-timer:
