@@ -35,6 +35,7 @@ What is:
 
 What shall be (--all instead of ZONE... means every zone):
   roll ZONE... ksk|zsk|csk   begin a rollover now
+  roll ZONE... algorithm NEW begin one to another algorithm; give it at every signer
   abort  ZONE...             give up the rollover, as far as it can be undone
   freeze ZONE...             hold rollovers; content and signatures go on
   thaw   ZONE...             let them go on
@@ -130,11 +131,7 @@ func (a *app) dispatch(ctx context.Context, command string, args []string) int {
 	case command == "check":
 		return a.check(ctx, args)
 	case command == "roll":
-		what := slices.IndexFunc(args, func(s string) bool { return s == "ksk" || s == "zsk" || s == "csk" })
-		if what < 0 {
-			return a.misused("roll what? ksk, zsk or csk")
-		}
-		return a.order(ctx, "roll", args[what:what+1], slices.Delete(slices.Clone(args), what, what+1))
+		return a.roll(ctx, args)
 	case slices.Contains(orders, command):
 		return a.order(ctx, command, nil, args)
 	case command == "help":
@@ -142,6 +139,21 @@ func (a *app) dispatch(ctx context.Context, command string, args []string) int {
 		return exitOK
 	}
 	return a.misused(fmt.Sprintf("no command %q", command))
+}
+
+// roll takes what is to be rolled from wherever it stands among the zones.
+func (a *app) roll(ctx context.Context, args []string) int {
+	what := slices.IndexFunc(args, func(s string) bool { return slices.Contains([]string{"ksk", "zsk", "csk", "algorithm"}, s) })
+	if what < 0 {
+		return a.misused("roll what? ksk, zsk, csk or algorithm NEW")
+	}
+	end := what + 1
+	if args[what] == "algorithm" {
+		if end++; end > len(args) {
+			return a.misused("roll to which algorithm? ECDSAP256SHA256, ECDSAP384SHA384, ED25519 or RSASHA256")
+		}
+	}
+	return a.order(ctx, "roll", args[what:end], slices.Delete(slices.Clone(args), what, end))
 }
 
 func (a *app) misused(why string) int {

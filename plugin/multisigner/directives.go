@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/keystore"
 )
 
 // blockDirectives are those of a multisigner block.
@@ -20,7 +21,7 @@ var blockDirectives = map[string]directive[Config]{
 
 	"keys": choice("split|csk", func(c *Config, v string) { c.CSK = v == "csk" }),
 	"algorithm": {usage: "NAME", min: 1, max: 1, take: func(p *parser, c *Config, l line) {
-		a, err := parseAlgorithm(l.args[0])
+		a, err := keystore.ParseAlgorithm(l.args[0])
 		p.fail(l, err)
 		c.Algorithm = a
 	}},

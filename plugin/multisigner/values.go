@@ -100,25 +100,6 @@ func parseTags(s string) (engine.Tags, error) {
 	return engine.Tags{Residue: uint16(first % second), Mod: uint16(second)}, nil
 }
 
-// algorithms are those in which we make keys (RFC 8624 3.1: the ones that a
-// signer is to use, and RSASHA256, which many parents still expect).
-var algorithms = map[string]uint8{
-	"RSASHA256":       dns.RSASHA256,
-	"ECDSAP256SHA256": dns.ECDSAP256SHA256,
-	"ECDSAP384SHA384": dns.ECDSAP384SHA384,
-	"ED25519":         dns.ED25519,
-}
-
-// parseAlgorithm takes the mnemonic in any case, or the number.
-func parseAlgorithm(s string) (uint8, error) {
-	for name, number := range algorithms {
-		if strings.EqualFold(s, name) || s == strconv.Itoa(int(number)) {
-			return number, nil
-		}
-	}
-	return 0, fmt.Errorf("%q is no algorithm that keys are made in: ECDSAP256SHA256, ECDSAP384SHA384, ED25519 or RSASHA256", s)
-}
-
 var hmacs = map[string]string{
 	"hmac-sha1":   dns.HmacSHA1,
 	"hmac-sha224": dns.HmacSHA224,

@@ -37,7 +37,7 @@ var mutations = []mutation{
 	{"the successor is published when it should sign", "ownkeys.go", "\tz.publish(next)\n\tif !need {", "\tif !need {", nil},
 	{"a parent that went back is not healed", "ownkeys.go", "\t\t\t\tkey.Gone = 0\n", "", nil},
 	{"the union keeps retired KSKs", "cds.go", "if key.Out == 0 || z.leavesLate(k) {", "if true {", nil},
-	{"peers' CDS is copied whole", "cds.go", "if k := z.key(id); k >= 0 && z.ownedBy(&z.f.Keys[k], i) && !contains(want[first:], id) {", "if k := z.key(id); k >= 0 && !contains(want[first:], id) {", nil},
+	{"peers' CDS is copied whole", "cds.go", "if k := z.key(id); k >= 0 && z.ownedBy(&z.f.Keys[k], i) && z.ofZone(&z.f.Keys[k]) && !contains(want[first:], id) {", "if k := z.key(id); k >= 0 && !contains(want[first:], id) {", nil},
 	{"CDS of nobody is asked for first", "cds.go", "\t\t\tif pass == 1 {\n\t\t\t\tfrom = a.Entry\n\t\t\t}\n", "\t\t\tif pass == 1 {\n\t\t\t\tfrom = nil\n\t\t\t}\n", nil},
 	{"a peer stopped signing when it was last seen to", "ownership.go", "\tk.LastSig = z.t\n\ti := int(k.Owner)", "\ti := int(k.Owner)", nil},
 	{"a retired key does not show whose it is", "show.go", "if entry || key.published() && !key.signing() {", "if entry {", nil},

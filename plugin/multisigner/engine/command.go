@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/keystore"
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
@@ -98,7 +99,11 @@ func parseOrder(c Command) (roll.Command, error) {
 			return roll.Command{Kind: roll.RollKey, Role: role}, nil
 		}
 	}
-	return roll.Command{}, fmt.Errorf("roll %s: say roll ksk, roll zsk or roll csk", strings.Join(c.Args, " "))
+	if len(c.Args) == 2 && c.Args[0] == "algorithm" {
+		algorithm, err := keystore.ParseAlgorithm(c.Args[1])
+		return roll.Command{Kind: roll.RollAlgorithm, Algorithm: algorithm}, err
+	}
+	return roll.Command{}, fmt.Errorf("roll %s: say roll ksk, roll zsk, roll csk or roll algorithm NAME", strings.Join(c.Args, " "))
 }
 
 // answer ends the commands of a turn.

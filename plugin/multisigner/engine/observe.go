@@ -71,6 +71,9 @@ func (w *work) published() roll.Published {
 	// One pass signs the whole zone with one set of keys: the SOA's signatures
 	// stand for all data's.
 	p.Signers = sortIDs(append(w.makers(v.SOA().Sigs), w.makers(cds.Sigs)...))
+	for sig := range v.SOA().Sigs.All() {
+		p.Algorithms = append(p.Algorithms, zone.RRSIG(sig).Algorithm())
+	}
 	return p
 }
 
@@ -122,6 +125,7 @@ func (w *work) address(a peer.Address) roll.Address {
 	// whose it is before it signs anything else.
 	makers, _ := validate.Signatures(dnskey, dnskey, w.known.apex, a.At)
 	out.Entry, out.DataSigners = w.ids(makers), w.ids(a.DataSigners)
+	out.Algorithms = a.Algorithms
 
 	cds, cdnskey := a.Sets[zone.TypeCDS], a.Sets[zone.TypeCDNSKEY]
 	out.CDS, out.UnknownCDS = w.known.find(cds.Rdata)

@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"strconv"
+	"strings"
 
 	"github.com/miekg/dns"
 )
@@ -38,6 +40,21 @@ var algorithms = map[uint8]algorithm{
 	dns.ECDSAP256SHA256: {"ECDSAP256SHA256", crypto.SHA256, func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }},
 	dns.ECDSAP384SHA384: {"ECDSAP384SHA384", crypto.SHA384, func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P384(), rand.Reader) }},
 	dns.ED25519:         {"ED25519", 0, generateED25519},
+}
+
+// made are the algorithms in which new keys are made: those that a signer is to use
+// (RFC 8624 3.1), and RSASHA256, which many parents still expect.
+var made = []uint8{dns.ECDSAP256SHA256, dns.ECDSAP384SHA384, dns.ED25519, dns.RSASHA256}
+
+// ParseAlgorithm takes the mnemonic, in any case, or the number of an algorithm in
+// which new keys are made.
+func ParseAlgorithm(s string) (uint8, error) {
+	for _, number := range made {
+		if strings.EqualFold(s, algorithms[number].name) || s == strconv.Itoa(int(number)) {
+			return number, nil
+		}
+	}
+	return 0, fmt.Errorf("%q is no algorithm that keys are made in: ECDSAP256SHA256, ECDSAP384SHA384, ED25519 or RSASHA256", s)
 }
 
 func lookup(number uint8) (algorithm, error) {

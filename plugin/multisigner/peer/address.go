@@ -48,7 +48,9 @@ func (l *look) whole(ctx context.Context, s ask.Server, by anchor) Address {
 		f.set, f.signers, f.fault = l.other(ctx, s, t, a)
 		return f
 	})
+	var algorithms common
 	for i, f := range all {
+		algorithms.add(f.set)
 		switch t := rest[i]; {
 		case f.fault != nil:
 			a.add(t, f.fault)
@@ -59,6 +61,7 @@ func (l *look) whole(ctx context.Context, s ask.Server, by anchor) Address {
 			a.Absent[t] = true
 		}
 	}
+	a.Algorithms = algorithms.list()
 	return a
 }
 

@@ -117,6 +117,10 @@ type Address struct {
 	Entry []zone.DNSKEY
 	// DataSigners are the keys that were seen validly signing anything else.
 	DataSigners []zone.DNSKEY
+	// Algorithms are those of the signatures over each of the other RRsets: whoever
+	// needs one of them finds it everywhere. Keys for them need not be published (RFC
+	// 6781 4.1.4). Of a transfer, they are those of every signed RRset.
+	Algorithms []uint8
 	// Inception is the latest beginning of a valid signature over its DNSKEY RRset, as
 	// RRSIGs have it: of two sets, the one with the later is the newer.
 	Inception uint32

@@ -100,7 +100,7 @@ func (l *look) transferred(v *zone.Version, from Address) (Address, *fault) {
 		}
 		a.Sets[t] = s
 	}
-	a.DataSigners = l.dataSigners(v, set)
+	a.DataSigners, a.Algorithms = l.dataSigners(v, set), algorithmsOf(v)
 	return a, nil
 }
 

@@ -61,7 +61,7 @@ func (z *step) wantedDS(h *hold, want keyIDs) keyIDs {
 	stands := hold{}
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
-		if key.Owner != 0 || key.EntryOn == 0 || key.Gone != 0 {
+		if key.Owner != 0 || key.EntryOn == 0 || key.Gone != 0 || !z.ofZone(key) {
 			continue
 		}
 		if key.Out == 0 || z.leavesLate(k) {
@@ -126,13 +126,15 @@ func (h *hold) merge(other *hold) {
 
 // wantedOf appends the keys that signer i wants to have a DS: those of its CDS that
 // are its own, or, when it has none, those that sign its DNSKEY RRset. What a peer's
-// CDS says of other signers' keys is a copy and counts nothing.
+// CDS says of other signers' keys is a copy and counts nothing. Keys of another
+// algorithm than the zone's wait until the whole group has it: a DS RRset of two
+// algorithms has to have one of each for every signer.
 func (z *step) wantedOf(i int, want keyIDs) keyIDs {
 	first := len(want)
 	v := z.views[i]
 	if v == nil || !v.Trusted || !z.fresh[i] { // who cannot be asked keeps what it has
 		for _, id := range z.f.CDS {
-			if k := z.key(id); k >= 0 && z.ownedBy(&z.f.Keys[k], i) {
+			if k := z.key(id); k >= 0 && z.ownedBy(&z.f.Keys[k], i) && z.ofZone(&z.f.Keys[k]) {
 				want = append(want, id)
 			}
 		}
@@ -152,7 +154,7 @@ func (z *step) wantedOf(i int, want keyIDs) keyIDs {
 				if pass == 1 && !contains(a.SEP, id) {
 					continue // it only shows whose it is
 				}
-				if k := z.key(id); k >= 0 && z.ownedBy(&z.f.Keys[k], i) && !contains(want[first:], id) {
+				if k := z.key(id); k >= 0 && z.ownedBy(&z.f.Keys[k], i) && z.ofZone(&z.f.Keys[k]) && !contains(want[first:], id) {
 					want = append(want, id)
 				}
 			}
@@ -197,8 +199,7 @@ func (z *step) safeDS(h *hold) {
 		}
 		if len(z.f.CDS) == 0 { // the zone was unsigned, or absent, before
 			i := z.ownerOf(&z.f.Keys[k])
-			ttl := max(z.f.Signers[0].MaxTTL.max(), z.f.Signers[i].MaxTTL.max())
-			h.after(z, *z.spread(i, k)+ttl+z.propagation(i)+z.margin(), "unsigned data to leave the caches")
+			h.after(z, *z.spread(i, k)+z.dataTTL(i)+z.propagation(i)+z.margin(), "unsigned data to leave the caches")
 		}
 	}
 }

@@ -68,10 +68,21 @@ func Do(s State, c Command, p Policy, now time.Time) (State, error) {
 		default:
 			o.RollKSK = f.Clock + 1
 		}
+	case RollAlgorithm:
+		if err := f.mayRollTo(c.Algorithm); err != nil {
+			return s, err
+		}
+		o.Algorithm = c.Algorithm
 	case Compromised:
 		return compromised(s, f, c)
 	case Abort:
 		o.RollKSK, o.RollZSK = 0, 0
+		if o.Algorithm != f.Algorithm {
+			if err := f.mayAbortAlgorithm(); err != nil {
+				return s, err
+			}
+			o.Algorithm = 0
+		}
 	case Freeze:
 		o.Frozen = true
 	case Thaw:
@@ -98,4 +109,64 @@ func compromised(s State, f facts, c Command) (State, error) {
 		}
 	}
 	return s, fmt.Errorf("key %s is not one of ours", c.Key)
+}
+
+// mayRollTo says why an algorithm rollover cannot begin.
+func (f *facts) mayRollTo(algorithm uint8) error {
+	switch {
+	case f.Orders.Frozen:
+		return errors.New("rollovers are frozen: give `thaw` first")
+	case algorithm == 0:
+		return errors.New("name the new algorithm")
+	case f.Moving != 0 && f.Moving == f.Orders.Algorithm && f.Moving != algorithm:
+		return fmt.Errorf("algorithm %d is on its way in: let it arrive, or give `abort`", f.Moving)
+	case f.Moving != 0 && f.Moving != f.Orders.Algorithm && (f.Moving != algorithm || !f.aborting()):
+		return fmt.Errorf("algorithm %d is still on its way out: wait until it has gone", f.Moving)
+	case algorithm == f.Algorithm:
+		return fmt.Errorf("the zone has algorithm %d already", algorithm)
+	}
+	return nil
+}
+
+// aborting reports whether the algorithm on its way out has never been the zone's,
+// and its keys still stand in our DNSKEY RRset.
+func (f *facts) aborting() bool {
+	published := false
+	for k := range f.Keys {
+		key := &f.Keys[k]
+		if key.Owner != 0 || key.ID.Algorithm != f.Moving {
+			continue
+		}
+		if key.EntryOn != 0 {
+			return false
+		}
+		published = published || key.published()
+	}
+	return published
+}
+
+// mayAbortAlgorithm says why an algorithm must be let in: when every signer publishes
+// keys of it, one of them may be asking for its DS.
+func (f *facts) mayAbortAlgorithm() error {
+	if !f.aborting() || len(f.Signers) == 1 {
+		return nil
+	}
+	for i := range f.Signers[1:] {
+		if f.Signers[i+1].Since != 0 && !f.hasKeysOf(i+1, f.Moving) {
+			return nil
+		}
+	}
+	return fmt.Errorf("algorithm %d cannot be given up any more, because every signer publishes keys of it and may be asking for its DS: let it arrive, then roll back", f.Moving)
+}
+
+// hasKeysOf reports whether peer i was last seen with keys of its own, or that may be
+// its own, of an algorithm.
+func (f *facts) hasKeysOf(i int, algorithm uint8) bool {
+	for k := range f.Keys {
+		key := &f.Keys[k]
+		if key.ID.Algorithm == algorithm && key.Absent == 0 && (int(key.Owner) == i || key.Owner < 0 && key.Candidates&(1<<i) != 0) {
+			return true
+		}
+	}
+	return false
 }

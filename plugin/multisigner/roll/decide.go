@@ -18,6 +18,7 @@ func (z *step) decide() {
 	z.dataKeys()
 	z.observeCDS()
 	z.removeKeys()
+	z.moveAlgorithm()
 	z.heal()
 	z.parentSet()
 	z.tell()
@@ -153,6 +154,9 @@ func (z *step) inChain(i int) bool {
 // live reports whether data signed by key k may be in a cache.
 func (z *step) live(k int) bool {
 	key := &z.f.Keys[k]
+	if !z.ofZone(key) {
+		return false // what it signs is signed with the zone's algorithm, too
+	}
 	if key.Owner == 0 {
 		if key.DataOn == 0 {
 			return false
@@ -173,6 +177,12 @@ func (z *step) ownerTTL(key *key) moment {
 		}
 	}
 	return ttl
+}
+
+// dataTTL is the largest TTL of data that signer i may have served. Of a peer whose
+// data was not looked at it is as ours: all serve the same zone.
+func (z *step) dataTTL(i int) moment {
+	return max(z.f.Signers[0].MaxTTL.max(), z.f.Signers[i].MaxTTL.max())
 }
 
 func contains(ids []KeyID, id KeyID) bool {

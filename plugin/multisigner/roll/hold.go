@@ -198,6 +198,7 @@ const (
 	waitCDS
 	waitParent
 	waitJoin
+	waitAlgorithm
 )
 
 // wait puts h into the plan, when it holds anything, and raises an alarm when it has

@@ -32,8 +32,10 @@ type Published struct {
 	Serial    uint32
 	Signers   []KeyID // keys that sign the zone's data; who signs only DNSKEY, CDS and CDNSKEY is left out
 	Entry     []KeyID // keys that sign the DNSKEY RRset; nil: all of ours with the role
-	CDS       []KeyID
-	CDSDelete bool
+	// Algorithms are those with which everything but the DNSKEY RRset is signed.
+	Algorithms []uint8
+	CDS        []KeyID
+	CDSDelete  bool
 }
 
 // View is what a signer's addresses publish.
@@ -90,6 +92,7 @@ type Address struct {
 	Mark        uint64  // of the signatures of the DNSKEY RRset; a change without new keys restarts waits. 0: unknown
 	Entry       []KeyID // keys that validly sign the DNSKEY RRset
 	DataSigners []KeyID // keys that validly sign anything else that was looked at, CDS and CDNSKEY included
+	Algorithms  []uint8 // with which all else that was looked at is signed, whether or not a key for it is published
 	CDS         []KeyID // keys that CDS records name
 	CDNSKEY     []KeyID
 	UnknownCDS  int  // CDS or CDNSKEY records that name no key that we know

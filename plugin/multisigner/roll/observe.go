@@ -8,6 +8,7 @@ import (
 // observe brings the facts up to what was seen.
 func (z *step) observe() {
 	z.observeOwn()
+	z.observeMoving()
 	z.observePublished()
 	for i := range z.f.Signers {
 		if z.views[i] != nil {
@@ -116,6 +117,7 @@ func (z *step) observeSigner(i int) {
 	if i == 0 && len(v.Addresses) == 0 {
 		complete = len(z.seen.Published.DNSKEY) > 0
 	}
+	z.observeAlgorithm(i, v, complete, restart)
 	for k := range z.f.Keys {
 		since := z.spread(i, k)
 		missing := i == 0 && !contains(z.seen.Published.DNSKEY, z.f.Keys[k].ID)

@@ -8,12 +8,13 @@ import "time"
 func (z *step) dataKeys() {
 	current := z.incumbent((*key).signing)
 	need := current < 0 || z.dataDue(&z.f.Keys[current])
-	if !need && !z.p.Standby {
+	z.rolling = z.rolling || need
+	if !need && (!z.p.Standby || z.f.Moving != 0) {
 		return
 	}
 	next := z.successor(z.p.dataRole(), func(k *key) bool { return k.DataOn == 0 })
 	if next < 0 {
-		z.request(z.p.dataRole(), current < 0)
+		z.request(z.p.dataRole(), z.algorithm(), current < 0)
 		return
 	}
 	z.publish(next)
@@ -31,7 +32,7 @@ func (z *step) dataKeys() {
 		}
 	}
 	for k := range z.f.Keys {
-		if old := &z.f.Keys[k]; old.Owner == 0 && old.signing() {
+		if old := &z.f.Keys[k]; old.Owner == 0 && old.signing() && z.ofZone(old) {
 			old.DataOff = z.t
 		}
 	}
@@ -46,6 +47,7 @@ func (z *step) dataKeys() {
 func (z *step) entryKeys() {
 	current := z.incumbent((*key).entry)
 	need := current < 0 || z.entryDue(&z.f.Keys[current])
+	z.rolling = z.rolling || need
 	if !need {
 		return
 	}
@@ -53,7 +55,7 @@ func (z *step) entryKeys() {
 		return k.EntryOn == 0 || k.Double && k.Out == 0 && k.EntryOn > z.f.Keys[max(current, 0)].EntryOn
 	})
 	if next < 0 {
-		z.request(z.p.entryRole(), current < 0)
+		z.request(z.p.entryRole(), z.algorithm(), current < 0)
 		return
 	}
 	z.publish(next)
@@ -92,7 +94,7 @@ func (z *step) incumbent(holds func(*key) bool) int {
 	first := -1
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
-		if key.Owner == 0 && holds(key) && (first < 0 || key.Pub < z.f.Keys[first].Pub) {
+		if key.Owner == 0 && z.ofZone(key) && holds(key) && (first < 0 || key.Pub < z.f.Keys[first].Pub) {
 			first = k
 		}
 	}
@@ -124,16 +126,16 @@ func (z *step) algorithm() uint8 {
 }
 
 // request asks for a new key with a tag of its own.
-func (z *step) request(role Role, first bool) {
+func (z *step) request(role Role, algorithm uint8, first bool) {
 	if z.still() && !first {
 		return
 	}
 	for i := range z.out.Generate {
-		if z.out.Generate[i].Role == role { // a CSK for data is the CSK for entry
+		if z.out.Generate[i].Role == role && z.out.Generate[i].Algorithm == algorithm { // a CSK for data is the CSK for entry
 			return
 		}
 	}
-	r := Request{Role: role, Algorithm: z.algorithm()}
+	r := Request{Role: role, Algorithm: algorithm}
 	for k := range z.f.Keys {
 		tag := z.f.Keys[k].ID.Tag
 		r.Avoid = append(r.Avoid, tag, tag+128, tag-128) // RFC 5011: REVOKE adds 128
@@ -151,6 +153,9 @@ func (z *step) publish(k int) {
 
 // dataDue reports whether the key that signs our data needs a successor.
 func (z *step) dataDue(k *key) bool {
+	if z.movingBegun() {
+		return false
+	}
 	lifetime := z.p.LifetimeZSK
 	ordered := z.f.Orders.RollZSK
 	if k.Role == CSK {
@@ -160,6 +165,9 @@ func (z *step) dataDue(k *key) bool {
 }
 
 func (z *step) entryDue(k *key) bool {
+	if z.movingBegun() {
+		return false
+	}
 	ordered := z.f.Orders.RollKSK
 	if k.Role == CSK {
 		ordered = max(ordered, z.f.Orders.RollZSK)
@@ -189,9 +197,10 @@ func (z *step) standStill(h *hold) {
 func (z *step) removeKeys() {
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
-		if key.Owner != 0 || !key.published() || z.chosen[k] || key.signing() || key.entry() {
+		if key.Owner != 0 || !key.published() || z.chosen[k] || key.signing() || key.entry() || z.moves(key) {
 			continue
 		}
+		z.rolling = z.rolling || key.DataOff != 0 || key.Out != 0
 		if key.DataOn == 0 && key.EntryOn == 0 && z.p.Standby && !key.Compromised {
 			continue
 		}
@@ -341,7 +350,7 @@ func (z *step) forget() {
 	retain := moment(z.p.retain())
 	for k := len(z.f.Keys) - 1; k >= 0; k-- {
 		key := &z.f.Keys[k]
-		if key.published() || key.Gone == 0 && key.Owner == 0 {
+		if key.published() || key.Owner == 0 && (key.Gone == 0 || key.signing()) {
 			continue
 		}
 		last := max(key.Gone, key.Shown, key.Created)

@@ -14,6 +14,9 @@ func (z *step) peerKeys() {
 		}
 		if z.ownerShows(key) {
 			if !z.knowsAlgorithm(key.ID.Algorithm) {
+				if z.moves(key) {
+					continue // we publish ours at the same time
+				}
 				z.alarm("a peer publishes "+label(key)+" of algorithm "+itoa(int(key.ID.Algorithm))+", with which we do not sign: it is not taken over",
 					"give all signers the same algorithm")
 				continue
@@ -96,18 +99,13 @@ func (z *step) ownerShows(key *key) bool {
 	return false
 }
 
-// knowsAlgorithm reports whether every RRset of ours is signed with algorithm: only
-// then may our DNSKEY RRset have a key of it (RFC 4035 2.2).
+// knowsAlgorithm reports whether every RRset of ours in any cache is signed with
+// algorithm: only then may our DNSKEY RRset have a key of it (RFC 4035 2.2).
 func (z *step) knowsAlgorithm(algorithm uint8) bool {
 	if algorithm == z.f.Algorithm || z.f.Algorithm == 0 && algorithm == z.p.Algorithm {
 		return true
 	}
-	for k := range z.f.Keys {
-		if key := &z.f.Keys[k]; key.Owner == 0 && key.signing() && key.ID.Algorithm == algorithm {
-			return true
-		}
-	}
-	return false
+	return algorithm == z.f.Moving && z.publishes(algorithm)
 }
 
 // withdraw lets a peer's key go when its owner was seen without it long enough, and

@@ -156,7 +156,7 @@ func (z *step) settleData() {
 	keep, several := -1, false
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
-		if key.Owner != 0 || !key.signing() {
+		if key.Owner != 0 || !key.signing() || !z.ofZone(key) {
 			continue
 		}
 		if keep < 0 {
@@ -178,7 +178,7 @@ func (z *step) settleData() {
 		return
 	}
 	for k := range z.f.Keys {
-		if key := &z.f.Keys[k]; key.Owner == 0 && key.signing() && k != keep {
+		if key := &z.f.Keys[k]; key.Owner == 0 && key.signing() && k != keep && z.ofZone(key) {
 			key.DataOff = z.t
 		}
 	}

@@ -106,8 +106,8 @@ func TestDecodeRefuses(t *testing.T) {
 	good, _ := roll.Step(roll.State{}, roll.Policy{Signer: "a"}, roll.Observation{}, start)
 	text := string(good.Encode())
 	for _, tc := range []struct{ name, text, want string }{
-		{"newer", strings.Replace(text, `"format":1`, `"format":2`, 1), "run the newer program"},
-		{"no format", strings.Replace(text, `"format":1`, `"format":0`, 1), "no format number"},
+		{"newer", strings.Replace(text, `"format":2`, `"format":3`, 1), "run the newer program"},
+		{"no format", strings.Replace(text, `"format":2`, `"format":0`, 1), "no format number"},
 		{"unknown field", strings.Replace(text, `"facts":{`, `"facts":{"magic":1,`, 1), "magic"},
 		{"cut off", text[:len(text)/2], "decode"},
 		{"empty", "", "decode"},

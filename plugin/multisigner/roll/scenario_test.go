@@ -163,6 +163,12 @@ func (s *story) do(f []string) {
 	case "parent":
 		s.doParent(f[1:])
 	case "roll":
+		if f[1] == "algorithm" {
+			n, err := strconv.Atoi(f[2])
+			require.NoError(s.t, err)
+			s.command(roll.Command{Kind: roll.RollAlgorithm, Algorithm: uint8(n)})
+			break
+		}
 		s.command(roll.Command{Kind: roll.RollKey, Role: map[string]roll.Role{"ksk": roll.KSK, "zsk": roll.ZSK, "csk": roll.CSK}[f[1]]})
 	case "order":
 		kinds := map[string]roll.Kind{"freeze": roll.Freeze, "thaw": roll.Thaw, "recover": roll.Recover, "rejoin": roll.Rejoin,
@@ -239,6 +245,13 @@ func (s *story) doPeer(name string, f []string) {
 				p.cds = append(p.cds, id)
 			}
 		}
+	case "signs": // with these algorithms, whether their keys are published or not
+		a.Algorithms = nil
+		for _, word := range f[1:] {
+			n, err := strconv.Atoi(word)
+			require.NoError(s.t, err)
+			a.Algorithms = append(a.Algorithms, uint8(n))
+		}
 	case "mirrors":
 		p.mirrors = true
 	case "stops-mirroring":
@@ -294,7 +307,11 @@ func (s *story) step() {
 		s.round()
 		for _, r := range s.plan.Generate {
 			s.made++
-			id := s.id(s.policy.Signer + strconv.Itoa(s.made))
+			name := s.policy.Signer + strconv.Itoa(s.made)
+			if r.Algorithm != 13 {
+				name += "@" + strconv.Itoa(int(r.Algorithm))
+			}
+			id := s.id(name)
 			s.own = append(s.own, roll.OwnKey{ID: id, Role: r.Role, SEP: r.Role != roll.ZSK})
 		}
 		for _, id := range s.plan.Destroy {
@@ -324,6 +341,11 @@ func (s *story) publish() {
 	s.serial++
 	s.published = roll.Published{DNSKEY: s.plan.DNSKEY, DNSKEYTTL: s.policy.DNSKEYTTL, MaxTTL: s.maxTTL, Serial: s.serial,
 		Signers: s.plan.SignData, Entry: s.plan.SignDNSKEY, CDS: s.plan.CDS}
+	for _, id := range s.plan.SignData {
+		if !slices.Contains(s.published.Algorithms, id.Algorithm) {
+			s.published.Algorithms = append(s.published.Algorithms, id.Algorithm)
+		}
+	}
 }
 
 func (s *story) observation() roll.Observation {
@@ -446,11 +468,15 @@ func (s *story) named(text string) string {
 }
 
 // id makes a key of its name: the letters are its owner, and it may carry a tag of
-// another key, as b1=a2.
+// another key, as b1=a2, and an algorithm, as b1@15.
 func (s *story) id(name string) roll.KeyID {
 	name, like, _ := strings.Cut(name, "=")
+	algorithm := 13
+	if _, number, ok := strings.Cut(name, "@"); ok {
+		algorithm, _ = strconv.Atoi(number)
+	}
 	sum := sha256.Sum256([]byte(name))
-	id := roll.KeyID{Algorithm: 13, Tag: 10000 + uint16(sum[0])<<6 + uint16(sum[1]), Sum: [8]byte(sum[:8])}
+	id := roll.KeyID{Algorithm: uint8(algorithm), Tag: 10000 + uint16(sum[0])<<6 + uint16(sum[1]), Sum: [8]byte(sum[:8])}
 	if like != "" {
 		id.Tag = s.id(like).Tag
 	}

@@ -57,9 +57,12 @@ func (z *step) alarms() {
 			z.alarm("peer "+z.name(i)+" is not trusted: "+v.Why, "see its keys and the trust line of its block")
 		}
 	}
-	if z.f.Algorithm != 0 && z.p.Algorithm != 0 && z.f.Algorithm != z.p.Algorithm {
-		z.alarm("the zone is signed with algorithm "+itoa(int(z.f.Algorithm))+", the configuration wants "+itoa(int(z.p.Algorithm)),
-			"give `roll algorithm`, or set the algorithm back")
+	if z.f.Algorithm != 0 && z.p.Algorithm != 0 && z.f.Algorithm != z.p.Algorithm && z.f.Orders.Algorithm != z.p.Algorithm {
+		cure := "give `roll algorithm`, or set the algorithm back"
+		if z.f.Orders.Algorithm == z.f.Algorithm {
+			cure = "write the new algorithm into the configuration"
+		}
+		z.alarm("the zone is signed with algorithm "+itoa(int(z.f.Algorithm))+", the configuration wants "+itoa(int(z.p.Algorithm)), cure)
 	}
 	if z.p.Parent != ParentNone && z.f.Joining == 0 && z.begun() && z.f.NoDS == 0 && z.f.Secured {
 		for n := range z.seen.Parent.Addresses {

@@ -34,6 +34,7 @@ type facts struct {
 	Told     moment `json:"told,omitempty"` // when the parent was told of CDS
 
 	Algorithm uint8     `json:"algorithm,omitempty"` // of the zone: new keys have it
+	Moving    uint8     `json:"moving,omitempty"`    // another one that comes or goes
 	Orders    orders    `json:"orders"`
 	Waiting   []waiting `json:"waiting,omitempty"`
 }
@@ -42,13 +43,14 @@ type keyIDs []KeyID
 
 // orders are the operator's, as long as they are not carried out or taken back.
 type orders struct {
-	RollKSK  moment `json:"roll_ksk,omitempty"`
-	RollZSK  moment `json:"roll_zsk,omitempty"`
-	Frozen   bool   `json:"frozen,omitempty"`
-	Disowned bool   `json:"disowned,omitempty"`
-	Recover  bool   `json:"recover,omitempty"`
-	Rejoin   bool   `json:"rejoin,omitempty"`
-	Insecure moment `json:"insecure,omitempty"`
+	RollKSK   moment `json:"roll_ksk,omitempty"`
+	RollZSK   moment `json:"roll_zsk,omitempty"`
+	Frozen    bool   `json:"frozen,omitempty"`
+	Disowned  bool   `json:"disowned,omitempty"`
+	Recover   bool   `json:"recover,omitempty"`
+	Rejoin    bool   `json:"rejoin,omitempty"`
+	Insecure  moment `json:"insecure,omitempty"`
+	Algorithm uint8  `json:"algorithm,omitempty"` // that of the zone is to be
 }
 
 // key is what is known of one key. The signers' indices are those of facts.Signers;
@@ -107,6 +109,12 @@ type signer struct {
 	Since     moment `json:"since,omitempty"` // trusted, and its keys known, since then
 	DNSKEYTTL peaks  `json:"dnskey_ttl"`
 	MaxTTL    peaks  `json:"max_ttl"`
+
+	// Of facts.Moving: since when all addresses have all data signed with it, whether
+	// that was seen of the whole zone, and since when none has a DNSKEY of it.
+	Signed moment `json:"signed,omitempty"`
+	Whole  bool   `json:"whole,omitempty"`
+	Clear  moment `json:"clear,omitempty"`
 }
 
 // address is the last look at one address of a signer, or of the parent (-1).
@@ -140,7 +148,7 @@ func (s State) Differs(old State) bool {
 		return true
 	}
 	return a.Orders != b.Orders || a.NoDS != b.NoDS || a.Joining != b.Joining || a.CDSSince != b.CDSSince || a.Told != b.Told ||
-		a.Algorithm != b.Algorithm || a.Secured != b.Secured || !slices.Equal(a.CDS, b.CDS) || !slices.Equal(a.Spread, b.Spread) ||
+		a.Algorithm != b.Algorithm || a.Moving != b.Moving || a.Secured != b.Secured || !slices.Equal(a.CDS, b.CDS) || !slices.Equal(a.Spread, b.Spread) ||
 		!slices.EqualFunc(a.Keys, b.Keys, sameKey) || !slices.EqualFunc(a.Signers, b.Signers, sameSigner)
 }
 
@@ -151,12 +159,12 @@ func sameKey(a, b key) bool {
 }
 
 func sameSigner(a, b signer) bool {
-	return a.Name == b.Name && a.Since == b.Since && a.DNSKEYTTL.max() == b.DNSKEYTTL.max() && a.MaxTTL.max() == b.MaxTTL.max()
+	return a.Name == b.Name && a.Since == b.Since && a.Signed == b.Signed && a.Whole == b.Whole && a.Clear == b.Clear && a.DNSKEYTTL.max() == b.DNSKEYTTL.max() && a.MaxTTL.max() == b.MaxTTL.max()
 }
 
 // stateFormat is the version of the encoding. Raise it when a field is added whose
 // loss would be dangerous for an older program, and keep reading the old ones.
-const stateFormat = 1
+const stateFormat = 2
 
 type encoded struct {
 	Format int   `json:"format"`

@@ -18,7 +18,8 @@ type step struct {
 	fresh []bool  // by signer: all its addresses were good at a look that is not old
 	held  []bool  // by key: its private key is there
 
-	chosen []bool // by key: it is, or is about to be, a successor
+	chosen  []bool // by key: it is, or is about to be, a successor
+	rolling bool   // some rollover of ours has begun and not ended
 
 	dropped     bool // a peer no longer has a key that signs our data
 	parentFresh bool

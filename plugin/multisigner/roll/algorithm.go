@@ -1,0 +1,383 @@
+package roll
+
+// An algorithm rollover goes by RFC 6781 4.1.4, with a barrier of the whole group at
+// each step: first all data of every signer is signed with both algorithms, then the
+// new keys are published, then the DS set of the whole group is exchanged at once,
+// then the old keys go, and last their signatures. So whoever demands that every
+// algorithm of a DS or DNSKEY RRset signs everything (RFC 4035 2.2) is content, too.
+//
+// At each moment one algorithm is the zone's (facts.Algorithm): under it alone every
+// chain stands. Another one may be on its way in, or out again (facts.Moving); what
+// is given up on its way in goes out by the same rules as an old one.
+
+// ofZone reports whether k has the zone's algorithm. Before there is one, any has.
+func (z *step) ofZone(k *key) bool { return z.f.Algorithm == 0 || k.ID.Algorithm == z.f.Algorithm }
+
+// moves reports whether k has the algorithm that is on its way.
+func (z *step) moves(k *key) bool { return z.f.Moving != 0 && k.ID.Algorithm == z.f.Moving }
+
+// comes reports whether the algorithm on its way is coming.
+func (z *step) comes() bool { return z.f.Moving != 0 && z.f.Moving == z.f.Orders.Algorithm }
+
+// movingBegun reports whether any key of ours of the algorithm on its way is in use.
+func (z *step) movingBegun() bool {
+	for k := range z.f.Keys {
+		if key := &z.f.Keys[k]; key.Owner == 0 && z.moves(key) && (key.signing() || key.published()) {
+			return true
+		}
+	}
+	return false
+}
+
+// observeMoving finds which algorithm is on its way. One that signs is, ordered or not.
+func (z *step) observeMoving() {
+	was := z.f.Moving
+	z.f.Moving = 0
+	if z.f.Algorithm == 0 {
+		return
+	}
+	for k := range z.f.Keys {
+		if key := &z.f.Keys[k]; key.Owner == 0 && !z.ofZone(key) && (key.signing() || key.published()) {
+			z.f.Moving = key.ID.Algorithm
+		}
+	}
+	if o := z.f.Orders.Algorithm; z.f.Moving == 0 && o != 0 && o != z.f.Algorithm {
+		z.f.Moving = o
+	}
+	if z.f.Moving == was {
+		return
+	}
+	for i := range z.f.Signers {
+		s := &z.f.Signers[i]
+		s.Signed, s.Whole, s.Clear = 0, false, 0
+	}
+}
+
+// observeAlgorithm notes since when all addresses of signer i have all data signed
+// with the algorithm on its way, and since when none has a key of it.
+func (z *step) observeAlgorithm(i int, v *View, complete, restart bool) {
+	if z.f.Moving == 0 {
+		return
+	}
+	s := &z.f.Signers[i]
+	signed, clear := true, true
+	if i == 0 {
+		signed = containsAlgorithm(z.seen.Published.Algorithms, z.f.Moving)
+		clear = !hasAlgorithm(z.seen.Published.DNSKEY, z.f.Moving)
+	}
+	for n := range v.Addresses {
+		a := &v.Addresses[n]
+		switch {
+		case a.State != Good:
+		case a.Transfer:
+			s.Whole = s.Whole || containsAlgorithm(a.Algorithms, z.f.Moving)
+		default:
+			signed = signed && containsAlgorithm(a.Algorithms, z.f.Moving)
+			clear = clear && !hasAlgorithm(a.DNSKEY, z.f.Moving)
+		}
+	}
+	s.Signed = sinceThen(s.Signed, signed, complete, restart, z.t)
+	s.Clear = sinceThen(s.Clear, clear, complete, restart, z.t)
+	s.Whole = s.Whole && s.Signed != 0
+}
+
+func containsAlgorithm(list []uint8, algorithm uint8) bool {
+	for _, a := range list {
+		if a == algorithm {
+			return true
+		}
+	}
+	return false
+}
+
+func hasAlgorithm(ids []KeyID, algorithm uint8) bool {
+	for i := range ids {
+		if ids[i].Algorithm == algorithm {
+			return true
+		}
+	}
+	return false
+}
+
+// moveAlgorithm takes the algorithm on its way one step further.
+func (z *step) moveAlgorithm() {
+	switch {
+	case z.f.Moving == 0:
+	case z.comes():
+		z.algorithmComes()
+	default:
+		z.algorithmGoes()
+	}
+}
+
+// algorithmComes has our data signed with the new algorithm, publishes its keys when
+// no cache has data without such signatures, and makes it the zone's when no cache
+// has a DNSKEY RRset without any of its keys.
+func (z *step) algorithmComes() {
+	name := "algorithm " + itoa(int(z.f.Moving))
+	if !z.movingBegun() {
+		var h hold
+		z.standStill(&h)
+		if z.rolling {
+			h.on(missing, "the rollovers that have begun to end", z.name(0))
+		}
+		if z.f.Joining != 0 {
+			h.on(missing, "this signer to have joined", z.name(0))
+		}
+		if h.blocked {
+			z.wait(waitAlgorithm, KeyID{}, "sign with "+name, &h)
+			return
+		}
+	}
+	data, entry := z.newcomer(z.p.dataRole()), z.newcomer(z.p.entryRole())
+	if data < 0 || entry < 0 {
+		z.request(z.p.dataRole(), z.f.Moving, false)
+		z.request(z.p.entryRole(), z.f.Moving, false)
+		return
+	}
+	dataKey, entryKey := &z.f.Keys[data], &z.f.Keys[entry]
+	if dataKey.DataOn == 0 {
+		dataKey.DataOn = z.t
+	}
+	var h hold
+	z.standStill(&h)
+	if !dataKey.published() || !entryKey.published() {
+		z.signedByAll(&h)
+		if h.blocked {
+			z.wait(waitAlgorithm, KeyID{}, "publish the keys of "+name, &h)
+			return
+		}
+		z.publish(data)
+		z.publish(entry)
+	}
+	z.keysOfAll(&h)
+	if h.blocked {
+		z.wait(waitAlgorithm, KeyID{}, "ask for the DS of "+name, &h)
+		return
+	}
+	entryKey.EntryOn = z.t
+	z.retireEntry(entry)
+	z.f.Algorithm = z.f.Moving
+	z.observeMoving() // what goes from now on is the old one
+}
+
+// newcomer returns the key of ours that is to take an office with the coming algorithm, or -1.
+func (z *step) newcomer(role Role) int {
+	next := -1
+	for k := range z.f.Keys {
+		key := &z.f.Keys[k]
+		if key.Owner != 0 || !z.moves(key) || key.Role != role || key.Gone != 0 || key.Compromised || !z.held[k] {
+			continue
+		}
+		if next < 0 || key.signing() && !z.f.Keys[next].signing() || key.Created < z.f.Keys[next].Created {
+			next = k
+		}
+	}
+	return next
+}
+
+// signedByAll holds until no cache can hold data of any signer that is not signed
+// with the coming algorithm.
+func (z *step) signedByAll(h *hold) {
+	for i := range z.f.Signers {
+		if i == 0 || z.member(i) {
+			z.signedWith(h, i)
+		}
+	}
+}
+
+// signedWith holds until no cache can hold data of signer i that is not signed with
+// the coming algorithm. Of a signer of other software, a sample proves nothing: it
+// may sign gradually.
+func (z *step) signedWith(h *hold, i int) {
+	s := &z.f.Signers[i]
+	if s.Signed == 0 || !z.fresh[i] {
+		z.askForSigned(h, i)
+		return
+	}
+	var resign moment
+	if p := z.peers[i]; i > 0 && p != nil && p.Foreign {
+		if resign = moment(p.Resign); resign == 0 && !s.Whole {
+			h.on(missing, "a transfer that shows that all of it is signed with both algorithms", z.name(i))
+		}
+	}
+	h.after(z, s.Signed+z.dataTTL(i)+resign+z.propagation(i)+z.margin(), "data that is not signed with it to leave the caches")
+}
+
+func (z *step) askForSigned(h *hold, i int) {
+	v := z.views[i]
+	if v == nil || i > 0 && (!v.Trusted || len(v.Addresses) == 0) {
+		h.on(unknown, "a peer to be reachable and trusted", z.name(i))
+		return
+	}
+	h.blocked = true
+	for n := range v.Addresses {
+		a := &v.Addresses[n]
+		switch {
+		case a.Transfer:
+		case a.State != Good:
+			h.on(unknown, "every address of every signer to answer", z.whereIs(i, a))
+		case z.t-z.at(a.Seen) > 2*moment(z.p.interval()):
+			h.on(unknown, "a new look at every signer", z.whereIs(i, a))
+		case !containsAlgorithm(a.Algorithms, z.f.Moving):
+			h.on(missing, "every signer to sign with both algorithms (give `roll algorithm` there, too)", z.whereIs(i, a))
+		}
+	}
+	if h.why == "" {
+		h.on(missing, "our own servers to sign with both algorithms", z.name(i))
+	}
+}
+
+// keysOfAll holds until every signer has keys of the coming algorithm that sign its
+// data and its DNSKEY RRset, and no cache can hold a DNSKEY RRset without any of them.
+func (z *step) keysOfAll(h *hold) {
+	for i := range z.f.Signers {
+		if i > 0 && !z.member(i) {
+			continue
+		}
+		data, entry := false, false
+		for k := range z.f.Keys {
+			key := &z.f.Keys[k]
+			if !z.moves(key) || !z.ownedBy(key, i) || !key.published() {
+				continue
+			}
+			if i == 0 {
+				data, entry = data || key.signing(), entry || key.Role.Entry()
+			} else {
+				data, entry = data || key.Signing && key.Role.Data(), entry || z.signsKeys(i, key.ID)
+			}
+			z.everywhere(h, k)
+		}
+		if !data || !entry {
+			h.on(missing, "every signer to publish its keys of it", z.name(i))
+		}
+	}
+}
+
+// signsKeys reports whether every address of peer i has its DNSKEY RRset signed by id.
+func (z *step) signsKeys(i int, id KeyID) bool {
+	any := false
+	for n := range z.addresses(i) {
+		a := &z.views[i].Addresses[n]
+		if a.Transfer {
+			continue
+		}
+		if a.State != Good || !contains(a.SEP, id) || !contains(a.Entry, id) {
+			return false
+		}
+		any = true
+	}
+	return any
+}
+
+// algorithmGoes withdraws our keys of the old algorithm when no cache has a DS of it,
+// and stops signing with it when no cache has a key of it.
+func (z *step) algorithmGoes() {
+	name := "algorithm " + itoa(int(z.f.Moving))
+	var h hold
+	z.standStill(&h)
+	if z.publishes(z.f.Moving) {
+		z.algorithmUnasked(&h)
+		z.mayStillAbort(&h)
+		if h.blocked {
+			z.wait(waitAlgorithm, KeyID{}, "withdraw the keys of "+name, &h)
+			return
+		}
+	}
+	for k := range z.f.Keys {
+		// Our copies of the peers' keys go as well: all that they sign is signed with
+		// the zone's algorithm, too.
+		if key := &z.f.Keys[k]; z.moves(key) && key.Gone == 0 && (key.Owner == 0 || key.Pub != 0) {
+			key.Gone = z.t
+		}
+	}
+	for i := range z.f.Signers {
+		if i == 0 || z.member(i) {
+			z.clearOf(&h, i)
+		}
+	}
+	if h.blocked {
+		z.wait(waitAlgorithm, KeyID{}, "stop signing with "+name, &h)
+		return
+	}
+	for k := range z.f.Keys {
+		if key := &z.f.Keys[k]; key.Owner == 0 && z.moves(key) && key.signing() {
+			key.DataOff = z.t
+		}
+	}
+}
+
+// publishes reports whether our DNSKEY RRset has a key of ours of an algorithm.
+func (z *step) publishes(algorithm uint8) bool {
+	for k := range z.f.Keys {
+		if key := &z.f.Keys[k]; key.Owner == 0 && key.published() && key.ID.Algorithm == algorithm {
+			return true
+		}
+	}
+	return false
+}
+
+// algorithmUnasked holds until no DS RRset in any cache has a key of the algorithm
+// that goes, whoever's it is, and no CDS asks for one.
+func (z *step) algorithmUnasked(h *hold) {
+	for k := range z.f.Keys {
+		key := &z.f.Keys[k]
+		if !z.moves(key) {
+			continue
+		}
+		if key.Owner == 0 && key.EntryOn != 0 {
+			z.entryGone(h, k)
+		} else if !z.noDS() && z.mayHaveDS(key) && (key.DSSince != 0 || key.DSGone != 0) {
+			z.dsNowhere(h, k)
+		}
+	}
+	for i := range z.f.Signers {
+		if i > 0 && z.member(i) && !z.fresh[i] {
+			z.notFresh(h, i)
+		}
+		for n := range z.addresses(i) {
+			if a := &z.views[i].Addresses[n]; a.State == Good && !a.Transfer && hasAlgorithm(a.CDS, z.f.Moving) {
+				h.on(missing, "every signer to ask for the DS of the other algorithm", z.whereIs(i, a))
+			}
+		}
+	}
+}
+
+// clearOf holds until no cache can hold a DNSKEY RRset of signer i that has a key of
+// the algorithm that goes.
+func (z *step) clearOf(h *hold, i int) {
+	s := &z.f.Signers[i]
+	if s.Clear == 0 || !z.fresh[i] {
+		grave, why := missing, "every signer to withdraw its keys of it"
+		if !z.fresh[i] {
+			grave, why = unknown, "a new look at every signer"
+		}
+		h.on(grave, why, z.name(i))
+		return
+	}
+	h.after(z, s.Clear+s.DNSKEYTTL.max()+z.propagation(i)+z.margin(), "DNSKEY RRsets with a key of it to leave the caches")
+}
+
+// mayStillAbort holds when the algorithm is given up on its way in although every
+// other signer may be about to ask for its DS. One that was seen without keys of it
+// cannot be, for as long as a DNSKEY RRset lives; and without it nobody can.
+func (z *step) mayStillAbort(h *hold) {
+	alone := true
+	for i := 1; i < len(z.f.Signers); i++ {
+		if !z.member(i) {
+			continue
+		}
+		if z.fresh[i] && !z.f.hasKeysOf(i, z.f.Moving) {
+			return
+		}
+		alone = false
+	}
+	for k := range z.f.Keys {
+		if key := &z.f.Keys[k]; key.Owner == 0 && z.moves(key) && key.EntryOn != 0 {
+			return // it was the zone's
+		}
+	}
+	if !alone {
+		h.on(missing, "a signer that has no keys of it: the others may be asking for its DS (`roll algorithm` lets it arrive)", "")
+	}
+}
