@@ -221,11 +221,11 @@ var peerWords = map[peer.Status]string{
 // parentWords say how it stands with an address of the parent.
 var parentWords = map[parent.Status]string{
 	parent.Good: "good", parent.Unreachable: "unreachable", parent.NotAuthoritative: "not authoritative",
-	parent.Garbled: "garbled", parent.Bogus: "bogus",
+	parent.Garbled: "garbled", parent.Unsigned: "unsigned", parent.Stale: "expired", parent.Bogus: "bogus",
 }
 
 // parentStates are roll's words for the same.
 var parentStates = map[parent.Status]roll.AddressState{
 	parent.Good: roll.Good, parent.Unreachable: roll.Unreachable, parent.NotAuthoritative: roll.Lame,
-	parent.Garbled: roll.Bogus, parent.Bogus: roll.Bogus,
+	parent.Garbled: roll.Bogus, parent.Unsigned: roll.Unsigned, parent.Stale: roll.Stale, parent.Bogus: roll.Bogus,
 }

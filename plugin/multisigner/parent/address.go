@@ -25,7 +25,7 @@ type look struct {
 
 	parent zone.Name  // found through the resolver; "" without
 	keys   zone.RRset // the parent's, validated
-	noKeys error      // why there are none, though there should be
+	noKeys error      // why there are none, though there should be; see statusOf
 }
 
 type target struct {
@@ -45,7 +45,7 @@ func (l *look) at(ctx context.Context, t target) Address {
 	a := Address{Addr: t.addr, Host: t.host, At: l.now}
 	if status, err := l.ds(ctx, &a); err != nil {
 		a.Status, a.Err = status, "DS: "+err.Error()
-		a.DS, a.DSAbsent, a.Validated = zone.RRset{}, false, false
+		a.DS, a.DSAbsent, a.NoName, a.Validated = zone.RRset{}, false, false, false
 		if status == Unreachable {
 			return a
 		}
@@ -89,35 +89,62 @@ func (l *look) ds(ctx context.Context, a *Address) (Status, error) {
 		return Garbled, err
 	}
 	if set.Exists() {
-		for sig := range set.Sigs.All() {
-			a.zone = zone.RRSIG(sig).Signer()
+		a.zone = l.signer(ctx, a.Addr, set)
+		if a.zone != "" && !l.above(a.zone) {
+			return NotAuthoritative, fmt.Errorf("the answer is not the parent's: it is signed by %s", a.zone)
 		}
 		a.DS = set
-		return l.validated(a, func() error {
+		return l.validated(a, sigsOf(set), func() error {
 			_, err := validate.Signatures(set, l.keys, l.parent, l.now)
 			return err
 		})
 	}
 	// The child's own servers deny the DS with authority too, but of the child: it
 	// says nothing about the parent (RFC 4035 3.1.4.1).
-	if a.zone = soaOwner(m); a.zone == "" || a.zone == l.child || !l.child.Under(a.zone) {
+	if a.zone = soaOwner(m); !l.above(a.zone) {
 		return NotAuthoritative, errors.New("the answer is not the parent's: it has no SOA of a zone above")
 	}
-	a.DSAbsent = true
-	return l.validated(a, func() error { return validate.Response(m, m.Question[0], l.parent, l.keys, l.now) })
+	a.DSAbsent, a.NoName = true, m.Rcode == dns.RcodeNameError
+	return l.validated(a, sigsIn(m.Ns), func() error { return validate.Response(m, m.Question[0], l.parent, l.keys, l.now) })
+}
+
+// above reports whether a zone may be the child's parent.
+func (l *look) above(apex zone.Name) bool {
+	return apex != "" && apex != l.child && l.child.Under(apex)
+}
+
+// signer is the zone that a DS RRset is in, by who signed it; where nobody did, by
+// whose SOA the server has for the name above. "" is that it is not known.
+func (l *look) signer(ctx context.Context, addr netip.AddrPort, set zone.RRset) zone.Name {
+	for _, sig := range sigsOf(set) {
+		return sig.Signer()
+	}
+	if l.parent != "" || l.child == zone.Root {
+		return l.parent
+	}
+	m, err := l.client.Exchange(ctx, ask.Server{Addr: addr}, ask.Question(l.child.Parent().String(), dns.TypeSOA))
+	if err != nil || !m.Authoritative {
+		return ""
+	}
+	owner := soaOwner(&dns.Msg{Ns: append(m.Answer, m.Ns...)})
+	if !l.above(owner) {
+		return ""
+	}
+	return owner
 }
 
 // validated runs check if there is a way to validate; if there should be but is
-// not, nothing is believed.
-func (l *look) validated(a *Address, check func() error) (Status, error) {
+// not, nothing is believed. Whether an answer is a lie, was never signed or has
+// only grown old is told by its signatures.
+func (l *look) validated(a *Address, sigs []zone.RRSIG, check func() error) (Status, error) {
 	if !l.where.Resolver.IsValid() {
 		return Good, nil
 	}
 	if !l.keys.Exists() {
-		return Bogus, fmt.Errorf("it cannot be validated: %w", l.noKeys)
+		return statusOf(l.noKeys), fmt.Errorf("it cannot be validated: %w", l.noKeys)
 	}
 	if err := check(); err != nil {
-		return Bogus, err
+		return l.fault(sigs), err
 	}
 	a.Validated = true
 	return Good, nil

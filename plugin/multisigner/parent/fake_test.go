@@ -53,7 +53,9 @@ func (z signedZone) sign(at time.Time, sets ...[]dns.RR) []dns.RR {
 	return all
 }
 
-func (z signedZone) soa() dns.RR { return rr("%s 300 SOA ns.%s . 1 2 3 4 300", z.name, z.name) }
+func (z signedZone) soa() dns.RR {
+	return rr("%s 300 SOA ns.%s . 1 2 3 4 300", z.name, strings.TrimPrefix(z.name, "."))
+}
 
 // dnskey is the signed DNSKEY RRset.
 func (z signedZone) dnskey() []dns.RR { return z.sign(now, []dns.RR{dns.Copy(z.key)}) }
@@ -81,8 +83,13 @@ type server struct {
 
 func serve(t *testing.T, answers map[string]*dns.Msg) *server {
 	s := &server{answers: answers}
-	var conn net.PacketConn
-	var listener net.Listener
+	conn, listener := listen(t)
+	s.addr = netip.MustParseAddrPort(conn.LocalAddr().String())
+	activate(t, s, conn, listener)
+	return s
+}
+
+func listen(t *testing.T) (conn net.PacketConn, listener net.Listener) {
 	var err error
 	for range 20 { // the port that UDP was given may be taken for TCP
 		conn, err = net.ListenPacket("udp", "127.0.0.1:0")
@@ -93,16 +100,20 @@ func serve(t *testing.T, answers map[string]*dns.Msg) *server {
 		conn.Close()
 	}
 	require.NoError(t, err)
-	s.addr = netip.MustParseAddrPort(conn.LocalAddr().String())
+	return conn, listener
+}
+
+func activate(t *testing.T, h dns.Handler, conn net.PacketConn, listener net.Listener) {
 	for _, d := range []*dns.Server{{PacketConn: conn}, {Listener: listener}} {
-		d.Handler = s
+		d.Handler = h
+		d.TsigSecret = map[string]string{tsig.Name: tsig.Secret}
+		d.MsgAcceptFunc = func(dns.Header) dns.MsgAcceptAction { return dns.MsgAccept }
 		started := make(chan struct{})
 		d.NotifyStartedFunc = func() { close(started) }
 		go d.ActivateAndServe()
 		<-started
 		t.Cleanup(func() { d.Shutdown() })
 	}
-	return s
 }
 
 func (s *server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
@@ -120,6 +131,9 @@ func (s *server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 		m.SetRcode(q, known.Rcode)
 		m.Authoritative, m.AuthenticatedData = known.Authoritative, known.AuthenticatedData
 		m.Answer, m.Ns, m.Extra = known.Answer, known.Ns, known.Extra
+		if _, udp := w.LocalAddr().(*net.UDPAddr); udp {
+			m.Truncate(1232)
+		}
 	}
 	s.mu.Unlock()
 	w.WriteMsg(m)
@@ -140,4 +154,11 @@ func vouched(answer []dns.RR) *dns.Msg {
 
 func plain(answer []dns.RR, authority ...dns.RR) *dns.Msg {
 	return &dns.Msg{Answer: answer, Ns: authority}
+}
+
+// failing is SERVFAIL with the reason that resolvers give (RFC 8914).
+func failing(reason uint16) *dns.Msg {
+	opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT, Class: 1232}}
+	opt.Option = append(opt.Option, &dns.EDNS0_EDE{InfoCode: reason})
+	return &dns.Msg{MsgHdr: dns.MsgHdr{Rcode: dns.RcodeServerFailure}, Extra: []dns.RR{opt}}
 }

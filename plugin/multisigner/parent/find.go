@@ -26,21 +26,30 @@ func (l *look) find(ctx context.Context) error {
 	if l.child == zone.Root {
 		return errors.New("the root has no parent")
 	}
+	keysErr := l.findKeys(ctx)
+	if l.parent == "" {
+		return keysErr
+	}
+	return errors.Join(l.hosts(ctx), keysErr)
+}
+
+// findKeys asks for the parent zone and its keys only.
+func (l *look) findKeys(ctx context.Context) error {
 	parent, err := l.enclosing(ctx, l.child.Parent())
 	if err != nil {
-		return fmt.Errorf("find the parent of %s: %w", l.child, err)
+		l.noKeys = fmt.Errorf("find the parent of %s: %w", l.child, err)
+		return l.noKeys
 	}
 	l.parent = parent
-	hostsErr := l.hosts(ctx)
 	l.keys, l.noKeys = l.parentKeys(ctx)
-	return errors.Join(hostsErr, l.noKeys)
+	return l.noKeys
 }
 
 // recurse asks the resolver. NXDOMAIN is an answer here, other rcodes are errors.
 func (l *look) recurse(ctx context.Context, name zone.Name, t zone.Type, checkingDisabled bool) (*dns.Msg, error) {
 	m, err := l.client.Exchange(ctx, ask.Server{Addr: l.where.Resolver}, ask.Recursive(name.String(), uint16(t), checkingDisabled))
 	if err == nil && m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {
-		err = fmt.Errorf("ask %s for %s %s: %w", l.where.Resolver, name, t, &ask.Refused{Rcode: m.Rcode})
+		err = fmt.Errorf("ask %s for %s %s: %w", l.where.Resolver, name, t, refused(m))
 	}
 	return m, err
 }

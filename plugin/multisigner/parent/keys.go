@@ -33,7 +33,7 @@ func (l *look) vouched(ctx context.Context) (zone.RRset, error) {
 		return zone.RRset{}, err
 	}
 	if !m.AuthenticatedData {
-		return zone.RRset{}, fmt.Errorf("%s does not vouch for them: the zone is not signed, or the resolver does not validate", l.where.Resolver)
+		return zone.RRset{}, &fault{Unsigned, fmt.Errorf("%s does not vouch for them: the zone is not signed, or the resolver does not validate", l.where.Resolver)}
 	}
 	return l.existing(m, l.parent, zone.TypeDNSKEY)
 }
@@ -45,7 +45,7 @@ func (l *look) existing(m *dns.Msg, name zone.Name, t zone.Type) (zone.RRset, er
 	}
 	set, err := pick(m.Answer, name, t)
 	if err == nil && !set.Exists() {
-		err = fmt.Errorf("%s has no %s", name, t)
+		err = &fault{Unsigned, fmt.Errorf("%s has no %s", name, t)}
 	}
 	return set, err
 }
@@ -55,11 +55,11 @@ func (l *look) existing(m *dns.Msg, name zone.Name, t zone.Type) (zone.RRset, er
 func (l *look) chained(ctx context.Context) (zone.RRset, error) {
 	anchors, err := readAnchors(l.where.Anchor)
 	if err != nil {
-		return zone.RRset{}, err
+		return zone.RRset{}, &fault{Unreachable, err} // we cannot read them: it says nothing about anybody
 	}
 	at, trusted, err := nearest(anchors, l.parent)
 	if err != nil {
-		return zone.RRset{}, err
+		return zone.RRset{}, &fault{Unreachable, err}
 	}
 	keys, err := l.zoneKeys(ctx, at, trusted)
 	if err != nil {
@@ -80,7 +80,7 @@ func (l *look) chained(ctx context.Context) (zone.RRset, error) {
 		at = below
 	}
 	if at != l.parent {
-		return zone.RRset{}, fmt.Errorf("there is no DS for it: it is not signed below %s", at)
+		return zone.RRset{}, &fault{Unsigned, fmt.Errorf("there is no DS for it: it is not signed below %s", at)}
 	}
 	return keys, nil
 }
@@ -108,7 +108,7 @@ func (l *look) zoneKeys(ctx context.Context, apex zone.Name, by anchor) (zone.RR
 		}
 		errs = append(errs, err)
 	}
-	return zone.RRset{}, fmt.Errorf("DNSKEY of %s: %w", apex, errors.Join(errs...))
+	return zone.RRset{}, &fault{l.fault(sigsOf(keys)), fmt.Errorf("DNSKEY of %s: %w", apex, errors.Join(errs...))}
 }
 
 // delegated gives the DS RRset of name as the zone at has it, validated under its
@@ -119,16 +119,19 @@ func (l *look) delegated(ctx context.Context, name, at zone.Name, keys zone.RRse
 		return zone.RRset{}, err
 	}
 	set, err := pick(m.Answer, name, zone.TypeDS)
+	var sigs []zone.RRSIG
 	switch {
 	case err != nil:
 		return zone.RRset{}, err
 	case set.Exists():
+		sigs = sigsOf(set)
 		_, err = validate.Signatures(set, keys, at, l.now)
 	default:
+		sigs = sigsIn(m.Ns)
 		err = validate.Response(m, m.Question[0], at, keys, l.now)
 	}
 	if err != nil {
-		return zone.RRset{}, fmt.Errorf("DS of %s: %w", name, err)
+		return zone.RRset{}, &fault{l.fault(sigs), fmt.Errorf("DS of %s: %w", name, err)}
 	}
 	return set, nil
 }

@@ -1,5 +1,7 @@
 // Package parent looks at what the parent publishes for a zone, at every address
-// of every nameserver of the parent: the DS RRset, the delegation and its glue.
+// of every nameserver of the parent: the DS RRset, the delegation and its glue. And
+// it tells the parent of changes: by NOTIFY to where its DSYNC records say (RFC
+// 9859), or by UPDATE of the DS RRset. When, and whether, is for others to decide.
 package parent
 
 import (
@@ -25,6 +27,9 @@ type Where struct {
 	// That is acceptable for a validating resolver on this machine or over a trusted
 	// network only.
 	Anchor string
+	// Names, if valid, is a resolver that finds the addresses of DSYNC targets when
+	// there is no Resolver and the parent's servers do not have them. It is believed.
+	Names netip.AddrPort
 }
 
 // Status is how it stands with one address of the parent.
@@ -35,10 +40,12 @@ const (
 	Unreachable                    // no answer: what it publishes is not known
 	NotAuthoritative               // it answers, but not for the parent
 	Garbled                        // its answers cannot be read
-	Bogus                          // its answer does not validate under the parent's keys, or these were not found
+	Unsigned                       // its answer has no signatures although it must be validated, or the parent has no keys
+	Stale                          // its signatures are for another time: over, or not yet begun
+	Bogus                          // its answer does not validate under the parent's keys, or these do not under the anchor
 )
 
-var statuses = [...]string{"good", "unreachable", "not authoritative", "garbled", "bogus"}
+var statuses = [...]string{"good", "unreachable", "not authoritative", "garbled", "unsigned", "expired", "bogus"}
 
 // String names the status, as operators see it.
 func (s Status) String() string { return statuses[s] }
@@ -46,12 +53,13 @@ func (s Status) String() string { return statuses[s] }
 // Address is what one address of the parent publishes.
 type Address struct {
 	Addr      netip.AddrPort
-	Host      string    // the nameserver's name; "": a configured address
-	At        time.Time // of the look's beginning
-	Status    Status
+	Host      string     // the nameserver's name; "": a configured address
+	At        time.Time  // of the look's beginning
+	Status    Status     // of what it says of the DS. Where no keys could be had to validate it, it is why not
 	Err       string     // why it is not Good, or why the delegation is not known
 	DS        zone.RRset // with its TTL; exists only if Status is Good
 	DSAbsent  bool       // there is no DS: the address said so with authority
+	NoName    bool       // that was because it does not know the name: there is no delegation at all
 	Validated bool       // DS, or its absence, was validated under the parent's keys
 	// NS is the delegation, unsigned by nature, and Glue the addresses beside it. A
 	// server that is authoritative for the zone too shows the zone's own NS here, as

@@ -91,6 +91,10 @@ func TestServersThatDiffer(t *testing.T) {
 		{"silent", changed(child+" DS", nil), parent.Unreachable, "DS: ask 127.0.0.1", false},
 		{"refuses", map[string]*dns.Msg{}, parent.NotAuthoritative, "DS: answered REFUSED", false},
 		{"a resolver", changed(child+" DS", plain(test.sign(now, []dns.RR{next.ds()}))), parent.NotAuthoritative, "DS: the answer is not authoritative", false},
+		{"the child's own DS", changed(child+" DS", authoritative(next.sign(now, []dns.RR{next.ds()}))), parent.NotAuthoritative, "DS: the answer is not the parent's: it is signed by example.test.", false},
+		{"another zone's DS", changed(child+" DS", authoritative(newZone("net.").sign(now, []dns.RR{next.ds()}))), parent.NotAuthoritative, "it is signed by net.", false},
+		{"a server of a zone far above", changed(child+" DS", referral([]dns.RR{rr("test. 900 NS ns.test.")})), parent.NotAuthoritative, "DS: the answer is not authoritative", false},
+		{"its zone has expired", changed(child+" DS", failing(dns.ExtendedErrorCodeNotReady)), parent.NotAuthoritative, "DS: answered SERVFAIL", false},
 		// RFC 4035 3.1.4.1: a server of the child alone denies the DS, in the child's name.
 		{"the child's own server", changed(child+" DS", authoritative(nil, next.denial(child, child, "NS SOA RRSIG NSEC DNSKEY")...)), parent.NotAuthoritative, "DS: the answer is not the parent's", false},
 		{"another zone's server", changed(child+" DS", authoritative(nil, newZone("net.").denial("net.", "net.", "NS SOA")...)), parent.NotAuthoritative, "DS: the answer is not the parent's", false},
@@ -105,11 +109,24 @@ func TestServersThatDiffer(t *testing.T) {
 			require.Equal(t, tc.status.String(), a.Status.String(), a.Err)
 			require.Contains(t, a.Err, tc.err)
 			require.Equal(t, tc.absent, a.DSAbsent)
+			require.Equal(t, tc.name == "no delegation", a.NoName)
 			require.Equal(t, tc.status == parent.Good && !tc.absent, a.DS.Exists())
 			require.Equal(t, parent.Good, r.Addresses[1].Status)
 			require.Equal(t, next.ds().Digest, r.Addresses[1].DS.RRs()[0].(*dns.DS).Digest)
 		})
 	}
+}
+
+// A DS that nobody has signed does not say whose it is: the SOA above it does.
+func TestUnsignedParent(t *testing.T) {
+	test, signer := newZone("test."), newZone(child)
+	answers := delegating(test, signer.ds())
+	answers[child+" DS"] = authoritative([]dns.RR{signer.ds()})
+	require.Empty(t, lookAt(t, parent.Where{Servers: []netip.AddrPort{serve(t, answers).addr}}, child).Zone)
+	answers["test. SOA"] = authoritative([]dns.RR{test.soa()})
+	r := lookAt(t, parent.Where{Servers: []netip.AddrPort{serve(t, answers).addr}}, child)
+	require.Equal(t, zone.MustName("test."), r.Zone)
+	require.Equal(t, parent.Good, r.Addresses[0].Status)
 }
 
 // resolving is what a resolver knows about test., of which found is a server's address.
@@ -138,8 +155,11 @@ func TestResolver(t *testing.T) {
 		{"no DS", undelegated(test), parent.Good, ""},
 		{"DS of another's signing", delegating(newZone("test."), signer.ds()), parent.Bogus, "DS: "},
 		{"DS denied in another's name", undelegated(newZone("test.")), parent.Bogus, "DS: "},
-		{"DS unsigned", map[string]*dns.Msg{child + " DS": authoritative([]dns.RR{signer.ds()})}, parent.Bogus, "DS: "},
-		{"DS expired", map[string]*dns.Msg{child + " DS": authoritative(test.sign(now.Add(-48*time.Hour), []dns.RR{signer.ds()}))}, parent.Bogus, "DS: "},
+		{"DS unsigned", map[string]*dns.Msg{child + " DS": authoritative([]dns.RR{signer.ds()})}, parent.Unsigned, "DS: "},
+		{"no DS, unsigned", map[string]*dns.Msg{child + " DS": authoritative(nil, test.soa())}, parent.Unsigned, "DS: "},
+		{"DS expired", map[string]*dns.Msg{child + " DS": authoritative(test.sign(now.Add(-48*time.Hour), []dns.RR{signer.ds()}))}, parent.Stale, "DS: "},
+		{"DS of tomorrow", map[string]*dns.Msg{child + " DS": authoritative(test.sign(now.Add(48*time.Hour), []dns.RR{signer.ds()}))}, parent.Stale, "DS: "},
+		{"denial expired", map[string]*dns.Msg{child + " DS": authoritative(nil, test.sign(now.Add(-48*time.Hour), []dns.RR{test.soa()}, []dns.RR{rr("%s 300 NSEC z.test. NS RRSIG NSEC", child)})...)}, parent.Stale, "DS: "},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := serve(t, tc.serves)
@@ -176,18 +196,23 @@ func TestResolverThatFails(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		serves map[string]*dns.Msg
+		status parent.Status
 		err    string
 	}{
-		{"no AD", without("test. DNSKEY", plain(test.dnskey())), "keys of test.: 127.0.0.1"},
-		{"no keys", without("test. DNSKEY", vouched(nil)), "keys of test.: test. has no DNSKEY"},
-		{"no parent", without("test. SOA", nil), "find the parent of example.test.: ask 127.0.0.1"},
-		{"another's SOA", without("test. SOA", vouched([]dns.RR{rr("net. 60 SOA . . 1 2 3 4 5")})), "has no SOA for test."},
+		{"no AD", without("test. DNSKEY", plain(test.dnskey())), parent.Unsigned, "keys of test.: 127.0.0.1"},
+		{"no keys", without("test. DNSKEY", vouched(nil)), parent.Unsigned, "keys of test.: test. has no DNSKEY"},
+		{"no parent", without("test. SOA", nil), parent.Unreachable, "find the parent of example.test.: ask 127.0.0.1"},
+		{"another's SOA", without("test. SOA", vouched([]dns.RR{rr("net. 60 SOA . . 1 2 3 4 5")})), parent.Bogus, "has no SOA for test."},
+		{"silent", map[string]*dns.Msg{"test. SOA": nil}, parent.Unreachable, "find the parent of example.test.: ask 127.0.0.1"},
+		{"servers not found", without("test. DNSKEY", failing(dns.ExtendedErrorCodeNoReachableAuthority)), parent.Unreachable, "keys of test.: ask 127.0.0.1"},
+		{"keys bogus", without("test. DNSKEY", failing(dns.ExtendedErrorCodeDNSBogus)), parent.Bogus, "answered SERVFAIL"},
+		{"keys expired", without("test. DNSKEY", failing(dns.ExtendedErrorCodeSignatureExpired)), parent.Stale, "answered SERVFAIL"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := lookAt(t, parent.Where{Servers: []netip.AddrPort{s.addr}, Resolver: serve(t, tc.serves).addr}, child)
 			require.Contains(t, r.Err, tc.err)
 			a := r.Addresses[0]
-			require.Equal(t, parent.Bogus, a.Status)
+			require.Equal(t, tc.status.String(), a.Status.String(), a.Err)
 			require.Contains(t, a.Err, "DS: it cannot be validated: ")
 			require.False(t, a.DS.Exists() || a.DSAbsent || a.Validated)
 		})
@@ -230,21 +255,24 @@ func TestAnchor(t *testing.T) {
 		name, anchors string
 		serves        map[string]*dns.Msg
 		err           string
+		status        parent.Status
 	}{
-		{"DS of the root", root.ds().String(), whole, ""},
-		{"key of the root", root.key.String() + valid, whole, ""},
-		{"the nearest counts", newZone(".").ds().String() + "\n" + test.key.String(), whole, ""},
-		{"at the parent itself", low.ds().String(), whole, ""},
-		{"another key of the root", newZone(".").ds().String(), whole, "DNSKEY of .: "},
-		{"a key that waits for its time", root.key.String() + " ;;state=1 [ ADDPEND ]", whole, "no trust anchor is at or above b.a.test."},
-		{"an anchor elsewhere", newZone("net.").ds().String(), whole, "no trust anchor is at or above b.a.test."},
-		{"no file", "", whole, "trust anchors: open "},
-		{"not anchors", "test. 60 IN A 192.0.2.1", whole, "only DS and DNSKEY can be trusted"},
-		{"not a zone file", "trusted-keys { }", whole, "trust anchors: "},
-		{"DS forged on the way", root.ds().String(), changed("test. DS", vouched(newZone(".").sign(now, []dns.RR{test.ds()}))), "DS of test.: "},
-		{"keys forged on the way", root.ds().String(), changed("b.a.test. DNSKEY", vouched(newZone("b.a.test.").dnskey())), "DNSKEY of b.a.test.: "},
-		{"a denial forged on the way", root.ds().String(), changed("a.test. DS", plain(nil, newZone("test.").denial("test.", "b.a.test.", "NS SOA")...)), "DS of a.test.: "},
-		{"an unsigned parent", root.ds().String(), changed("b.a.test. DS", plain(nil, test.denial("b.a.test.", "test.", "NS RRSIG NSEC")...)), "it is not signed below test."},
+		{"DS of the root", root.ds().String(), whole, "", parent.Good},
+		{"key of the root", root.key.String() + valid, whole, "", parent.Good},
+		{"the nearest counts", newZone(".").ds().String() + "\n" + test.key.String(), whole, "", parent.Good},
+		{"at the parent itself", low.ds().String(), whole, "", parent.Good},
+		{"another key of the root", newZone(".").ds().String(), whole, "DNSKEY of .: ", parent.Bogus},
+		{"a key that waits for its time", root.key.String() + " ;;state=1 [ ADDPEND ]", whole, "no trust anchor is at or above b.a.test.", parent.Unreachable},
+		{"an anchor elsewhere", newZone("net.").ds().String(), whole, "no trust anchor is at or above b.a.test.", parent.Unreachable},
+		{"no file", "", whole, "trust anchors: open ", parent.Unreachable},
+		{"not anchors", "test. 60 IN A 192.0.2.1", whole, "only DS and DNSKEY can be trusted", parent.Unreachable},
+		{"not a zone file", "trusted-keys { }", whole, "trust anchors: ", parent.Unreachable},
+		{"DS forged on the way", root.ds().String(), changed("test. DS", vouched(newZone(".").sign(now, []dns.RR{test.ds()}))), "DS of test.: ", parent.Bogus},
+		{"keys forged on the way", root.ds().String(), changed("b.a.test. DNSKEY", vouched(newZone("b.a.test.").dnskey())), "DNSKEY of b.a.test.: ", parent.Bogus},
+		{"a denial forged on the way", root.ds().String(), changed("a.test. DS", plain(nil, newZone("test.").denial("test.", "b.a.test.", "NS SOA")...)), "DS of a.test.: ", parent.Bogus},
+		{"keys expired on the way", root.ds().String(), changed("b.a.test. DNSKEY", plain(low.sign(now.Add(-48*time.Hour), []dns.RR{dns.Copy(low.key)}))), "DNSKEY of b.a.test.: ", parent.Stale},
+		{"keys unsigned on the way", root.ds().String(), changed("b.a.test. DNSKEY", plain([]dns.RR{low.key})), "DNSKEY of b.a.test.: ", parent.Unsigned},
+		{"an unsigned parent", root.ds().String(), changed("b.a.test. DS", plain(nil, test.denial("b.a.test.", "test.", "NS RRSIG NSEC")...)), "it is not signed below test.", parent.Unsigned},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "root.key")
@@ -261,7 +289,7 @@ func TestAnchor(t *testing.T) {
 				return
 			}
 			require.Contains(t, r.Err, tc.err)
-			require.Equal(t, parent.Bogus, a.Status)
+			require.Equal(t, tc.status.String(), a.Status.String(), a.Err)
 			require.False(t, a.DS.Exists())
 		})
 	}
