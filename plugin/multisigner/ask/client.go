@@ -1,5 +1,5 @@
 // Package ask is DNS as a client: it asks servers, transfers zones and sends
-// NOTIFYs, signed with TSIG where there is a key, within limits and a budget. What
+// NOTIFYs and UPDATEs, signed with TSIG where there is a key, within limits and a budget. What
 // comes back belongs to what was asked; what it means is for others to judge.
 package ask
 

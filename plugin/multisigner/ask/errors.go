@@ -21,7 +21,7 @@ var (
 	ErrLimit = errors.New("limit")
 )
 
-// Refused is the error of a transfer or NOTIFY that was answered with an rcode.
+// Refused is the error of a transfer, NOTIFY or UPDATE that was answered with an rcode.
 type Refused struct{ Rcode int }
 
 func (e *Refused) Error() string { return "answered " + Rcode(e.Rcode) }

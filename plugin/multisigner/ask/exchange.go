@@ -181,8 +181,10 @@ func (p *prepared) read(wire []byte) (*dns.Msg, error) {
 		return nil, fmt.Errorf("%w: %w", errStrange, failed(ErrGarbled, "an answer with another id"))
 	case !r.Response || r.Opcode != p.m.Opcode:
 		return nil, fmt.Errorf("%w: %w", errStrange, failed(ErrGarbled, "no answer, but a message of opcode %s", opcode(r.Opcode)))
-	case len(r.Question) == 0 && (r.Rcode != dns.RcodeSuccess || p.chain.started):
-		return r, nil // errors may leave it out, and a transfer's later messages (RFC 5936 2.2.1)
+	case len(r.Question) == 0 && (r.Rcode != dns.RcodeSuccess || p.chain.started || r.Opcode == dns.OpcodeUpdate):
+		// Errors may leave it out, and a transfer's later messages (RFC 5936 2.2.1), and
+		// answers to an UPDATE (RFC 2136 3.8).
+		return r, nil
 	case len(r.Question) != 1 || !sameQuestion(r.Question[0], p.m.Question[0]):
 		return nil, fmt.Errorf("%w: %w", errStrange, failed(ErrGarbled, "an answer to another question"))
 	}
