@@ -69,7 +69,13 @@ func (l *layout) corefile(s Signer, secrets map[string]string) string {
 	line("        keys %s", l.options.keys)
 	line("        algorithm %s", l.options.algorithm)
 	line("        denial %s", l.options.denial)
-	line("        ttl dnskey %ds", pace.ttl)
+	if zsk := l.options.lifetimes.zsk; zsk.given {
+		line("        lifetime zsk %s", zsk.text)
+	}
+	if ksk := l.options.lifetimes.ksk; ksk.given {
+		line("        lifetime ksk %s", ksk.text)
+	}
+	line("        ttl dnskey %s", pace.ttl)
 	line("        margin %s", pace.margin)
 	line("        propagation %s", pace.propagation)
 	line("        look %s %s", pace.busy, pace.idle)

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -37,6 +38,12 @@ func TestOptionsRefused(t *testing.T) {
 		{"--denial nsec5", "nsec, nsec3, nsec3-optout"},
 		{"--algorithm RSASHA1", "RSASHA256, ECDSAP256SHA256, ECDSAP384SHA384, ED25519"},
 		{"--keys both", "split, csk"},
+		{"--fast --lifetime-zsk 5s", "--lifetime-zsk 5s: a rollover takes at least 9s"},
+		{"--lifetime-ksk 100s", "at least 1m45s"},
+		{"--lifetime-zsk soon", "invalid duration"},
+		{"--lifetime-zsk xd", "invalid syntax"},
+		{"--lifetime-ksk -3h", "negative"},
+		{"--keys csk --lifetime-zsk 30d", "--lifetime-ksk is that of the CSK"},
 		{"--port 70000", "from 1 to"},
 		{"--sigers 3", "flag provided but not defined"},
 		{"three", "not an option"},
@@ -133,6 +140,24 @@ example.test:PORT {
 	require.Equal(t, want, "\n"+body)
 }
 
+// Without a word about lifetimes the signers have their own; what is said reaches
+// each as it was written.
+func TestLifetimes(t *testing.T) {
+	corefile := func(args ...string) string {
+		l := layoutOf(t, args...)
+		text, err := os.ReadFile(l.path(l.Signers[1].Corefile))
+		require.NoError(t, err)
+		return string(text)
+	}
+	require.NotContains(t, corefile("--fast"), "lifetime")
+	both := corefile("--fast", "--lifetime-zsk", "20s", "--lifetime-ksk", "1m")
+	require.Contains(t, both, "        lifetime zsk 20s\n        lifetime ksk 1m\n")
+	csk := corefile("--keys", "csk", "--lifetime-ksk", "2w")
+	require.Contains(t, csk, "        lifetime ksk 2w\n")
+	require.NotContains(t, csk, "lifetime zsk")
+	require.Contains(t, corefile("--lifetime-zsk", "0"), "        lifetime zsk 0\n")
+}
+
 // The registry asks every signer by the name that the zone gives it.
 func TestParentConfig(t *testing.T) {
 	l := layoutOf(t, "--signers", "2")
@@ -153,7 +178,7 @@ func records(t *testing.T, l *layout) map[string][]string {
 	all := make(map[string][]string)
 	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
 		h := rr.Header()
-		require.EqualValues(t, l.options.pace().ttl, h.Ttl, rr)
+		require.Equal(t, l.options.pace().seconds(), fmt.Sprint(h.Ttl), rr)
 		key := h.Name + " " + dns.TypeToString[h.Rrtype]
 		all[key] = append(all[key], strings.TrimPrefix(rr.String(), h.String()))
 	}
@@ -214,7 +239,7 @@ func TestSecondLab(t *testing.T) {
 	require.NoFileExists(t, l.path(File))
 	require.ErrorContains(t, again("--signers", "3"), "2 signers")
 	require.ErrorContains(t, again("--algorithm", "ED25519"), "ECDSAP256SHA256")
-	require.ErrorContains(t, again("--keys", "csk"), "keys split")
+	require.NoError(t, again("--keys", "csk", "--lifetime-ksk", "365d"))
 }
 
 // Programs read lab.json by these names.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -60,11 +61,10 @@ type layout struct {
 }
 
 // shape is what must not change between two labs in one directory: the state of
-// the signers would no longer fit them.
+// the signers would no longer fit them. Other keys and lifetimes are rolled to.
 type shape struct {
 	Signers   int    `json:"signers"`
 	Algorithm string `json:"algorithm"`
-	Keys      string `json:"keys"`
 }
 
 // layOut chooses addresses and writes every file that the processes read.
@@ -105,7 +105,7 @@ func (l *layout) claim() error {
 	if err := os.Remove(l.path(File)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	now := shape{l.options.signers, l.options.algorithm, l.options.keys}
+	now := shape{l.options.signers, l.options.algorithm}
 	text, err := os.ReadFile(l.path("shape.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return registry.WriteJSON(l.path("shape.json"), now)
@@ -118,7 +118,7 @@ func (l *layout) claim() error {
 		return fmt.Errorf("%s: %w", l.path("shape.json"), err)
 	}
 	if before != now {
-		return fmt.Errorf("%s holds a lab with %d signers, %s, keys %s: give another --dir, or remove it", l.dir, before.Signers, before.Algorithm, before.Keys)
+		return fmt.Errorf("%s holds a lab with %d signers, %s: give another --dir, or remove it", l.dir, before.Signers, before.Algorithm)
 	}
 	return nil
 }
@@ -134,10 +134,8 @@ func (l *layout) writeParent() error {
 	}
 	c := registry.Config{
 		Zone: parentName, Address: l.Parent.Address, Child: zoneName, Dir: l.path("parent"),
-		Nameservers: map[string][]string{}, TTL: uint32(l.options.pace().ttl), Rounds: 3,
-	}
-	if err := c.Interval.UnmarshalText([]byte(l.options.pace().look)); err != nil {
-		return err
+		Nameservers: map[string][]string{}, TTL: uint32(l.options.pace().ttl / time.Second), Rounds: 3,
+		Interval: registry.Duration(l.options.pace().look),
 	}
 	for _, s := range l.Signers {
 		c.Nameservers[s.Host()] = []string{s.Address}

@@ -18,6 +18,7 @@ type options struct {
 	denial    string
 	algorithm string
 	keys      string
+	lifetimes lifetimes
 	zone      string // a zone file of the user's own
 	coredns   string
 	port      int // 0: free ones
@@ -43,6 +44,8 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.denial, "denial", "nsec", strings.Join(denials, ", "))
 	flags.StringVar(&o.algorithm, "algorithm", "ECDSAP256SHA256", strings.Join(algorithms, ", "))
 	flags.StringVar(&o.keys, "keys", "split", "split (KSK and ZSK) or csk")
+	flags.Var(&o.lifetimes.zsk, "lifetime-zsk", "how `long` a ZSK signs before the next one takes its place, as 20s; the default is the signers', 30d")
+	flags.Var(&o.lifetimes.ksk, "lifetime-ksk", "how `long` a KSK or CSK does; the default is the signers', 365d")
 	flags.StringVar(&o.zone, "zone", "", "`file` with an unsigned example.test. to serve in place of the lab's own")
 	flags.StringVar(&o.coredns, "coredns", "", "the coredns to run; else the one beside this program")
 	flags.IntVar(&o.port, "port", 0, "first port; the signers have the next ones. 0: free ports")
@@ -78,7 +81,7 @@ func (o *options) check(rest []string) error {
 	oneOf("denial", o.denial, denials)
 	oneOf("algorithm", o.algorithm, algorithms)
 	oneOf("keys", o.keys, keyKinds)
-	return errors.Join(errs...)
+	return errors.Join(append(errs, o.lifetimes.check(o.keys, o.pace()))...)
 }
 
 // server finds the coredns to run.
@@ -95,20 +98,4 @@ func (o options) server() (string, error) {
 		return "", fmt.Errorf("no coredns to run: %w (make build makes one; --coredns names another)", err)
 	}
 	return filepath.Abs(path)
-}
-
-// pace is how fast a lab's time runs.
-type pace struct {
-	ttl         int    // seconds, of every record
-	margin      string // added to every wait
-	propagation string // taken to be needed until a change is at all servers of a signer
-	busy, idle  string // between two looks of a signer
-	look        string // between two of the parent
-}
-
-func (o options) pace() pace {
-	if o.fast {
-		return pace{ttl: 2, margin: "1s", propagation: "1s", busy: "1s", idle: "2s", look: "1s"}
-	}
-	return pace{ttl: 30, margin: "5s", propagation: "1s", busy: "2s", idle: "10s", look: "2s"}
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -32,15 +31,15 @@ func (l *layout) writeZone() error {
 			return err
 		}
 	} else {
-		body = l.soa() + strings.ReplaceAll(awkward, "{ttl}", strconv.Itoa(l.options.pace().ttl))
+		body = l.soa() + strings.ReplaceAll(awkward, "{ttl}", l.options.pace().seconds())
 	}
-	text := fmt.Sprintf("; Unsigned; every signer reads this file. Save a change, its serial left as it is, and each signs what changed.\n$ORIGIN %s\n$TTL %d\n%s%s",
-		zoneName, l.options.pace().ttl, body, l.nameservers())
+	text := fmt.Sprintf("; Unsigned; every signer reads this file. Save a change, its serial left as it is, and each signs what changed.\n$ORIGIN %s\n$TTL %s\n%s%s",
+		zoneName, l.options.pace().seconds(), body, l.nameservers())
 	return os.WriteFile(l.path(zoneFile), []byte(text), 0o644)
 }
 
 func (l *layout) soa() string {
-	return fmt.Sprintf("@ SOA ns-a hostmaster 1 3600 600 1209600 %d\n", l.options.pace().ttl)
+	return fmt.Sprintf("@ SOA ns-a hostmaster 1 3600 600 1209600 %s\n", l.options.pace().seconds())
 }
 
 // nameservers are the signers' NS records, and the addresses of their names.
