@@ -54,7 +54,8 @@ func fetch(address, name string, t uint16) (zone.RRset, error) {
 }
 
 // chain follows the trust from the anchor of `test.` to the DS RRset of the
-// child, as a resolver does that knows nothing else.
+// child, as a resolver does that knows nothing else. Without records the child is
+// proved to be insecure.
 func (g *group) chain(at time.Time) (zone.RRset, error) {
 	var anchors []dns.RR
 	for _, line := range g.Parent.Anchors {
@@ -75,14 +76,18 @@ func (g *group) chain(at time.Time) (zone.RRset, error) {
 	if _, err := validate.Entry(keys, anchor[0], parent, at); err != nil {
 		return zone.RRset{}, fmt.Errorf("keys of the parent: %w", err)
 	}
-	ds, err := fetch(g.Parent.Address, g.Zone, dns.TypeDS)
+	resp, err := exchange(g.Parent.Address, g.Zone, dns.TypeDS)
 	if err != nil {
 		return zone.RRset{}, err
 	}
-	if _, err := validate.Signatures(ds, keys, parent, at); err != nil {
+	if err := validate.Response(resp, dns.Question{Name: g.Zone, Qtype: dns.TypeDS, Qclass: dns.ClassINET}, parent, keys, at); err != nil {
 		return zone.RRset{}, fmt.Errorf("DS at the parent: %w", err)
 	}
-	return ds, nil
+	sets, err := zone.FromRRs(resp.Answer)
+	if err != nil || len(sets) == 0 {
+		return zone.RRset{Name: apex, Type: zone.TypeDS, TTL: uint32(life(resp) / time.Second)}, err
+	}
+	return sets[0], nil
 }
 
 // matrix asks the signers all questions and holds each answer against the

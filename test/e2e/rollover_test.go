@@ -24,6 +24,7 @@ func TestWithdrawnKeysVanish(t *testing.T) {
 	t.Parallel()
 	g := startGroup(t, "--signers", "3")
 	before := g.tags(t)
+	w := startWatch(t, g)
 	g.roll(t, g.Signers[0], "zsk")
 	g.roll(t, g.Signers[1], "ksk")
 
@@ -58,6 +59,8 @@ func TestWithdrawnKeysVanish(t *testing.T) {
 	ds, err := g.chain(time.Now())
 	require.NoError(t, err)
 	require.Equal(t, 3, ds.Rdata.Len(), "one entry key of each signer")
+	w.stop(t)
+	t.Logf("%d rounds, %d answers verified", w.rounds, w.verified)
 }
 
 // tags are those of the keys that each signer publishes.

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -22,13 +23,14 @@ import (
 type unbound struct {
 	address string
 	log     string
+	control string // its socket
 }
 
 // startUnbound runs one that asks the given signers for the zone. NS records
 // carry no port, so it is told by stub zones.
 func startUnbound(t *testing.T, g *group, signers ...lab.Signer) *unbound {
 	dir := t.TempDir()
-	u := &unbound{address: freeAddress(t), log: filepath.Join(dir, "log")}
+	u := &unbound{address: freeAddress(t), log: filepath.Join(dir, "log"), control: filepath.Join(dir, "control")}
 	host, port, err := net.SplitHostPort(u.address)
 	require.NoError(t, err)
 	var b strings.Builder
@@ -44,6 +46,7 @@ func startUnbound(t *testing.T, g *group, signers ...lab.Signer) *unbound {
 	logfile: ""
 	verbosity: 1
 	val-log-level: 2
+	ede: yes
 	num-threads: 1
 	do-ip6: no
 	do-not-query-localhost: no
@@ -57,7 +60,7 @@ func startUnbound(t *testing.T, g *group, signers ...lab.Signer) *unbound {
 	for _, anchor := range g.Parent.Anchors {
 		fmt.Fprintf(&b, "\ttrust-anchor: %q\n", anchor)
 	}
-	fmt.Fprintf(&b, "remote-control:\n\tcontrol-enable: no\n")
+	fmt.Fprintf(&b, "remote-control:\n\tcontrol-enable: yes\n\tcontrol-interface: %q\n\tcontrol-use-cert: no\n", u.control)
 	stub(&b, g.Parent.Zone, g.Parent.Address)
 	addresses := make([]string, len(signers))
 	for i, s := range signers {
@@ -108,6 +111,26 @@ func runServer(t *testing.T, log, program string, args ...string) {
 			t.Logf("-- %s %v\n%s", program, err, text[max(0, len(text)-4000):])
 		}
 	})
+}
+
+// forget has it drop all that it knows of the lab's zones, their keys too.
+func (u *unbound) forget() error {
+	conn, err := net.DialTimeout("unix", u.control, 10*time.Second)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(conn, "UBCT1 flush_zone test.\n"); err != nil {
+		return err
+	}
+	reply, err := io.ReadAll(conn)
+	if err == nil && !strings.HasPrefix(string(reply), "ok") {
+		err = fmt.Errorf("unbound answers %q to flush_zone", reply)
+	}
+	return err
 }
 
 func (u *unbound) ask(q question) (*dns.Msg, error) {
