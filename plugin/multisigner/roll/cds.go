@@ -7,12 +7,12 @@ import "slices"
 // changes only to a set under which every signer's answers validate, for every DNSKEY
 // RRset in any cache; until then it stays as it is, and at first there is none.
 func (z *step) parentSet() {
-	if z.p.Parent == ParentNone {
+	if z.p.Parent == ParentNone || z.f.Orders.Insecure != 0 {
 		z.f.CDS = nil
 		return
 	}
 	z.takeBack()
-	var h hold
+	h := hold{urgent: z.urgent(), hasty: z.hastyEntry()}
 	var buffer [16]KeyID
 	want := z.wantedDS(&h, buffer[:0])
 	if slices.Equal(want, z.f.CDS) {
@@ -58,7 +58,7 @@ func shareKey(a, b []KeyID) bool {
 // wantedDS is the union over all signers of the keys that are to have a DS, and holds
 // while that of any signer is unknown or its chain would not stand on it.
 func (z *step) wantedDS(h *hold, want keyIDs) keyIDs {
-	stands := hold{}
+	stands := hold{hasty: h.hasty}
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
 		if key.Owner != 0 || key.EntryOn == 0 || key.Gone != 0 || !z.ofZone(key) {
@@ -100,7 +100,7 @@ func (z *step) leavesLate(k int) bool {
 // standsOn notes in stands whether signer i could live on key k's DS alone. One key
 // of several is enough, so stands keeps the mildest: not held once one is good.
 func (z *step) standsOn(stands *hold, i, k int) {
-	var one hold
+	one := hold{hasty: stands.hasty}
 	z.servedAt(&one, i, k)
 	if !one.blocked {
 		stands.settled = true

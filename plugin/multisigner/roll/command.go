@@ -38,7 +38,8 @@ type Command struct {
 	Kind      Kind
 	Role      Role  // RollKey
 	Algorithm uint8 // RollAlgorithm
-	Key       KeyID // Compromised
+	Key       KeyID // Compromised: ours, or a peer's
+	Hasty     bool  // Compromised: wait for no cache; see Cost
 	Peer      string
 	Dead      bool // Leave: the peer will not take part
 }
@@ -93,27 +94,27 @@ func Do(s State, c Command, p Policy, now time.Time) (State, error) {
 		o.Recover = true
 	case Rejoin:
 		o.Rejoin = true
+	case Insecure:
+		if err := f.mayGoInsecure(); err != nil {
+			return s, err
+		}
+		o.Insecure, f.CDS, f.Told = f.Clock, nil, 0
+	case Secure:
+		if o.Insecure == 0 {
+			return s, errors.New("the zone is not on its way to become insecure: there is nothing to take back")
+		}
+		o.Insecure, f.Unsigned, f.Told = 0, false, 0
 	default:
 		return s, errors.New("this cannot be done yet")
 	}
 	return State{f}, nil
 }
 
-// compromised marks a key so that it is rolled at once, whatever its lifetime. Every
-// wait is kept: to skip one breaks what it protects.
-func compromised(s State, f facts, c Command) (State, error) {
-	for k := range f.Keys {
-		if key := &f.Keys[k]; key.ID == c.Key && key.Owner == 0 {
-			key.Compromised = true
-			return State{f}, nil
-		}
-	}
-	return s, fmt.Errorf("key %s is not one of ours", c.Key)
-}
-
 // mayRollTo says why an algorithm rollover cannot begin.
 func (f *facts) mayRollTo(algorithm uint8) error {
 	switch {
+	case f.Orders.Insecure != 0:
+		return errors.New("the zone goes insecure: give `secure` first")
 	case f.Orders.Frozen:
 		return errors.New("rollovers are frozen: give `thaw` first")
 	case algorithm == 0:
@@ -169,4 +170,17 @@ func (f *facts) hasKeysOf(i int, algorithm uint8) bool {
 		}
 	}
 	return false
+}
+
+// mayGoInsecure says why the zone cannot go insecure now.
+func (f *facts) mayGoInsecure() error {
+	switch {
+	case f.Orders.Insecure != 0:
+		return errors.New("the zone is on its way already, or has gone insecure")
+	case f.Moving != 0:
+		return fmt.Errorf("algorithm %d is on its way: let the rollover end, or give `abort`, first", f.Moving)
+	case f.Joining != 0:
+		return errors.New("this signer is joining: let that end first")
+	}
+	return nil
 }

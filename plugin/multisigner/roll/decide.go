@@ -20,6 +20,7 @@ func (z *step) decide() {
 	z.removeKeys()
 	z.moveAlgorithm()
 	z.heal()
+	z.goInsecure()
 	z.parentSet()
 	z.tell()
 	z.join()
@@ -154,8 +155,8 @@ func (z *step) inChain(i int) bool {
 // live reports whether data signed by key k may be in a cache.
 func (z *step) live(k int) bool {
 	key := &z.f.Keys[k]
-	if !z.ofZone(key) {
-		return false // what it signs is signed with the zone's algorithm, too
+	if !z.ofZone(key) || key.Gone != 0 {
+		return false // what it signed is signed with the zone's algorithm, too, or given up
 	}
 	if key.Owner == 0 {
 		if key.DataOn == 0 {

@@ -13,6 +13,17 @@ type hold struct {
 	who     []string
 	grave   int
 	settled bool // one of several alternatives is good
+
+	urgent bool // it is about a compromised key: nothing but its own reasons holds it
+	hasty  bool // the cost of not waiting for caches was accepted
+}
+
+// leaving is what stands in the way of key k's going.
+func (z *step) leaving(k int) hold {
+	if k < 0 {
+		return hold{}
+	}
+	return hold{urgent: z.f.Keys[k].Compromised, hasty: z.f.Keys[k].Hasty}
 }
 
 // The reasons, the gravest first: something is unknown, something is seen to be
@@ -25,7 +36,7 @@ const (
 
 // after holds until m.
 func (h *hold) after(z *step, m moment, why string) {
-	if z.t >= m {
+	if z.t >= m || h.hasty {
 		return
 	}
 	h.until = max(h.until, m)
@@ -199,6 +210,7 @@ const (
 	waitParent
 	waitJoin
 	waitAlgorithm
+	waitInsecure
 )
 
 // wait puts h into the plan, when it holds anything, and raises an alarm when it has

@@ -23,7 +23,7 @@ func (z *step) dataKeys() {
 	}
 	key := &z.f.Keys[next]
 	if current >= 0 {
-		var h hold
+		h := z.leaving(current)
 		z.everywhere(&h, next)
 		z.standStill(&h)
 		if h.blocked {
@@ -48,7 +48,7 @@ func (z *step) entryKeys() {
 	current := z.incumbent((*key).entry)
 	need := current < 0 || z.entryDue(&z.f.Keys[current])
 	z.rolling = z.rolling || need
-	if !need {
+	if !need && (!z.p.Standby || z.f.Moving != 0) {
 		return
 	}
 	next := z.successor(z.p.entryRole(), func(k *key) bool {
@@ -59,6 +59,9 @@ func (z *step) entryKeys() {
 		return
 	}
 	z.publish(next)
+	if !need {
+		return
+	}
 	key := &z.f.Keys[next]
 	if current < 0 {
 		key.EntryOn = z.t
@@ -67,7 +70,7 @@ func (z *step) entryKeys() {
 	if z.p.Variant == DoubleDS && key.EntryOn == 0 && !z.still() {
 		key.EntryOn, key.Double = z.t, true
 	}
-	var h hold
+	h := z.leaving(current)
 	z.servedAt(&h, 0, next)
 	if key.Role == CSK { // it must be good for data, too, before the DS names it alone
 		z.everywhere(&h, next)
@@ -127,7 +130,7 @@ func (z *step) algorithm() uint8 {
 
 // request asks for a new key with a tag of its own.
 func (z *step) request(role Role, algorithm uint8, first bool) {
-	if z.still() && !first {
+	if z.still() && !z.urgent() && !first {
 		return
 	}
 	for i := range z.out.Generate {
@@ -146,14 +149,14 @@ func (z *step) request(role Role, algorithm uint8, first bool) {
 // publish puts a key of ours into our DNSKEY RRset.
 func (z *step) publish(k int) {
 	z.chosen[k] = true
-	if key := &z.f.Keys[k]; key.Pub == 0 && (!z.still() || !z.begun()) {
+	if key := &z.f.Keys[k]; key.Pub == 0 && (!z.still() || z.urgent() || !z.begun()) {
 		key.Pub = z.t
 	}
 }
 
 // dataDue reports whether the key that signs our data needs a successor.
 func (z *step) dataDue(k *key) bool {
-	if z.movingBegun() {
+	if z.movingBegun() || z.f.Orders.Insecure != 0 && !k.Compromised {
 		return false
 	}
 	lifetime := z.p.LifetimeZSK
@@ -165,7 +168,7 @@ func (z *step) dataDue(k *key) bool {
 }
 
 func (z *step) entryDue(k *key) bool {
-	if z.movingBegun() {
+	if z.movingBegun() || z.f.Orders.Insecure != 0 && !k.Compromised {
 		return false
 	}
 	ordered := z.f.Orders.RollKSK
@@ -184,6 +187,9 @@ func (z *step) expired(since moment, lifetime time.Duration) bool {
 }
 
 func (z *step) standStill(h *hold) {
+	if h.urgent {
+		return
+	}
 	if z.f.Orders.Frozen {
 		h.on(missing, "`thaw`: rollovers are frozen", z.name(0))
 	}
@@ -204,7 +210,7 @@ func (z *step) removeKeys() {
 		if key.DataOn == 0 && key.EntryOn == 0 && z.p.Standby && !key.Compromised {
 			continue
 		}
-		var h hold
+		h := z.leaving(k)
 		z.signaturesGone(&h, k)
 		if key.EntryOn != 0 || key.Role.Entry() && z.mayHaveDS(key) {
 			z.entryGone(&h, k)

@@ -112,7 +112,7 @@ func (z *step) knowsAlgorithm(algorithm uint8) bool {
 // nothing that it signed can be in a cache: the owner may be too fast with that.
 func (z *step) withdraw(k int) {
 	key := &z.f.Keys[k]
-	if key.Absent == 0 || z.still() {
+	if key.Absent == 0 || z.still() && !key.Compromised {
 		return
 	}
 	looks := 2 * moment(z.p.interval())
@@ -125,7 +125,7 @@ func (z *step) withdraw(k int) {
 			}
 		}
 	}
-	var h hold
+	h := z.leaving(k)
 	h.after(z, key.Absent+max(looks, ttl)+z.margin(), "its owner to have stayed without it")
 	if key.LastSig != 0 {
 		h.after(z, key.LastSig+z.ownerTTL(key)+resign+looks+z.margin(), "data signed by it to leave the caches")

@@ -36,7 +36,7 @@ type Policy struct {
 	LifetimeKSK time.Duration // of entry keys, also CSKs; 0: they change only when told
 	LifetimeZSK time.Duration
 	Variant     Variant
-	Standby     bool // keep one successor published at every signer
+	Standby     bool // keep a successor of each key published at every signer
 
 	DNSKEYTTL   time.Duration // TTL of our DNSKEY RRset
 	Margin      time.Duration // added to every wait

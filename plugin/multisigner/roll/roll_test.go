@@ -130,7 +130,7 @@ func TestDoRefuses(t *testing.T) {
 	_, err = roll.Do(s, roll.Command{Kind: roll.RollKey, Role: roll.CSK}, p, start)
 	require.ErrorContains(t, err, "keys split")
 	_, err = roll.Do(s, roll.Command{Kind: roll.Compromised, Key: roll.KeyID{Tag: 9}}, p, start)
-	require.ErrorContains(t, err, "not one of ours")
+	require.ErrorContains(t, err, "is not known")
 }
 
 // A new key never gets a tag that any key in sight has, nor one that it or they would

@@ -76,7 +76,7 @@ type peer struct {
 }
 
 func play(t *testing.T, text string) string {
-	s := &story{t: t, now: start, names: map[roll.KeyID]string{}, peers: map[string]*peer{}, shown: map[string]string{}, maxTTL: time.Hour}
+	s := &story{t: t, now: start, names: map[roll.KeyID]string{}, peers: map[string]*peer{}, shown: map[string]string{"serves": "it signed"}, maxTTL: time.Hour}
 	s.policy = roll.Policy{Signer: "a", Split: true, Algorithm: 13, DNSKEYTTL: time.Hour, Margin: time.Hour, Parent: roll.ParentScan}
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
@@ -172,8 +172,8 @@ func (s *story) do(f []string) {
 		s.command(roll.Command{Kind: roll.RollKey, Role: map[string]roll.Role{"ksk": roll.KSK, "zsk": roll.ZSK, "csk": roll.CSK}[f[1]]})
 	case "order":
 		kinds := map[string]roll.Kind{"freeze": roll.Freeze, "thaw": roll.Thaw, "recover": roll.Recover, "rejoin": roll.Rejoin,
-			"disown": roll.Disown, "abort": roll.Abort, "compromised": roll.Compromised}
-		c := roll.Command{Kind: kinds[f[1]]}
+			"disown": roll.Disown, "abort": roll.Abort, "compromised": roll.Compromised, "insecure": roll.Insecure, "secure": roll.Secure}
+		c := roll.Command{Kind: kinds[f[1]], Hasty: slices.Contains(f, "hasty")}
 		if len(f) > 2 {
 			c.Key = s.id(f[2])
 		}
@@ -252,7 +252,10 @@ func (s *story) doPeer(name string, f []string) {
 			require.NoError(s.t, err)
 			a.Algorithms = append(a.Algorithms, uint8(n))
 		}
+	case "asks-for-deletion":
+		a.CDS, a.CDNSKEY, a.CDSDelete, p.mirrors = nil, nil, true, false
 	case "mirrors":
+		a.CDSDelete = false
 		p.mirrors = true
 	case "stops-mirroring":
 		p.mirrors = false
@@ -318,7 +321,7 @@ func (s *story) step() {
 			s.own = slices.DeleteFunc(s.own, func(o roll.OwnKey) bool { return o.ID == id })
 		}
 		s.publish()
-		if len(s.plan.Generate) == 0 && slices.Equal(before.DNSKEY, s.plan.DNSKEY) && slices.Equal(before.SignData, s.plan.SignData) && slices.Equal(before.CDS, s.plan.CDS) {
+		if len(s.plan.Generate) == 0 && slices.Equal(before.DNSKEY, s.plan.DNSKEY) && slices.Equal(before.SignData, s.plan.SignData) && slices.Equal(before.CDS, s.plan.CDS) && before.CDSDelete == s.plan.CDSDelete {
 			break
 		}
 	}
@@ -338,9 +341,13 @@ func (s *story) publish() {
 	if len(s.plan.SignData) == 0 {
 		return
 	}
+	if s.plan.Unsigned {
+		s.published = roll.Published{MaxTTL: s.maxTTL}
+		return
+	}
 	s.serial++
 	s.published = roll.Published{DNSKEY: s.plan.DNSKEY, DNSKEYTTL: s.policy.DNSKEYTTL, MaxTTL: s.maxTTL, Serial: s.serial,
-		Signers: s.plan.SignData, Entry: s.plan.SignDNSKEY, CDS: s.plan.CDS}
+		Signers: s.plan.SignData, Entry: s.plan.SignDNSKEY, CDS: s.plan.CDS, CDSDelete: s.plan.CDSDelete}
 	for _, id := range s.plan.SignData {
 		if !slices.Contains(s.published.Algorithms, id.Algorithm) {
 			s.published.Algorithms = append(s.published.Algorithms, id.Algorithm)
@@ -397,7 +404,8 @@ func (s *story) show() {
 		{"dnskey", s.list(s.plan.DNSKEY)},
 		{"signs dnskey", s.list(s.plan.SignDNSKEY)},
 		{"signs data", s.list(s.plan.SignData)},
-		{"cds", s.list(s.plan.CDS)},
+		{"cds", s.list(s.plan.CDS) + map[bool]string{true: "delete"}[s.plan.CDSDelete]},
+		{"serves", map[bool]string{true: "the zone unsigned", false: "it signed"}[s.plan.Unsigned]},
 	}
 	at := s.now.Sub(start).String()
 	for _, l := range lines {

@@ -35,6 +35,8 @@ func (z *step) plan() (State, Plan) {
 	}
 	slices.SortFunc(out.DNSKEY, KeyID.Compare)
 	out.CDS, out.DS = z.f.CDS, z.f.CDS
+	out.Unsigned = z.f.Unsigned
+	out.CDSDelete = z.f.Orders.Insecure != 0 && !out.Unsigned && z.p.Parent != ParentNone && z.f.Joining == 0 && z.begun()
 	out.Refuse = z.refuse
 	if out.Refuse == "" && (len(out.SignDNSKEY) == 0 || len(out.SignData) == 0) {
 		out.Refuse = "the zone has no keys yet"
@@ -53,7 +55,7 @@ func (z *step) alarms() {
 		case z.peers[i] == nil && z.member(i):
 			z.alarm("peer "+z.name(i)+" is no longer in the configuration, and nothing can be done without looking at it",
 				"put its block back, or give `leave "+z.name(i)+"`")
-		case v != nil && !v.Trusted && v.Why != "":
+		case v != nil && !v.Trusted && v.Why != "" && z.f.Orders.Insecure == 0:
 			z.alarm("peer "+z.name(i)+" is not trusted: "+v.Why, "see its keys and the trust line of its block")
 		}
 	}

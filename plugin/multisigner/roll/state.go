@@ -36,6 +36,7 @@ type facts struct {
 	Algorithm uint8     `json:"algorithm,omitempty"` // of the zone: new keys have it
 	Moving    uint8     `json:"moving,omitempty"`    // another one that comes or goes
 	Orders    orders    `json:"orders"`
+	Unsigned  bool      `json:"unsigned,omitempty"` // served without DNSSEC
 	Waiting   []waiting `json:"waiting,omitempty"`
 }
 
@@ -75,6 +76,7 @@ type key struct {
 	StopSerial  uint32 `json:"stop_serial,omitempty"` // our first version without its signatures
 	Double      bool   `json:"double,omitempty"`      // came in by DoubleDS
 	Compromised bool   `json:"compromised,omitempty"`
+	Hasty       bool   `json:"hasty,omitempty"` // and its going waits for no cache, whatever that costs
 
 	Signing bool   `json:"signing,omitempty"`  // a peer's: it was seen to sign, and not yet seen to have stopped
 	LastSig moment `json:"last_sig,omitempty"` // a peer's: data signed by it may have been served until then
@@ -148,7 +150,7 @@ func (s State) Differs(old State) bool {
 		return true
 	}
 	return a.Orders != b.Orders || a.NoDS != b.NoDS || a.Joining != b.Joining || a.CDSSince != b.CDSSince || a.Told != b.Told ||
-		a.Algorithm != b.Algorithm || a.Moving != b.Moving || a.Secured != b.Secured || !slices.Equal(a.CDS, b.CDS) || !slices.Equal(a.Spread, b.Spread) ||
+		a.Algorithm != b.Algorithm || a.Moving != b.Moving || a.Unsigned != b.Unsigned || a.Secured != b.Secured || !slices.Equal(a.CDS, b.CDS) || !slices.Equal(a.Spread, b.Spread) ||
 		!slices.EqualFunc(a.Keys, b.Keys, sameKey) || !slices.EqualFunc(a.Signers, b.Signers, sameSigner)
 }
 

@@ -1,0 +1,91 @@
+package roll
+
+// A zone goes insecure by its parent: the DS goes first, and the signatures when no
+// cache has a DS (RFC 8078 4). Each signer asks for it on its own operator's order;
+// a parent that asks all of them acts when all do. None stops signing while another
+// still asks for a DS: a parent may follow that one, and then every answer without
+// signatures would be bogus.
+
+// goInsecure carries out the order to go insecure, and its end.
+func (z *step) goInsecure() {
+	if z.f.Orders.Insecure == 0 {
+		z.f.Unsigned = false
+		return
+	}
+	z.f.CDS = nil
+	if z.f.Unsigned {
+		if z.p.Parent != ParentNone && z.dsSeen() {
+			z.f.Unsigned = false
+			z.alarm("the parent has a DS again although the zone has gone insecure: it is signed again", "remove the DS at the parent, or give `secure`")
+		}
+		return
+	}
+	if z.p.Parent == ParentNone {
+		z.f.Unsigned = true
+		return
+	}
+	var h hold
+	z.parentLooked(&h)
+	z.allAskForDeletion(&h)
+	switch {
+	case h.blocked:
+		z.wait(waitInsecure, KeyID{}, "go insecure", &h)
+	case z.f.NoDS == 0:
+		z.tellDeletion(&h)
+	case !z.noDS():
+		h.after(z, z.f.NoDS+z.f.DSTTL.max()+z.margin(), "DS RRsets to leave the caches")
+		z.wait(waitInsecure, KeyID{}, "stop signing", &h)
+	default:
+		z.f.Unsigned = true
+	}
+}
+
+// dsSeen reports whether any address of the parent has any DS of the zone.
+func (z *step) dsSeen() bool {
+	for n := range z.seen.Parent.Addresses {
+		if a := &z.seen.Parent.Addresses[n]; a.State == Good && len(a.DS)+a.UnknownDS > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// allAskForDeletion holds until every address of every signer asks the parent to
+// remove the DS, or has gone insecure already.
+func (z *step) allAskForDeletion(h *hold) {
+	if !z.seen.Published.CDSDelete {
+		h.on(missing, "our own servers to ask the parent to remove the DS", z.name(0))
+	}
+	for i := range z.f.Signers {
+		if i > 0 && z.peers[i] == nil && !z.member(i) {
+			continue
+		}
+		if i > 0 && len(z.addresses(i)) == 0 {
+			h.on(unknown, "every peer to be reachable and trusted", z.name(i))
+		}
+		for n := range z.addresses(i) {
+			a := &z.views[i].Addresses[n]
+			switch {
+			case a.Transfer, a.State == Unsigned:
+			case a.State != Good:
+				h.on(unknown, "every address of every signer to answer", z.whereIs(i, a))
+			case !a.CDSDelete || len(a.CDS)+a.UnknownCDS > 0:
+				h.on(missing, "every signer to ask the parent to remove the DS (give `insecure` there, too)", z.whereIs(i, a))
+			}
+		}
+	}
+}
+
+// tellDeletion tells the parent of CDS records that ask it to remove the DS.
+func (z *step) tellDeletion(h *hold) {
+	if z.f.Told == 0 || z.t >= z.f.Told+moment(z.p.bound()) {
+		z.f.Told = z.t
+		z.out.TellParent = append(z.out.TellParent, TellCDS)
+	}
+	z.wakeAt(z.f.Told + moment(z.p.bound()))
+	h.on(missing, "the parent to remove the DS", "parent")
+	if z.p.Parent == ParentManual {
+		h.why = "someone to remove the DS at the parent"
+	}
+	z.wait(waitInsecure, KeyID{}, "stop signing", h)
+}
