@@ -201,6 +201,7 @@ func (z *step) signedWith(h *hold, i int) {
 			h.on(missing, "a transfer that shows that all of it is signed with both algorithms", z.name(i))
 		}
 	}
+	z.made(s.Signed, term{"TTL of data", -1, z.dataTTL(i)}, term{"re-signing of ", i, resign}, z.way(i))
 	h.after(z, s.Signed+z.dataTTL(i)+resign+z.propagation(i)+z.margin(), "data that is not signed with it to leave the caches")
 }
 
@@ -355,6 +356,7 @@ func (z *step) clearOf(h *hold, i int) {
 		h.on(grave, why, z.name(i))
 		return
 	}
+	z.made(s.Clear, term{"DNSKEY TTL of ", i, s.DNSKEYTTL.max()}, z.way(i))
 	h.after(z, s.Clear+s.DNSKEYTTL.max()+z.propagation(i)+z.margin(), "DNSKEY RRsets with a key of it to leave the caches")
 }
 

@@ -117,7 +117,9 @@ func (h *hold) merge(other *hold) {
 	if other.settled || !other.blocked {
 		return
 	}
-	h.until = max(h.until, other.until)
+	if other.until > h.until {
+		h.until, h.from = other.until, other.from
+	}
 	h.add(other.grave, other.why, "")
 	for _, who := range other.who {
 		h.add(other.grave, other.why, who)
@@ -199,6 +201,7 @@ func (z *step) safeDS(h *hold) {
 		}
 		if len(z.f.CDS) == 0 { // the zone was unsigned, or absent, before
 			i := z.ownerOf(&z.f.Keys[k])
+			z.made(*z.spread(i, k), term{"TTL of data", -1, z.dataTTL(i)}, z.way(i))
 			h.after(z, *z.spread(i, k)+z.dataTTL(i)+z.propagation(i)+z.margin(), "unsigned data to leave the caches")
 		}
 	}

@@ -2,6 +2,7 @@ package roll
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -9,6 +10,7 @@ import (
 type hold struct {
 	blocked bool
 	until   moment // the latest time that must come; 0: none is known
+	from    string // what that time is made of
 	why     string // of the gravest reason
 	who     []string
 	grave   int
@@ -36,12 +38,46 @@ const (
 
 // after holds until m.
 func (h *hold) after(z *step, m moment, why string) {
+	from := z.from
+	z.from = ""
 	if z.t >= m || h.hasty {
 		return
 	}
-	h.until = max(h.until, m)
+	if m > h.until {
+		h.until, h.from = m, from
+	}
 	h.add(passing, why, "")
 }
+
+// term is a part of a wait.
+type term struct {
+	of     string
+	signer int // whose it is; -1: nobody's
+	length moment
+}
+
+// made says what the next wait is made of, for people: from which moment on, and how
+// long for what. The margin is added.
+func (z *step) made(since moment, terms ...term) {
+	if z.p.Terse {
+		return
+	}
+	z.from = ""
+	for _, t := range append(terms, term{"margin", -1, z.margin()}) {
+		if t.length == 0 {
+			continue
+		}
+		of := t.of
+		if t.signer >= 0 {
+			of += z.name(t.signer)
+		}
+		z.from += time.Duration(t.length).String() + " " + of + " + "
+	}
+	z.from = strings.TrimSuffix(z.from, " + ") + ", since " + z.wall(since).UTC().Format(time.RFC3339)
+}
+
+// way is the part of a wait that a change needs to reach the last server of i.
+func (z *step) way(i int) term { return term{"propagation", -1, z.propagation(i)} }
 
 // on holds for what someone has to do, or to be seen doing.
 func (h *hold) on(grave int, why, who string) { h.add(grave, why, who) }
@@ -74,6 +110,7 @@ func (z *step) servedAt(h *hold, i, k int) {
 		return
 	}
 	s := &z.f.Signers[i]
+	z.made(since, term{"DNSKEY TTL of ", i, s.DNSKEYTTL.max()}, z.way(i))
 	h.after(z, since+s.DNSKEYTTL.max()+z.propagation(i)+z.margin(), "DNSKEY RRsets without it to leave the caches")
 }
 
@@ -144,6 +181,7 @@ func (z *step) dsEverywhere(h *hold, k int) {
 	if since := z.f.Keys[k].DSSince; since == 0 {
 		h.on(missing, "the parent to publish its DS", "parent")
 	} else {
+		z.made(since, term{"DS TTL of the parent", -1, z.f.DSTTL.max()})
 		h.after(z, since+z.f.DSTTL.max()+z.margin(), "DS RRsets without it to leave the caches")
 	}
 }
@@ -157,6 +195,7 @@ func (z *step) dsNowhere(h *hold, k int) {
 	if since := z.f.Keys[k].DSGone; since == 0 {
 		h.on(missing, "the parent to remove its DS", "parent")
 	} else {
+		z.made(since, term{"DS TTL of the parent", -1, z.f.DSTTL.max()})
 		h.after(z, since+z.f.DSTTL.max()+z.margin(), "DS RRsets with it to leave the caches")
 	}
 }
@@ -175,6 +214,7 @@ func (z *step) signaturesGone(h *hold, k int) {
 	case key.Stopped == 0:
 		h.on(missing, "all our servers to serve data without its signatures", z.name(0))
 	default:
+		z.made(key.Stopped, term{"TTL of data", -1, z.f.Signers[0].MaxTTL.max()}, z.way(0))
 		h.after(z, key.Stopped+z.f.Signers[0].MaxTTL.max()+z.propagation(0)+z.margin(), "data signed by it to leave the caches")
 	}
 }
@@ -223,7 +263,7 @@ func (z *step) wait(kind waitKind, id KeyID, what string, h *hold) {
 	since := z.waitsSince(kind, id)
 	w := Wait{What: what, Why: h.why, Key: id, Since: z.wall(since), Holding: h.who}
 	if h.grave == passing {
-		w.Earliest = z.wall(h.until)
+		w.Earliest, w.From = z.wall(h.until), h.from
 	} else if z.t-since > moment(z.p.bound()) {
 		z.alarm(what+" has waited for "+h.why+" since "+w.Since.UTC().Format(time.RFC3339), "see to what holds it up; nothing goes on by itself")
 	}

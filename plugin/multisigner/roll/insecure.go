@@ -33,6 +33,7 @@ func (z *step) goInsecure() {
 	case z.f.NoDS == 0:
 		z.tellDeletion(&h)
 	case !z.noDS():
+		z.made(z.f.NoDS, term{"DS TTL of the parent", -1, z.f.DSTTL.max()})
 		h.after(z, z.f.NoDS+z.f.DSTTL.max()+z.margin(), "DS RRsets to leave the caches")
 		z.wait(waitInsecure, KeyID{}, "stop signing", &h)
 	default:

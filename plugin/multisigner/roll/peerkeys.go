@@ -126,8 +126,10 @@ func (z *step) withdraw(k int) {
 		}
 	}
 	h := z.leaving(k)
+	z.made(key.Absent, term{"two looks or DNSKEY TTL", -1, max(looks, ttl)})
 	h.after(z, key.Absent+max(looks, ttl)+z.margin(), "its owner to have stayed without it")
 	if key.LastSig != 0 {
+		z.made(key.LastSig, term{"TTL of data", -1, z.ownerTTL(key)}, term{"re-signing", -1, resign}, term{"two looks", -1, looks})
 		h.after(z, key.LastSig+z.ownerTTL(key)+resign+looks+z.margin(), "data signed by it to leave the caches")
 	}
 	if h.blocked {

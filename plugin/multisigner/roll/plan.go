@@ -57,6 +57,7 @@ type Wait struct {
 	Key      KeyID     // zero: it concerns no one key
 	Since    time.Time // zero: not known
 	Earliest time.Time // the earliest end; zero: it does not depend on time alone
+	From     string    // what that is made of: which TTLs, which delays, since when
 	Holding  []string  // signers or addresses that it waits for
 }
 

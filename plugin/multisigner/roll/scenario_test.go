@@ -75,9 +75,14 @@ type peer struct {
 	cds     []roll.KeyID // of its own keys
 }
 
-func play(t *testing.T, text string) string {
+func begin(t *testing.T) *story {
 	s := &story{t: t, now: start, names: map[roll.KeyID]string{}, peers: map[string]*peer{}, shown: map[string]string{"serves": "it signed"}, maxTTL: time.Hour}
 	s.policy = roll.Policy{Signer: "a", Split: true, Algorithm: 13, DNSKEYTTL: time.Hour, Margin: time.Hour, Parent: roll.ParentScan}
+	return s
+}
+
+func play(t *testing.T, text string) string {
+	s := begin(t)
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
 		if strings.HasPrefix(line, ">") {

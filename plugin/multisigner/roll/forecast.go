@@ -1,0 +1,187 @@
+package roll
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Happening is something that is going to be done.
+type Happening struct {
+	At    time.Time
+	What  string // "publish the next ZSK", "the parent has the new DS"
+	Ended []Wait // what was waited for until then
+}
+
+// Forecast says what will happen from now until a time, if all others do at once
+// what they should: it calls Step with a moving clock and obedient observations, so
+// it cannot differ from what will be done. Every moment is the earliest possible.
+// pace is how long a look takes to come. What an address does not say is taken to be
+// as at the others of its signer; a signer that is not seen at all stays unseen, and
+// the forecast ends with what waits for it.
+func Forecast(s State, p Policy, seen Observation, now time.Time, pace time.Duration, until time.Time) ([]Happening, []Wait) {
+	p.Terse = false
+	w := &forecast{state: s, policy: p, seen: obedient(seen), now: now, names: map[string]string{}, parent: p.Parent}
+	before := w.step()
+	w.compare(w.served(before.Keys), before)
+	for range happeningsAtMost {
+		changed := w.obey(before)
+		next := before.Wake
+		if changed && (next.IsZero() || next.After(w.now.Add(pace))) {
+			next = w.now.Add(pace)
+		}
+		if next.IsZero() || next.After(until) {
+			break
+		}
+		w.pass(next)
+		plan := w.step()
+		w.compare(before, plan)
+		before = plan
+	}
+	for i := range w.found {
+		w.found[i].What = w.named(w.found[i].What)
+		w.found[i].Ended = w.namedAll(w.found[i].Ended)
+	}
+	return w.found, w.namedAll(before.Waits)
+}
+
+// happeningsAtMost bounds how many turns are looked ahead: our choice, years of
+// ordinary rollovers.
+const happeningsAtMost = 2000
+
+// forecast is a call of Forecast under way.
+type forecast struct {
+	state  State
+	policy Policy
+	seen   Observation
+	now    time.Time
+	made   int
+	names  map[string]string // of keys that are not made yet
+	parent ParentMode
+	found  []Happening
+}
+
+// served is what is true before anything happens, as a plan.
+func (w *forecast) served(keys []KeyStatus) Plan {
+	p := w.seen.Published
+	plan := Plan{DNSKEY: p.DNSKEY, CDS: p.CDS, CDSDelete: p.CDSDelete}
+	for _, k := range keys {
+		if k.Role.Data() && contains(p.Signers, k.ID) {
+			plan.SignData = append(plan.SignData, k.ID)
+		}
+	}
+	plan.Unsigned = len(p.DNSKEY) == 0 && p.Serial != 0
+	return plan
+}
+
+// obedient gives addresses that do not answer what the others of their signer say.
+func obedient(seen Observation) Observation {
+	seen.Own = slices.Clone(seen.Own)
+	seen.Peers = slices.Clone(seen.Peers)
+	views := []*View{&seen.Self}
+	for i := range seen.Peers {
+		views = append(views, &seen.Peers[i])
+	}
+	for _, v := range views {
+		v.Addresses = slices.Clone(v.Addresses)
+		good := slices.IndexFunc(v.Addresses, func(a Address) bool { return a.State == Good && !a.Transfer })
+		for i := range v.Addresses {
+			if a := &v.Addresses[i]; good >= 0 && a.State != Good {
+				addr := a.Addr
+				*a = v.Addresses[good]
+				a.Addr = addr
+			}
+		}
+	}
+	seen.Parent.Addresses = slices.Clone(seen.Parent.Addresses)
+	return seen
+}
+
+// pass lets time go by, in which everybody has been seen.
+func (w *forecast) pass(to time.Time) {
+	if !w.seen.Steady.IsZero() {
+		w.seen.Steady = w.seen.Steady.Add(to.Sub(w.now))
+	}
+	since := w.now
+	w.now = to
+	look := func(a *Address) {
+		if a.Seen = to; a.State == Good && (a.Since.IsZero() || a.Since.After(since)) {
+			a.Since = since
+		}
+	}
+	for i := range w.seen.Self.Addresses {
+		look(&w.seen.Self.Addresses[i])
+	}
+	for n := range w.seen.Peers {
+		for i := range w.seen.Peers[n].Addresses {
+			look(&w.seen.Peers[n].Addresses[i])
+		}
+	}
+	for i := range w.seen.Parent.Addresses {
+		a := &w.seen.Parent.Addresses[i]
+		if a.Seen = to; a.Since.IsZero() || a.Since.After(since) {
+			a.Since = since
+		}
+	}
+}
+
+// step takes a turn; keys that are asked for are made up.
+func (w *forecast) step() Plan {
+	for {
+		state, plan := Step(w.state, w.policy, w.seen, w.now)
+		w.state = state
+		if len(plan.Generate) == 0 {
+			return plan
+		}
+		for _, r := range plan.Generate {
+			id := KeyID{Algorithm: r.Algorithm}
+			for id.Tag = uint16(w.made); slices.Contains(r.Avoid, id.Tag) || w.names[r.Role.String()+" "+itoa(int(id.Tag))] != ""; id.Tag++ {
+			}
+			w.made++
+			id.Sum[0], id.Sum[1] = byte(w.made), byte(w.made>>8)
+			w.names[r.Role.String()+" "+itoa(int(id.Tag))] = w.nextName(r.Role)
+			w.seen.Own = append(w.seen.Own, OwnKey{ID: id, Role: r.Role, SEP: r.Role.Entry()})
+		}
+	}
+}
+
+// nextName tells apart keys that do not exist yet: the next ZSK, and the one after it.
+func (w *forecast) nextName(role Role) string {
+	name := "the next " + role.String()
+	n := 1
+	for _, other := range w.names {
+		if other == name || strings.HasPrefix(other, name+" (") {
+			n++
+		}
+	}
+	if n > 1 {
+		name += " (" + itoa(n) + ")"
+	}
+	return name
+}
+
+// named puts names in the place of made-up tags.
+func (w *forecast) named(text string) string {
+	words := strings.Split(text, " ")
+	for i := 1; i < len(words); i++ {
+		tag := strings.TrimRight(words[i], ",:;")
+		if name := w.names[words[i-1]+" "+tag]; name != "" {
+			words[i-1], words[i] = name, strings.TrimPrefix(words[i], tag)
+			if words[i] == "" {
+				words = slices.Delete(words, i, i+1)
+			} else {
+				words[i-1] += words[i]
+				words = slices.Delete(words, i, i+1)
+			}
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func (w *forecast) namedAll(waits []Wait) []Wait {
+	waits = slices.Clone(waits)
+	for i := range waits {
+		waits[i].What = w.named(waits[i].What)
+	}
+	return waits
+}

@@ -1,0 +1,92 @@
+package roll_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+)
+
+// What is going to happen can be read with its dates before it does, and what each
+// step waits for, down to the TTLs that the wait is made of.
+func TestForecast(t *testing.T) {
+	s := begin(t)
+	s.configure([]string{"peer", "b"})
+	for _, line := range []string{"peer b publishes ksk b1 zsk b2", "peer b mirrors", "peer b signs 13", "parent ds"} {
+		s.do(strings.Fields(line))
+		s.step()
+	}
+	s.runUntil(start.Add(8 * time.Hour))
+	s.do(strings.Fields("parent ds a1 b1"))
+	s.step()
+	s.runUntil(start.Add(30 * time.Hour))
+	for _, tc := range []struct {
+		name  string
+		order roll.Command
+		want  string
+	}{
+		{"nothing", roll.Command{Kind: roll.Thaw}, ``},
+		{"zsk", roll.Command{Kind: roll.RollKey, Role: roll.ZSK}, `
+30h0m0s publish the next ZSK
+32h1m0s sign the zone with the next ZSK
+  after: sign the zone with the next ZSK, 1h0m0s DNSKEY TTL of a + 1h0m0s margin, since 2030-01-02T06:01:00Z
+32h1m0s stop signing the zone with ZSK a2
+34h2m0s withdraw ZSK a2
+  after: withdraw ZSK a2, 1h0m0s TTL of data + 1h0m0s margin, since 2030-01-02T08:02:00Z
+`},
+		{"ksk", roll.Command{Kind: roll.RollKey, Role: roll.KSK}, `
+30h0m0s publish the next KSK
+32h1m0s ask the parent, by CDS and CDNSKEY, for the DS of the next KSK and b's KSK b1
+  after: change the DS to the next KSK, 1h0m0s DNSKEY TTL of a + 1h0m0s margin, since 2030-01-02T06:01:00Z
+32h1m0s the parent has the DS set that CDS asks for
+34h2m0s withdraw KSK a1
+  after: withdraw KSK a1, 1h0m0s DS TTL of the parent + 1h0m0s margin, since 2030-01-02T08:02:00Z
+`},
+		{"algorithm", roll.Command{Kind: roll.RollAlgorithm, Algorithm: 15}, `
+30h0m0s sign the zone with the next ZSK
+32h1m0s publish the next ZSK
+  after: publish the keys of algorithm 15, 1h0m0s TTL of data + 1h0m0s margin, since 2030-01-02T06:01:00Z
+32h1m0s publish the next KSK
+32h2m0s publish b's next KSK
+32h2m0s publish b's next ZSK
+34h3m0s ask the parent, by CDS and CDNSKEY, for the DS of the next KSK and b's next KSK
+  after: ask for the DS of algorithm 15, 1h0m0s DNSKEY TTL of a + 1h0m0s margin, since 2030-01-02T08:03:00Z
+34h3m0s the parent has the DS set that CDS asks for
+36h4m0s withdraw ZSK a2
+  after: withdraw the keys of algorithm 13, 1h0m0s DS TTL of the parent + 1h0m0s margin, since 2030-01-02T10:04:00Z
+36h4m0s withdraw b's ZSK b2
+36h4m0s withdraw b's KSK b1
+36h4m0s withdraw KSK a1
+38h5m0s stop signing the zone with ZSK a2
+  after: stop signing with algorithm 13, 1h0m0s DNSKEY TTL of a + 1h0m0s margin, since 2030-01-02T12:05:00Z
+`},
+		{"insecure", roll.Command{Kind: roll.Insecure}, `
+30h0m0s ask the parent, by CDS and CDNSKEY, to remove the DS
+30h0m0s the parent has removed the DS
+32h1m0s serve the zone unsigned
+  after: stop signing, 1h0m0s DS TTL of the parent + 1h0m0s margin, since 2030-01-02T06:01:00Z
+`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			state, err := roll.Do(s.state, tc.order, s.policy, s.now)
+			require.NoError(t, err)
+			found, waits := roll.Forecast(state, s.policy, s.observation(), s.now, time.Minute, s.now.Add(60*time.Hour))
+			require.Equal(t, strings.TrimPrefix(tc.want, "\n"), s.told(found))
+			require.Empty(t, waits)
+		})
+	}
+}
+
+func (s *story) told(found []roll.Happening) string {
+	var out strings.Builder
+	for _, h := range found {
+		out.WriteString(h.At.Sub(start).String() + " " + s.named(h.What) + "\n")
+		for _, w := range h.Ended {
+			out.WriteString("  after: " + s.named(w.What) + ", " + w.From + "\n")
+		}
+	}
+	return out.String()
+}
