@@ -29,13 +29,18 @@ What is:
   status [ZONE...]           what each zone is, has, and waits for
   keys   [ZONE...]           the keys of all signers
   ds     [ZONE...]           the DS records that the parent may have now
-  plan   [ZONE...]           what is waited for, and what happens next
+  plan   [ZONE...]           what will happen, with dates, and what each step waits for
   check  [ZONE...]           ask every address of every signer: does each one's answer
                              validate under each one's keys? Exit status 1: no
 
 What shall be (--all instead of ZONE... means every zone):
   roll ZONE... ksk|zsk|csk   begin a rollover now
   roll ZONE... algorithm NEW begin one to another algorithm; give it at every signer
+  roll ZONE --compromised TAG [--yes [--now]]
+                             what an emergency rollover costs; --yes begins it with all
+                             waits, --now without waiting for caches
+  insecure ZONE...           have the DS removed, then stop signing; at every signer
+  secure ZONE...             take that back
   abort  ZONE...             give up the rollover, as far as it can be undone
   freeze ZONE...             hold rollovers; content and signatures go on
   thaw   ZONE...             let them go on
@@ -91,7 +96,10 @@ type app struct {
 	state    string
 	json     bool
 	all      bool
-	client   *client.Client
+
+	compromised string // a key's tag, of roll
+	yes, now    bool
+	client      *client.Client
 }
 
 // parse takes flags wherever they stand, and gives the command and its arguments.
@@ -105,6 +113,9 @@ func (a *app) parse(args []string) ([]string, error) {
 	flags.StringVar(&a.state, "state", state, "")
 	flags.BoolVar(&a.json, "json", false, "")
 	flags.BoolVar(&a.all, "all", false, "")
+	flags.StringVar(&a.compromised, "compromised", "", "")
+	flags.BoolVar(&a.yes, "yes", false, "")
+	flags.BoolVar(&a.now, "now", false, "")
 	var rest []string
 	for {
 		if err := flags.Parse(args); err != nil {
@@ -123,13 +134,15 @@ func (a *app) parse(args []string) ([]string, error) {
 }
 
 func (a *app) dispatch(ctx context.Context, command string, args []string) int {
-	views := map[string]view{"status": statusView, "keys": keysView, "ds": dsView, "plan": planView}
-	orders := []string{"abort", "freeze", "thaw", "reload", "resign", "look", "disown", "recover", "rejoin"}
+	views := map[string]view{"status": statusView, "keys": keysView, "ds": dsView}
+	orders := []string{"abort", "freeze", "thaw", "reload", "resign", "look", "disown", "recover", "rejoin", "insecure", "secure"}
 	switch v, isView := views[command]; {
 	case isView:
 		return a.show(ctx, v, args)
 	case command == "check":
 		return a.check(ctx, args)
+	case command == "plan":
+		return a.plan(ctx, args)
 	case command == "roll":
 		return a.roll(ctx, args)
 	case slices.Contains(orders, command):
@@ -139,21 +152,6 @@ func (a *app) dispatch(ctx context.Context, command string, args []string) int {
 		return exitOK
 	}
 	return a.misused(fmt.Sprintf("no command %q", command))
-}
-
-// roll takes what is to be rolled from wherever it stands among the zones.
-func (a *app) roll(ctx context.Context, args []string) int {
-	what := slices.IndexFunc(args, func(s string) bool { return slices.Contains([]string{"ksk", "zsk", "csk", "algorithm"}, s) })
-	if what < 0 {
-		return a.misused("roll what? ksk, zsk, csk or algorithm NEW")
-	}
-	end := what + 1
-	if args[what] == "algorithm" {
-		if end++; end > len(args) {
-			return a.misused("roll to which algorithm? ECDSAP256SHA256, ECDSAP384SHA384, ED25519 or RSASHA256")
-		}
-	}
-	return a.order(ctx, "roll", args[what:end], slices.Delete(slices.Clone(args), what, end))
 }
 
 func (a *app) misused(why string) int {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,11 +51,22 @@ func (s *server) Do(_ context.Context, name, command string, args []string) (str
 	if name == "stuck.example." {
 		return "", errors.New("the zone is frozen: multisigner thaw stuck.example")
 	}
-	s.told = append(s.told, command+" "+name)
+	s.told = append(s.told, strings.Join(append([]string{command, name}, args...), " "))
 	return command + " has begun", nil
 }
 
 func (s *server) Check(context.Context, string) (status.Matrix, error) { return s.matrix, nil }
+
+// Plan is a ZSK rollover under way.
+func (s *server) Plan(_ context.Context, name string) (status.Plan, error) {
+	soon := now.Add(50 * time.Minute)
+	return status.Plan{Zone: name, Steps: []status.Step{
+		{At: soon, What: "sign the zone with ZSK 1003", After: []status.Wait{{
+			Why: "DNSKEY RRsets without it to leave the caches", From: "1h0m0s DNSKEY TTL of b.example.net, since 2026-11-23T11:50:00Z"}}},
+		{At: soon, What: "stop signing the zone with ZSK 1002"},
+		{At: soon.Add(2 * time.Hour), What: "withdraw ZSK 1002"},
+	}, Waits: []status.Wait{{What: "drop c.example.net's ZSK 3", Why: "a peer to be reachable and trusted", Holding: []string{"c.example.net"}}}}, nil
+}
 
 // start serves s on a socket and gives a function that runs the command on it.
 func start(t *testing.T, s *server) func(args ...string) (out, err string, code int) {
@@ -118,7 +130,7 @@ func rolling() status.Zone {
 			Addresses: []status.ParentAddress{{Address: "192.0.2.9:53", Seen: ago(time.Minute), State: "good"}}},
 		Waits: []status.Wait{
 			{What: "b.example.net to publish zsk 1003", Why: "its resolvers must know our new key before we sign with it", Key: 1003, Since: ago(10 * time.Minute), Holding: []string{"192.0.2.3:53"}},
-			{What: "the DNSKEY TTL to pass", Since: ago(10 * time.Minute), Earliest: now.Add(50 * time.Minute)},
+			{What: "the DNSKEY TTL to pass", Since: ago(10 * time.Minute), Earliest: now.Add(50 * time.Minute), From: "1h0m0s DNSKEY TTL of b.example.net, since 2026-11-23T11:50:00Z"},
 		},
 		Alarms: []status.Alarm{{What: "192.0.2.3:53 of b.example.net has not answered for 2 days", Cure: "start it, or remove the address"}},
 	}
@@ -202,12 +214,26 @@ func TestOrders(t *testing.T) {
 	_, err, code = two("reload")
 	require.Equal(t, 2, code)
 	require.Contains(t, err, "reload which zone? There are 2; --all means all of them")
-	require.Equal(t, []string{"roll example.org."}, s.told)
+	require.Equal(t, []string{"roll example.org. zsk"}, s.told)
 
 	out, err, code = two("resign", "--all")
 	require.Equal(t, 1, code)
 	require.Equal(t, "example.org.: resign has begun\n", out)
 	require.Equal(t, "multisigner: resign stuck.example.: the zone is frozen: multisigner thaw stuck.example\n", err)
+
+	for _, args := range [][]string{{"roll", "algorithm", "ED25519", "example.org"}, {"roll", "example.org", "--compromised", "7", "--yes", "--now"}, {"insecure", "example.org"}} {
+		_, err, code = two(args...)
+		require.Empty(t, err)
+		require.Zero(t, code)
+	}
+	require.Equal(t, []string{"roll example.org. algorithm ED25519", "roll example.org. compromised 7 now", "insecure example.org."}, s.told[len(s.told)-3:])
+
+	// What an emergency costs is said before it is begun.
+	out, err, code = two("roll", "example.org", "--compromised", "7")
+	require.Equal(t, 1, code)
+	require.Empty(t, err)
+	require.Equal(t, "cost example.org. 7", s.told[len(s.told)-1])
+	require.Contains(t, out, "Nothing was begun: give --yes")
 
 	_, err, code = two("reload", "other.example")
 	require.Equal(t, 1, code)
@@ -227,6 +253,8 @@ func TestMisuse(t *testing.T) {
 		{[]string{"stauts"}, 2, `no command "stauts"`},
 		{[]string{"roll"}, 2, "roll what?"},
 		{[]string{"roll", "example.org"}, 2, "roll what?"},
+		{[]string{"roll", "example.org", "algorithm"}, 2, "roll to which algorithm?"},
+		{[]string{"roll", "--compromised", "7"}, 2, "of which zone?"},
 		{[]string{"--wrong", "status"}, 2, "flag provided but not defined: -wrong"},
 		{[]string{"status"}, 1, "there is no state directory"},
 	} {

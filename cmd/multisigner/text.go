@@ -27,6 +27,9 @@ func state(z status.Zone) string {
 	if !z.Serving {
 		s = "refusing"
 	}
+	if z.Insecure {
+		s += ", insecure"
+	}
 	if z.Frozen {
 		s += ", frozen"
 	}
@@ -135,30 +138,14 @@ func writeWaits(w io.Writer, z status.Zone) {
 		if !wait.Earliest.IsZero() {
 			fmt.Fprintf(t, "    not before\t%s\n", moment(wait.Earliest, z.At))
 		}
+		if wait.From != "" {
+			fmt.Fprintf(t, "    made of\t%s\n", wait.From)
+		}
 		if len(wait.Holding) > 0 {
 			fmt.Fprintf(t, "    held up by\t%s\n", strings.Join(wait.Holding, ", "))
 		}
 		t.Flush()
 	}
-}
-
-// writePlan is what happens next and what keeps it.
-func writePlan(w io.Writer, z status.Zone) {
-	if z.Frozen {
-		fmt.Fprintf(w, "  frozen: no rollover goes on until multisigner thaw %s\n", z.Zone)
-	}
-	if len(z.Waits) == 0 {
-		fmt.Fprintln(w, "  nothing is waited for")
-	}
-	writeWaits(w, z)
-	for _, k := range z.Keys {
-		for _, m := range k.Moments {
-			if m.At.After(z.At) {
-				fmt.Fprintf(w, "  %s %d: %s %s\n", k.Role, k.Tag, m.What, moment(m.At, z.At))
-			}
-		}
-	}
-	writeAlarms(w, z)
 }
 
 func list(words []string) string {

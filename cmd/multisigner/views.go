@@ -114,20 +114,3 @@ var dsView = view{
 		return "has no DS that is safe now: " + z.DSWhy
 	},
 }
-
-var planView = view{
-	text: func(w io.Writer, zones []status.Zone) {
-		for _, z := range zones {
-			fmt.Fprintf(w, "%s\n", z.Zone)
-			writePlan(w, z)
-		}
-	},
-	json: func(z status.Zone) any {
-		return struct {
-			Zone   string         `json:"zone"`
-			Frozen bool           `json:"frozen"`
-			Waits  []status.Wait  `json:"waits"`
-			Alarms []status.Alarm `json:"alarms"`
-		}{z.Zone, z.Frozen, z.Waits, z.Alarms}
-	},
-}

@@ -10,6 +10,7 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/denial"
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 	"github.com/multisigner/multisigner/plugin/multisigner/sign"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
@@ -64,9 +65,14 @@ func (c *Config) engineConfig(apex zone.Name, root string, secrets map[string]st
 		DNSKEYTTL:   c.DNSKEYTTL,
 		Margin:      c.Margin,
 		Propagation: c.Propagation,
+		AlarmAfter:  c.AlarmAfter,
+		Standby:     c.Standby,
 		LookBusy:    c.LookBusy,
 		LookIdle:    c.LookIdle,
 		Parent:      engine.Parent{Mode: c.Parent, Servers: c.ParentServers},
+	}
+	if c.DoubleDS {
+		e.Variant = roll.DoubleDS
 	}
 	if c.Parent == engine.ParentResolver {
 		e.Parent.Resolver = c.Resolver
@@ -92,12 +98,14 @@ var serials = map[string]sign.SerialPolicy{"increment": sign.Increment, "unixtim
 
 func (p Peer) engineConfig(apex zone.Name, secrets map[string]string) engine.Peer {
 	e := engine.Peer{
-		Name:      p.Name,
-		Addresses: p.Addresses,
-		TSIG:      p.Key.tsig(secrets),
-		Via:       peer.Query,
-		Foreign:   p.Foreign,
-		Where:     p.Where,
+		Name:        p.Name,
+		Addresses:   p.Addresses,
+		TSIG:        p.Key.tsig(secrets),
+		Via:         peer.Query,
+		Foreign:     p.Foreign,
+		Resign:      p.Resign,
+		Propagation: p.Propagation,
+		Where:       p.Where,
 	}
 	if p.Via == "axfr" || p.Via == "" && p.Key.Name != "" {
 		e.Via = peer.AXFR

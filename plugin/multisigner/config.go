@@ -30,6 +30,8 @@ type Config struct {
 	Refresh     time.Duration
 	DNSKEYTTL   time.Duration
 	Serial      string
+	Standby     bool
+	DoubleDS    bool
 
 	Secondaries   []Secondary
 	AllowTransfer []Allow
@@ -45,6 +47,7 @@ type Config struct {
 	LookIdle    time.Duration
 	Margin      time.Duration
 	Propagation time.Duration
+	AlarmAfter  time.Duration
 
 	given map[string]string // directive -> where it stands
 }
@@ -71,14 +74,16 @@ type Allow struct {
 
 // Peer is another signer.
 type Peer struct {
-	Name      string
-	Where     string
-	Addresses []netip.AddrPort
-	Key       Key
-	Via       string // axfr, query; "": by whether there is a key
-	Trust     string // tsig, parent, ds; "": tsig where there is a key
-	DS        []*dns.DS
-	Foreign   bool
+	Name        string
+	Where       string
+	Addresses   []netip.AddrPort
+	Key         Key
+	Via         string // axfr, query; "": by whether there is a key
+	Trust       string // tsig, parent, ds; "": tsig where there is a key
+	DS          []*dns.DS
+	Foreign     bool
+	Resign      time.Duration
+	Propagation time.Duration
 }
 
 // defaults are what most operators would choose, each with its reason.
@@ -99,6 +104,7 @@ func defaults() Config {
 		LookIdle:    10 * time.Minute,    // a NOTIFY comes sooner; this is for the one that got lost
 		Margin:      time.Hour,           // our choice: more than clocks differ and caches overstay
 		Propagation: time.Minute,         // a NOTIFY and a transfer, with a retry
+		AlarmAfter:  24 * time.Hour,      // our choice: longer than parents take that look daily
 		given:       make(map[string]string),
 	}
 }

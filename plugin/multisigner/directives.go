@@ -57,6 +57,9 @@ var blockDirectives = map[string]directive[Config]{
 			p.duration(l, l.args[1], &c.LookIdle)
 		}
 	}},
+	"standby":     {take: func(p *parser, c *Config, l line) { c.Standby = true }},
+	"ds-exchange": choice("swap|double", func(c *Config, v string) { c.DoubleDS = v == "double" }),
+	"alarm-after": span(func(c *Config) *time.Duration { return &c.AlarmAfter }),
 	"margin":      span(func(c *Config) *time.Duration { return &c.Margin }),
 	"propagation": span(func(c *Config) *time.Duration { return &c.Propagation }),
 }
@@ -69,9 +72,11 @@ var peerDirectives = map[string]directive[Peer]{
 	"key": {usage: "NAME [ALGORITHM]", min: 1, max: 2, take: func(p *parser, peer *Peer, l line) {
 		peer.Key = p.key(l, l.args)
 	}},
-	"via":     choice("axfr|query", func(peer *Peer, v string) { peer.Via = v }),
-	"trust":   {usage: "tsig | parent | ds TAG ALGORITHM TYPE DIGEST", min: 1, max: unlimited, many: true, take: takeTrust},
-	"foreign": {take: func(p *parser, peer *Peer, l line) { peer.Foreign = true }},
+	"via":         choice("axfr|query", func(peer *Peer, v string) { peer.Via = v }),
+	"trust":       {usage: "tsig | parent | ds TAG ALGORITHM TYPE DIGEST", min: 1, max: unlimited, many: true, take: takeTrust},
+	"resign":      peerSpan(func(peer *Peer) *time.Duration { return &peer.Resign }),
+	"propagation": peerSpan(func(peer *Peer) *time.Duration { return &peer.Propagation }),
+	"foreign":     {take: func(p *parser, peer *Peer, l line) { peer.Foreign = true }},
 }
 
 func text(usage string, field func(*Config) *string) directive[Config] {
@@ -81,6 +86,12 @@ func text(usage string, field func(*Config) *string) directive[Config] {
 func span(field func(*Config) *time.Duration) directive[Config] {
 	return directive[Config]{usage: "DURATION", min: 1, max: 1, take: func(p *parser, c *Config, l line) {
 		p.duration(l, l.args[0], field(c))
+	}}
+}
+
+func peerSpan(field func(*Peer) *time.Duration) directive[Peer] {
+	return directive[Peer]{usage: "DURATION", min: 1, max: 1, take: func(p *parser, peer *Peer, l line) {
+		p.duration(l, l.args[0], field(peer))
 	}}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/denial"
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 	"github.com/multisigner/multisigner/plugin/multisigner/sign"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
@@ -57,6 +58,9 @@ multisigner example.org {
 	margin 15m
 	propagation 2m
 	serial date
+	standby
+	ds-exchange double
+	alarm-after 12h
 	secondary 192.0.2.60 192.0.2.61:54 key xfr-key. hmac-sha512
 	allow-transfer 192.0.2.0/24 2001:db8::1 key xfr-key
 	allow-transfer key xfr-key.
@@ -70,6 +74,8 @@ multisigner example.org {
 		via query
 		trust ds 12345 13 2 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
 		foreign
+		resign 3d
+		propagation 4h
 	}
 }`)
 	ap := netip.MustParseAddrPort
@@ -87,7 +93,7 @@ multisigner example.org {
 		Algorithm: 15, Tags: engine.Tags{Lo: 0, Hi: 32767}, Denial: denial.NSEC3OptOut, Serial: sign.Date,
 		LifetimeKSK: 14 * 24 * time.Hour, LifetimeZSK: 30 * 24 * time.Hour,
 		Validity: 240 * time.Hour, Refresh: 36 * time.Hour, DNSKEYTTL: 30 * time.Minute,
-		Margin: 15 * time.Minute, Propagation: 2 * time.Minute, LookBusy: 30 * time.Second, LookIdle: 5 * time.Minute,
+		Margin: 15 * time.Minute, Propagation: 2 * time.Minute, Standby: true, Variant: roll.DoubleDS, AlarmAfter: 12 * time.Hour, LookBusy: 30 * time.Second, LookIdle: 5 * time.Minute,
 		Secondaries: []engine.Secondary{
 			{Server: ask.Server{Addr: ap("192.0.2.60:53"), TSIG: key512}},
 			{Server: ask.Server{Addr: ap("192.0.2.61:54"), TSIG: key512}},
@@ -100,7 +106,8 @@ multisigner example.org {
 		Parent: engine.Parent{Mode: engine.ParentResolver, Resolver: ap("127.0.0.1:5300"), Anchor: "/root/root.key"},
 		Peers: []engine.Peer{{
 			Name: "a.example.net", Addresses: []netip.AddrPort{ap("203.0.113.1:53"), ap("203.0.113.2:5353")},
-			TSIG: key, Via: peer.Query, Trust: peer.Trust{Mode: peer.TrustDS, DS: dsSet}, Foreign: true, Where: "Corefile:21",
+			TSIG: key, Via: peer.Query, Trust: peer.Trust{Mode: peer.TrustDS, DS: dsSet}, Foreign: true,
+			Resign: 72 * time.Hour, Propagation: 4 * time.Hour, Where: "Corefile:24",
 		}},
 	}}
 	require.Equal(t, []site{want}, blocks[0].build("/root", secrets))

@@ -26,6 +26,7 @@ type Zones interface {
 	// Do carries out a command and says in a sentence what was done.
 	Do(ctx context.Context, name, command string, args []string) (string, error)
 	Check(ctx context.Context, name string) (status.Matrix, error)
+	Plan(ctx context.Context, name string) (status.Plan, error)
 }
 
 // Limits of what one request may cost.
@@ -42,6 +43,7 @@ type handler struct{ zones Zones }
 //
 //	GET  /v1/zones?after=ZONE&limit=N   {"zones": [status.Zone], "next": ZONE}
 //	GET  /v1/zones/ZONE                 status.Zone
+//	GET  /v1/zones/ZONE/plan            status.Plan
 //	POST /v1/zones/ZONE/check           status.Matrix
 //	POST /v1/zones/ZONE/COMMAND         {"args": [...]} -> {"done": "..."}
 //
@@ -51,7 +53,8 @@ func Handler(zones Zones) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/zones", h.list)
 	mux.HandleFunc("GET /v1/zones/{zone}", h.show)
-	mux.HandleFunc("POST /v1/zones/{zone}/check", h.check)
+	mux.HandleFunc("GET /v1/zones/{zone}/plan", found(h, zones.Plan))
+	mux.HandleFunc("POST /v1/zones/{zone}/check", found(h, zones.Check))
 	mux.HandleFunc("POST /v1/zones/{zone}/{command}", h.do)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, fmt.Errorf("there is no %s %s here", r.Method, r.URL.Path))
@@ -102,20 +105,23 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request) {
 	h.unknown(w, name)
 }
 
-func (h *handler) check(w http.ResponseWriter, r *http.Request) {
-	name := zoneOf(r)
-	if !slices.Contains(h.zones.Names(), name) {
-		h.unknown(w, name)
-		return
+// found answers with what get finds out about a zone.
+func found[T any](h *handler, get func(context.Context, string) (T, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		name := zoneOf(r)
+		if !slices.Contains(h.zones.Names(), name) {
+			h.unknown(w, name)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), maxWait)
+		defer cancel()
+		value, err := get(ctx, name)
+		if err != nil {
+			refuse(w, http.StatusConflict, err)
+			return
+		}
+		answer(w, value)
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), maxWait)
-	defer cancel()
-	matrix, err := h.zones.Check(ctx, name)
-	if err != nil {
-		refuse(w, http.StatusConflict, err)
-		return
-	}
-	answer(w, matrix)
 }
 
 func (h *handler) do(w http.ResponseWriter, r *http.Request) {

@@ -52,6 +52,10 @@ func (z *zones) Check(context.Context, string) (status.Matrix, error) {
 	return status.Matrix{Cells: []status.Cell{{Answers: "a", Keys: "b", Asked: 3}}}, nil
 }
 
+func (z *zones) Plan(_ context.Context, name string) (status.Plan, error) {
+	return status.Plan{Zone: name, Steps: []status.Step{{What: "publish the next ZSK"}}}, nil
+}
+
 func listen(t *testing.T, dir string, z *zones) *client.Client {
 	t.Helper()
 	server, err := control.Listen(dir, z, slog.New(slog.NewTextHandler(io.Discard, nil)))
@@ -94,6 +98,9 @@ func TestConversation(t *testing.T) {
 	_, err = c.Do(ctx, "example.org", "../check")
 	require.Error(t, err)
 
+	plan, err := c.Plan(ctx, "example.org.")
+	require.NoError(t, err)
+	require.Equal(t, "publish the next ZSK", plan.Steps[0].What)
 	m, err := c.Check(ctx, "example.org.")
 	require.NoError(t, err)
 	require.True(t, m.OK())
@@ -102,6 +109,7 @@ func TestConversation(t *testing.T) {
 		func() error { _, err := c.Zone(ctx, "example.net"); return err },
 		func() error { _, err := c.Do(ctx, "example.net", "roll", "zsk"); return err },
 		func() error { _, err := c.Check(ctx, "example.net"); return err },
+		func() error { _, err := c.Plan(ctx, "example.net"); return err },
 	} {
 		var refused *client.Refused
 		require.ErrorAs(t, ask(), &refused)

@@ -57,5 +57,14 @@ func (z engineZones) Check(ctx context.Context, name string) (status.Matrix, err
 	return status.Matrix{}, errGone(name)
 }
 
+func (z engineZones) Plan(ctx context.Context, name string) (status.Plan, error) {
+	for _, apex := range z.engine.Zones() {
+		if apex.String() == name {
+			return z.engine.Plan(ctx, apex)
+		}
+	}
+	return status.Plan{}, errGone(name)
+}
+
 // errGone: the zone left the Corefile while the request was under way.
 func errGone(name string) error { return fmt.Errorf("zone %s is no longer served", name) }

@@ -75,13 +75,16 @@ func (e *Engine) sign(w *work, cfg *Config, plan roll.Plan, mark, now time.Time)
 	if w.signed == nil && w.content == nil || len(plan.SignData) == 0 {
 		return sign.Output{Version: w.signed}, nil // there is nothing to sign, or nothing to sign with
 	}
-	apex, err := w.apexSets(cfg, plan)
-	if err != nil {
-		return sign.Output{}, err
-	}
-	keys, err := w.signers(plan)
-	if err != nil {
-		return sign.Output{}, err
+	var apex []zone.RRset
+	var keys sign.Keys
+	if !plan.Unsigned { // it has gone insecure
+		var err error
+		if apex, err = w.apexSets(cfg, plan); err != nil {
+			return sign.Output{}, err
+		}
+		if keys, err = w.signers(plan); err != nil {
+			return sign.Output{}, err
+		}
 	}
 	var fileSerial uint32
 	if w.content != nil {

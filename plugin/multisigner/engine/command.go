@@ -8,13 +8,14 @@ import (
 
 	"github.com/multisigner/multisigner/plugin/multisigner/keystore"
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
 // Command is what an operator may ask of a zone.
 type Command struct {
 	// Kind is one of reload, look, resign, freeze, thaw, roll, abort, disown,
-	// recover, rejoin, insecure, secure.
+	// recover, rejoin, insecure, secure, plan.
 	Kind string   `json:"kind"`
 	Args []string `json:"args,omitempty"`
 }
@@ -24,25 +25,40 @@ type command struct {
 	Command
 	done chan struct{}
 	text string
+	plan *status.Plan // of plan
 	err  error
 }
 
 // Do carries out an operator's command in a turn of the zone, and says in a
 // sentence what was done. What takes longer goes on after it returns.
 func (e *Engine) Do(ctx context.Context, apex zone.Name, c Command) (string, error) {
+	asked := &command{Command: c, done: make(chan struct{})}
+	err := e.do(ctx, apex, asked)
+	return asked.text, err
+}
+
+// Plan foretells what will happen to a zone until a time.
+func (e *Engine) Plan(ctx context.Context, apex zone.Name) (status.Plan, error) {
+	asked := &command{Command: Command{Kind: "plan"}, done: make(chan struct{})}
+	if err := e.do(ctx, apex, asked); err != nil {
+		return status.Plan{}, err
+	}
+	return *asked.plan, nil
+}
+
+func (e *Engine) do(ctx context.Context, apex zone.Name, asked *command) error {
 	z := (*e.zones.Load())[apex]
 	if z == nil {
-		return "", fmt.Errorf("zone %s is not served here", apex)
+		return fmt.Errorf("zone %s is not served here", apex)
 	}
-	asked := &command{Command: c, done: make(chan struct{})}
 	z.ask(func(w *wants) { w.commands = append(w.commands, asked) })
 	select {
 	case <-asked.done:
-		return asked.text, asked.err
+		return asked.err
 	case <-ctx.Done():
-		return "", fmt.Errorf("%s %s: %w", c.Kind, apex, ctx.Err())
+		return fmt.Errorf("%s %s: %w", asked.Kind, apex, ctx.Err())
 	case <-e.life.Done():
-		return "", fmt.Errorf("%s %s: the server is stopping", c.Kind, apex)
+		return fmt.Errorf("%s %s: the server is stopping", asked.Kind, apex)
 	}
 }
 
@@ -56,11 +72,16 @@ func (a *wants) obey(e *Engine, z *Zone, cfg *Config, now time.Time) {
 			a.look, c.text = true, "looking at the peers and the parent"
 		case "resign":
 			z.work.resign, c.text = true, "made every signature anew"
+		case "plan":
+			plan := z.work.foretell(cfg, now)
+			c.plan = &plan
+		case "cost":
+			c.text, c.err = z.work.cost(c, cfg)
 		default:
 			c.err = z.work.order(c, cfg, now)
 			c.text = "taken on; see status for what it waits for"
 		}
-		if c.err == nil {
+		if c.err == nil && c.Kind != "plan" && c.Kind != "cost" {
 			e.log.Info("command", "zone", cfg.Apex, "kind", c.Kind, "args", strings.Join(c.Args, " "))
 		}
 	}
@@ -74,7 +95,7 @@ var orders = map[string]roll.Kind{
 
 // order hands a command to the rules.
 func (w *work) order(c *command, cfg *Config, now time.Time) error {
-	order, err := parseOrder(c.Command)
+	order, err := w.parseOrder(c.Command)
 	if err != nil {
 		return err
 	}
@@ -86,7 +107,7 @@ func (w *work) order(c *command, cfg *Config, now time.Time) error {
 	return nil
 }
 
-func parseOrder(c Command) (roll.Command, error) {
+func (w *work) parseOrder(c Command) (roll.Command, error) {
 	if kind, ok := orders[c.Kind]; ok {
 		return roll.Command{Kind: kind}, nil
 	}
@@ -94,16 +115,37 @@ func parseOrder(c Command) (roll.Command, error) {
 		return roll.Command{}, fmt.Errorf("command %q is not known", c.Kind)
 	}
 	roles := map[string]roll.Role{"ksk": roll.KSK, "zsk": roll.ZSK, "csk": roll.CSK}
-	if len(c.Args) == 1 {
-		if role, ok := roles[c.Args[0]]; ok {
-			return roll.Command{Kind: roll.RollKey, Role: role}, nil
-		}
-	}
-	if len(c.Args) == 2 && c.Args[0] == "algorithm" {
+	what := strings.Join(c.Args[:min(1, len(c.Args))], "")
+	switch role, ok := roles[what]; {
+	case ok && len(c.Args) == 1:
+		return roll.Command{Kind: roll.RollKey, Role: role}, nil
+	case what == "algorithm" && len(c.Args) == 2:
 		algorithm, err := keystore.ParseAlgorithm(c.Args[1])
 		return roll.Command{Kind: roll.RollAlgorithm, Algorithm: algorithm}, err
+	case what == "compromised" && (len(c.Args) == 2 || len(c.Args) == 3 && c.Args[2] == "now"):
+		key, err := w.keyOf(c.Args[1])
+		return roll.Command{Kind: roll.Compromised, Key: key, Hasty: len(c.Args) == 3}, err
 	}
-	return roll.Command{}, fmt.Errorf("roll %s: say roll ksk, roll zsk, roll csk or roll algorithm NAME", strings.Join(c.Args, " "))
+	return roll.Command{}, fmt.Errorf("roll %s: say roll ksk, zsk, csk, algorithm NAME, or compromised TAG [now]", strings.Join(c.Args, " "))
+}
+
+// keyOf finds the key that a tag names, ours or a peer's; where several have it, the
+// algorithm stands before it: 13/4711.
+func (w *work) keyOf(text string) (roll.KeyID, error) {
+	var found []roll.KeyID
+	for _, k := range w.plan.Keys {
+		tag := fmt.Sprint(k.ID.Tag)
+		if text == tag || text == fmt.Sprintf("%d/%s", k.ID.Algorithm, tag) {
+			found = append(found, k.ID)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return roll.KeyID{}, fmt.Errorf("no key has the tag %s: see keys", text)
+	}
+	return roll.KeyID{}, fmt.Errorf("%d keys have the tag %s: write ALGORITHM/TAG, as in %d/%d", len(found), text, found[0].Algorithm, found[0].Tag)
 }
 
 // answer ends the commands of a turn.

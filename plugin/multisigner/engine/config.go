@@ -7,6 +7,7 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
 	"github.com/multisigner/multisigner/plugin/multisigner/denial"
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 	"github.com/multisigner/multisigner/plugin/multisigner/sign"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
@@ -34,6 +35,9 @@ type Config struct {
 	DNSKEYTTL   time.Duration
 	Margin      time.Duration // added to every wait
 	Propagation time.Duration // the least we take a change to need to reach all our servers
+	AlarmAfter  time.Duration // a wait for somebody alarms after this; 0: a day
+	Standby     bool          // keep a successor of each key published
+	Variant     roll.Variant  // the order of a KSK or CSK rollover
 	LookBusy    time.Duration // between looks while something waits
 	LookIdle    time.Duration // and else
 
@@ -92,11 +96,13 @@ type Parent struct {
 
 // Peer is another signer of the group.
 type Peer struct {
-	Name      string
-	Addresses []netip.AddrPort
-	TSIG      *ask.TSIG
-	Via       peer.Via
-	Trust     peer.Trust
-	Foreign   bool // not a multisigner: it rolls on timers of its own
-	Where     string
+	Name        string
+	Addresses   []netip.AddrPort
+	TSIG        *ask.TSIG
+	Via         peer.Via
+	Trust       peer.Trust
+	Foreign     bool          // not a multisigner: it rolls on timers of its own
+	Resign      time.Duration // a foreign one's: how long it takes to sign everything anew; 0: not known
+	Propagation time.Duration // from what we see to the last of its servers that we cannot see
+	Where       string
 }

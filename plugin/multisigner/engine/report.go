@@ -22,9 +22,9 @@ func (z *Zone) report(now, wake time.Time) {
 	s := status.Zone{
 		Zone: cfg.Apex.String(), Signer: cfg.Signer, At: now, Where: cfg.Where,
 		Serving: serving.Version != nil && serving.Refuse == "", Refuse: serving.Refuse,
-		Frozen: w.frozen, Denial: cfg.Denial.String(),
+		Frozen: w.frozen || w.plan.Frozen, Insecure: w.plan.Unsigned, Denial: cfg.Denial.String(),
 		Source: w.files.report(), Keys: w.reportKeys(cfg), Parent: w.reportParent(cfg),
-		Waits: w.reportWaits(), Wake: wake, Matrix: w.matrix,
+		Waits: reportWaits(w.plan.Waits), Wake: wake, Matrix: w.matrix,
 		Self: []status.Address{}, Peers: []status.Peer{},
 	}
 	if v := serving.Version; v != nil {
@@ -144,16 +144,16 @@ func (w *work) reportDS(cfg *Config) (lines []string, why string) {
 	return lines, why
 }
 
-func (w *work) reportWaits() []status.Wait {
+func reportWaits(of []roll.Wait) []status.Wait {
 	waits := []status.Wait{}
-	for _, each := range w.plan.Waits {
+	for _, each := range of {
 		holding := each.Holding
 		if holding == nil {
 			holding = []string{}
 		}
 		waits = append(waits, status.Wait{
 			What: each.What, Why: each.Why, Key: each.Key.Tag,
-			Since: each.Since, Earliest: each.Earliest, Holding: holding,
+			Since: each.Since, Earliest: each.Earliest, From: each.From, Holding: holding,
 		})
 	}
 	return waits

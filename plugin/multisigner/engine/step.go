@@ -88,6 +88,7 @@ func policyOf(cfg *Config) roll.Policy {
 		Signer: cfg.Signer, Split: cfg.Split, Algorithm: cfg.Algorithm,
 		LifetimeKSK: cfg.LifetimeKSK, LifetimeZSK: cfg.LifetimeZSK,
 		DNSKEYTTL: cfg.DNSKEYTTL, Margin: cfg.Margin, Propagation: cfg.Propagation,
+		Variant: cfg.Variant, Standby: cfg.Standby, Bound: cfg.AlarmAfter,
 		// A look takes up to lookTimeout, and the next is due from its beginning on.
 		Interval: cfg.LookIdle + lookTimeout + time.Second,
 		Parent:   roll.ParentScan,
@@ -96,7 +97,7 @@ func policyOf(cfg *Config) roll.Policy {
 		p.Parent = roll.ParentNone
 	}
 	for _, peer := range cfg.Peers {
-		p.Peers = append(p.Peers, roll.Peer{Name: peer.Name, Foreign: peer.Foreign})
+		p.Peers = append(p.Peers, roll.Peer{Name: peer.Name, Foreign: peer.Foreign, Resign: peer.Resign, Propagation: peer.Propagation})
 	}
 	return p
 }

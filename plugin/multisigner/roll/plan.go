@@ -16,6 +16,7 @@ type Plan struct {
 	CDSDelete  bool
 	DS         []KeyID // what should stand at the parent and is safe there now; lines to paste come from this
 
+	Frozen   bool     // rollovers stand still by order
 	Unsigned bool     // serve the zone without DNSSEC: it has gone insecure
 	Withhold []string // nameservers that must not stand in the apex NS RRset yet, or any more
 

@@ -12,13 +12,14 @@ type Zone struct {
 	At     time.Time `json:"at"`     // when this was true
 	Where  string    `json:"where"`  // where it is configured, file:line
 
-	Serving bool   `json:"serving"`          // everybody is answered; else only those who look at us
-	Refuse  string `json:"refuse,omitempty"` // why outsiders get SERVFAIL
-	Frozen  bool   `json:"frozen"`           // rollovers stand still until told to thaw
-	Serial  uint32 `json:"serial"`
-	Names   int    `json:"names"`
-	Records int    `json:"records"` // RRs, signatures included
-	Denial  string `json:"denial"`  // nsec, nsec3, nsec3-optout
+	Serving  bool   `json:"serving"`            // everybody is answered; else only those who look at us
+	Refuse   string `json:"refuse,omitempty"`   // why outsiders get SERVFAIL
+	Frozen   bool   `json:"frozen"`             // rollovers stand still until told to thaw
+	Insecure bool   `json:"insecure,omitempty"` // it has gone insecure: it is served without DNSSEC
+	Serial   uint32 `json:"serial"`
+	Names    int    `json:"names"`
+	Records  int    `json:"records"` // RRs, signatures included
+	Denial   string `json:"denial"`  // nsec, nsec3, nsec3-optout
 
 	Source     Source     `json:"source"`
 	Signatures Signatures `json:"signatures"`
@@ -122,7 +123,22 @@ type Wait struct {
 	Key      uint16    `json:"key,omitempty"`
 	Since    time.Time `json:"since,omitzero"`
 	Earliest time.Time `json:"earliest,omitzero"` // zero: it depends on somebody, not on time
+	From     string    `json:"from,omitempty"`    // what Earliest is made of: which TTLs and delays, since when
 	Holding  []string  `json:"holding"`           // who holds it up: addresses, names
+}
+
+// Plan is what will happen to a zone, if everybody does at once what they should.
+type Plan struct {
+	Zone  string `json:"zone"`
+	Steps []Step `json:"steps"`
+	Waits []Wait `json:"waits"` // what is still waited for at the end: nothing more happens by itself
+}
+
+// Step is something that is going to be done, at the earliest.
+type Step struct {
+	At    time.Time `json:"at"`
+	What  string    `json:"what"`
+	After []Wait    `json:"after"` // what was waited for until then
 }
 
 // Alarm is something that a person must see to.

@@ -95,6 +95,13 @@ func (c *Client) Check(ctx context.Context, name string) (status.Matrix, error) 
 	return m, err
 }
 
+// Plan gives what will happen to a zone.
+func (c *Client) Plan(ctx context.Context, name string) (status.Plan, error) {
+	var p status.Plan
+	err := c.call(ctx, http.MethodGet, path(name)+"/plan", nil, &p)
+	return p, err
+}
+
 // path is the zone's; the root's dot is escaped, since a path that ends in "/."
 // means the one above it.
 func path(name string) string {
