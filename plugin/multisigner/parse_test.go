@@ -216,6 +216,17 @@ multisigner {
 }`, `Corefile:2: primary is not there yet: zones are read from files for now: give file PATH
 Corefile:6: peer b: trust parent, but there is no parent to ask: write trust tsig or trust ds
 Corefile:9: push is not there yet: keys are not given to foreign signers yet: add ours to the peer by hand (multisigner keys --json prints them)`},
+		{"resign", `
+multisigner {
+	file db
+	parent none
+	signer a
+	peer b {
+		address 192.0.2.1
+		key xfr-key.
+		resign 3d
+	}
+}`, `Corefile:6: peer b: resign is for foreign signers: another multisigner signs everything at once`},
 		{"twice", `
 multisigner {
 	file db
