@@ -33,6 +33,8 @@ What is:
   check  [ZONE...]           ask every address of every signer: does each one's answer
                              validate under each one's keys? Exit status 1: no
 
+  plan shows the first steps, and with --all those of more than a year.
+
 What shall be (--all instead of ZONE... means every zone):
   roll ZONE... ksk|zsk|csk   begin a rollover now
   roll ZONE... algorithm NEW begin one to another algorithm; give it at every signer

@@ -22,7 +22,7 @@ func (a *app) plan(ctx context.Context, args []string) int {
 		}
 		plans = append(plans, p)
 		if !a.json {
-			writePlan(a.out, z, p)
+			writePlan(a.out, z, p, a.all)
 		}
 	}
 	if a.json {
@@ -31,9 +31,12 @@ func (a *app) plan(ctx context.Context, args []string) int {
 	return exitOK
 }
 
+// stepsShown is how many steps are printed without --all: our choice, a screen.
+const stepsShown = 16
+
 // writePlan prints the steps with their dates, each with what was waited for until
 // then, and what no time alone ends.
-func writePlan(w io.Writer, z status.Zone, p status.Plan) {
+func writePlan(w io.Writer, z status.Zone, p status.Plan, all bool) {
 	fmt.Fprintf(w, "%s, if everybody does at once what they should\n", p.Zone)
 	if z.Frozen {
 		fmt.Fprintf(w, "  frozen: no rollover goes on until multisigner thaw %s\n", z.Zone)
@@ -42,6 +45,10 @@ func writePlan(w io.Writer, z status.Zone, p status.Plan) {
 		fmt.Fprintln(w, "  nothing happens by itself")
 	}
 	for i, step := range p.Steps {
+		if i >= stepsShown && !all && !step.At.Equal(p.Steps[i-1].At) {
+			fmt.Fprintf(w, "  and %d steps more until %s; --all shows them\n", len(p.Steps)-i, moment(p.Steps[len(p.Steps)-1].At, z.At))
+			break
+		}
 		if i == 0 || !step.At.Equal(p.Steps[i-1].At) {
 			fmt.Fprintf(w, "  %s\n", moment(step.At, z.At))
 		}

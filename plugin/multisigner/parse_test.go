@@ -226,7 +226,7 @@ multisigner {
 		key xfr-key.
 		resign 3d
 	}
-}`, `Corefile:6: peer b: resign is for foreign signers: another multisigner signs everything at once`},
+}`, `Corefile:5: peer b: resign is for foreign signers: another multisigner signs everything at once`},
 		{"twice", `
 multisigner {
 	file db
