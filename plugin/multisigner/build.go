@@ -69,16 +69,19 @@ func (c *Config) engineConfig(apex zone.Name, root string, secrets map[string]st
 		Standby:     c.Standby,
 		LookBusy:    c.LookBusy,
 		LookIdle:    c.LookIdle,
-		Parent:      engine.Parent{Mode: c.Parent, Servers: c.ParentServers},
+		Parent: engine.Parent{
+			Mode: c.Parent, Servers: c.ParentServers, Resolver: c.Resolver,
+			Manual: c.ParentManual, Notify: c.ParentNotify, Silent: c.ParentSilent,
+		},
 	}
 	if c.DoubleDS {
 		e.Variant = roll.DoubleDS
 	}
-	if c.Parent == engine.ParentResolver {
-		e.Parent.Resolver = c.Resolver
-		if c.ResolverAnchor != "" {
-			e.Parent.Anchor = under(root, c.ResolverAnchor)
-		}
+	if c.Parent == engine.ParentResolver && c.ResolverAnchor != "" {
+		e.Parent.Anchor = under(root, c.ResolverAnchor)
+	}
+	for _, a := range c.ParentUpdate {
+		e.Parent.Update = append(e.Parent.Update, ask.Server{Addr: a, TSIG: c.UpdateKey.tsig(secrets)})
 	}
 	for _, s := range c.Secondaries {
 		e.Secondaries = append(e.Secondaries, engine.Secondary{Server: ask.Server{Addr: s.Address, TSIG: s.Key.tsig(secrets)}})

@@ -86,6 +86,15 @@ func (c *Config) checkParent(f *Faults) {
 	case c.Parent == engine.ParentResolver && !c.Resolver.IsValid():
 		f.add(c.at("parent"), "parent resolver needs to know which: add resolver ADDRESS")
 	}
+	for _, how := range []string{"parent-notify", "parent-update"} {
+		switch {
+		case !c.has(how):
+		case c.ParentManual:
+			f.add(c.at(how), "%s, and parent ... manual: the parent is told, or a person carries the DS: keep one", how)
+		case c.has("parent") && c.Parent == engine.ParentNone:
+			f.add(c.at(how), "%s, but parent none: there is nobody to tell, and nothing to tell it", how)
+		}
+	}
 }
 
 func (c *Config) checkKeys(f *Faults, secrets map[string]string) {
@@ -118,6 +127,7 @@ func (c *Config) keys() []Key {
 	for _, p := range c.Peers {
 		add(p.Key)
 	}
+	add(c.UpdateKey)
 	return all
 }
 

@@ -38,6 +38,11 @@ type Config struct {
 
 	Parent         engine.ParentMode
 	ParentServers  []netip.AddrPort
+	ParentManual   bool // a person carries the DS
+	ParentNotify   []netip.AddrPort
+	ParentSilent   bool // no NOTIFY
+	ParentUpdate   []netip.AddrPort
+	UpdateKey      Key // of ParentUpdate
 	Resolver       netip.AddrPort
 	ResolverAnchor string
 

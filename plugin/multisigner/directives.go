@@ -45,8 +45,10 @@ var blockDirectives = map[string]directive[Config]{
 	"secondary":      {usage: "ADDRESS... [key NAME [ALGORITHM]]", min: 1, max: unlimited, many: true, take: takeSecondary},
 	"allow-transfer": {usage: "PREFIX... [key NAME]", min: 1, max: unlimited, many: true, take: takeAllow},
 
-	"parent":   {usage: "ADDRESS... | resolver | none", min: 1, max: unlimited, take: takeParent},
-	"resolver": {usage: "ADDRESS [anchor FILE]", min: 1, max: 3, take: takeResolver},
+	"parent":        {usage: "ADDRESS... [manual] | resolver [ADDRESS...] [manual] | none", min: 1, max: unlimited, take: takeParent},
+	"parent-notify": {usage: "ADDRESS... | none", min: 1, max: unlimited, take: takeParentNotify},
+	"parent-update": {usage: "ADDRESS... key NAME [ALGORITHM]", min: 3, max: unlimited, take: takeParentUpdate},
+	"resolver":      {usage: "ADDRESS [anchor FILE]", min: 1, max: 3, take: takeResolver},
 
 	"peer": {usage: "NAME", min: 1, max: 1, many: true, block: true, take: takePeer},
 
@@ -164,16 +166,42 @@ func takeAllow(p *parser, c *Config, l line) {
 }
 
 func takeParent(p *parser, c *Config, l line) {
-	alone := len(l.args) == 1
-	switch word := strings.ToLower(l.args[0]); {
-	case alone && word == "none":
+	args := l.args
+	manual := strings.EqualFold(args[len(args)-1], "manual")
+	if manual {
+		args = args[:len(args)-1]
+	}
+	switch {
+	case len(args) == 0 || manual && strings.EqualFold(args[0], "none"):
+		p.add(l.where, "parent manual: say where to look whether the DS is there: write parent ADDRESS... manual, or parent resolver manual")
+		return
+	case len(args) == 1 && strings.EqualFold(args[0], "none"):
 		c.Parent = engine.ParentNone
-	case alone && word == "resolver":
+	case strings.EqualFold(args[0], "resolver"):
 		c.Parent = engine.ParentResolver
+		c.ParentServers = p.addresses(l, args[1:])
 	default:
 		c.Parent = engine.ParentServers
-		c.ParentServers = p.addresses(l, l.args)
+		c.ParentServers = p.addresses(l, args)
 	}
+	c.ParentManual = manual
+}
+
+func takeParentNotify(p *parser, c *Config, l line) {
+	if len(l.args) == 1 && strings.EqualFold(l.args[0], "none") {
+		c.ParentSilent = true
+		return
+	}
+	c.ParentNotify = p.addresses(l, l.args)
+}
+
+func takeParentUpdate(p *parser, c *Config, l line) {
+	addresses, key := p.withKey(l)
+	if len(addresses) == 0 || key.Name == "" {
+		p.add(l.where, "write parent-update ADDRESS... key NAME: no parent takes an unsigned UPDATE")
+		return
+	}
+	c.ParentUpdate, c.UpdateKey = p.addresses(l, addresses), key
 }
 
 func takeResolver(p *parser, c *Config, l line) {

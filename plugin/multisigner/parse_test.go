@@ -64,7 +64,9 @@ multisigner example.org {
 	secondary 192.0.2.60 192.0.2.61:54 key xfr-key. hmac-sha512
 	allow-transfer 192.0.2.0/24 2001:db8::1 key xfr-key
 	allow-transfer key xfr-key.
-	parent resolver
+	parent resolver 192.0.2.5
+	parent-notify 192.0.2.6:5300 2001:db8::6
+	parent-update 192.0.2.7 key xfr-key hmac-sha384
 	resolver 127.0.0.1:5300 anchor root.key
 	look 30s 5m
 	peer a.example.net {
@@ -80,6 +82,7 @@ multisigner example.org {
 }`)
 	ap := netip.MustParseAddrPort
 	key := &ask.TSIG{Name: "xfr-key.", Algorithm: "hmac-sha256.", Secret: secrets["xfr-key."]}
+	key384 := &ask.TSIG{Name: "xfr-key.", Algorithm: "hmac-sha384.", Secret: secrets["xfr-key."]}
 	key512 := &ask.TSIG{Name: "xfr-key.", Algorithm: "hmac-sha512.", Secret: secrets["xfr-key."]}
 	apex := zone.MustName("example.org.")
 	rdata := []byte{0x30, 0x39, 13, 2}
@@ -103,11 +106,14 @@ multisigner example.org {
 			{Prefix: netip.MustParsePrefix("2001:db8::1/128"), Key: "xfr-key."},
 			{Key: "xfr-key."},
 		},
-		Parent: engine.Parent{Mode: engine.ParentResolver, Resolver: ap("127.0.0.1:5300"), Anchor: "/root/root.key"},
+		Parent: engine.Parent{
+			Mode: engine.ParentResolver, Servers: []netip.AddrPort{ap("192.0.2.5:53")}, Resolver: ap("127.0.0.1:5300"), Anchor: "/root/root.key",
+			Notify: []netip.AddrPort{ap("192.0.2.6:5300"), ap("[2001:db8::6]:53")}, Update: []ask.Server{{Addr: ap("192.0.2.7:53"), TSIG: key384}},
+		},
 		Peers: []engine.Peer{{
 			Name: "a.example.net", Addresses: []netip.AddrPort{ap("203.0.113.1:53"), ap("203.0.113.2:5353")},
 			TSIG: key, Via: peer.Query, Trust: peer.Trust{Mode: peer.TrustDS, DS: dsSet}, Foreign: true,
-			Resign: 72 * time.Hour, Propagation: 4 * time.Hour, Where: "Corefile:24",
+			Resign: 72 * time.Hour, Propagation: 4 * time.Hour, Where: "Corefile:26",
 		}},
 	}}
 	require.Equal(t, []site{want}, blocks[0].build("/root", secrets))
@@ -305,6 +311,42 @@ Corefile:15: peer d has no address: add address ADDRESS...
 Corefile:15: peer d: trust ds is for one zone, and this block has 2: give the zone a block of its own
 Corefile:16: no secret for key other-key.: add tsig { secret other-key. SECRET } to this server block
 Corefile:17: trust: digest type 1 with 2 hexadecimal digits: SHA-256 (2) has 64, SHA-384 (4) has 96, and no other is taken`},
+		{"a parent that is told in vain", `
+multisigner example.org {
+	file db
+	parent none
+	parent-notify 192.0.2.1
+	parent-update 192.0.2.1
+}`, `Corefile:4: parent-notify, but parent none: there is nobody to tell, and nothing to tell it
+Corefile:5: write parent-update ADDRESS... key NAME [ALGORITHM]`},
+		{"a parent that a person tells", `
+multisigner example.org {
+	file db
+	parent 192.0.2.1 manual
+	parent-notify none
+	parent-update 192.0.2.1 key nobodys-key.
+}
+multisigner example.net {
+	file db
+	parent manual
+}
+multisigner example.com {
+	file db
+	parent resolver none manual
+	parent-update key xfr-key. hmac-sha256
+}
+multisigner example.info {
+	file db
+	parent none manual
+}`, `Corefile:4: parent-notify, and parent ... manual: the parent is told, or a person carries the DS: keep one
+Corefile:5: parent-update, and parent ... manual: the parent is told, or a person carries the DS: keep one
+Corefile:5: no secret for key nobodys-key.: add tsig { secret nobodys-key. SECRET } to this server block
+Corefile:9: parent manual: say where to look whether the DS is there: write parent ADDRESS... manual, or parent resolver manual
+Corefile:13: parent: "none" is no address: write 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:5353
+Corefile:13: parent resolver needs to know which: add resolver ADDRESS
+Corefile:14: write parent-update ADDRESS... key NAME: no parent takes an unsigned UPDATE
+Corefile:14: parent-update, and parent ... manual: the parent is told, or a person carries the DS: keep one
+Corefile:18: parent manual: say where to look whether the DS is there: write parent ADDRESS... manual, or parent resolver manual`},
 		{"a zone twice, no name", `
 multisigner example.org example.org {
 	file db.{zone}

@@ -86,12 +86,19 @@ const (
 	ParentResolver            // those that the resolver finds
 )
 
-// Parent is where the parent's servers are.
+// Parent is where the parent's servers are, and how it is told of changes. In
+// ParentResolver's mode Servers are asked besides those found; in ParentServers' the
+// Resolver, if valid, only finds the addresses of names.
 type Parent struct {
 	Mode     ParentMode
 	Servers  []netip.AddrPort
 	Resolver netip.AddrPort
 	Anchor   string // a file of trust anchors for what the resolver says; "" trusts its AD bit
+
+	Manual bool             // a person carries the DS; the parent is told nothing
+	Silent bool             // no NOTIFY is sent: the parent looks by itself
+	Notify []netip.AddrPort // where NOTIFY is sent; none: where the parent's DSYNC record says
+	Update []ask.Server     // take the DS by UPDATE, each with its key; none: the parent does not
 }
 
 // Peer is another signer of the group.

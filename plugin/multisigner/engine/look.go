@@ -80,9 +80,9 @@ func (w *work) gaze(cfg *Config) gaze {
 func whereParent(cfg *Config) *parent.Where {
 	switch cfg.Parent.Mode {
 	case ParentServers:
-		return &parent.Where{Servers: cfg.Parent.Servers}
+		return &parent.Where{Servers: cfg.Parent.Servers, Names: cfg.Parent.Resolver}
 	case ParentResolver:
-		return &parent.Where{Resolver: cfg.Parent.Resolver, Anchor: cfg.Parent.Anchor}
+		return &parent.Where{Servers: cfg.Parent.Servers, Resolver: cfg.Parent.Resolver, Anchor: cfg.Parent.Anchor}
 	}
 	return nil
 }

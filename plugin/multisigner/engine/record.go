@@ -33,6 +33,8 @@ type record struct {
 	Keys [][]byte `json:"keys"`
 	// Peers is what is remembered of each peer: by which keys it is believed.
 	Peers map[string]remembered `json:"peers,omitempty"`
+	// Owed is what the parent is still to be told.
+	Owed []owed `json:"owed,omitempty"`
 	// Mark is the latest time that the engine has acted on: a clock that falls back
 	// must not make signatures that are expired in the world (protocol b.15 C14).
 	Mark time.Time `json:"mark"`

@@ -43,7 +43,7 @@ func (z *Zone) report(now, wake time.Time) {
 			s.Peers = append(s.Peers, status.Peer{Name: p.Name, Trusted: r.Trusted, Why: r.Why, Addresses: w.reportAddresses(r)})
 		}
 	}
-	s.Alarms = w.reportAlarms()
+	s.Alarms = w.reportAlarms(cfg)
 	z.status.Store(&s)
 }
 
@@ -61,7 +61,7 @@ func (f *files) report() status.Source {
 	return s
 }
 
-func (w *work) reportAlarms() []status.Alarm {
+func (w *work) reportAlarms(cfg *Config) []status.Alarm {
 	alarms := slices.Clone(w.alarms)
 	if refused := w.files.refusal(); refused != "" {
 		alarms = append(alarms, status.Alarm{What: refused, Cure: "mend the file; it is read again when it is saved"})
@@ -69,6 +69,7 @@ func (w *work) reportAlarms() []status.Alarm {
 	if w.frozen {
 		alarms = append(alarms, status.Alarm{What: w.fault, Cure: "restart the server, and report this with the log"})
 	}
+	alarms = append(alarms, w.alarmOfTelling(cfg)...)
 	for _, a := range w.plan.Alarms {
 		alarms = append(alarms, status.Alarm{What: a.What, Cure: a.Cure})
 	}
@@ -186,7 +187,7 @@ func (w *work) reportAddresses(r peer.Report) []status.Address {
 func (w *work) reportParent(cfg *Config) status.Parent {
 	out := status.Parent{
 		Mode: [...]string{"none", "servers", "resolver"}[cfg.Parent.Mode],
-		DS:   []string{}, Addresses: []status.ParentAddress{},
+		DS:   []string{}, Addresses: []status.ParentAddress{}, Manual: cfg.Parent.Manual, Told: w.reportTold(),
 	}
 	if w.sight == nil {
 		return out

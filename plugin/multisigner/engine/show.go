@@ -81,6 +81,9 @@ func (w *work) wake(now time.Time) time.Time {
 	if !w.looks {
 		sooner(w.lookAt)
 	}
+	if len(w.record.Owed) > 0 && !w.telling.underway {
+		sooner(w.telling.due)
+	}
 	if len(w.alarms) > 0 {
 		sooner(now.Add(retryBroken))
 	}

@@ -18,9 +18,12 @@ const stepsAtMost = 8
 func (e *Engine) step(z *Zone, cfg *Config, now time.Time) (roll.State, roll.Plan, error) {
 	w, policy := &z.work, policyOf(cfg)
 	state := w.state
+	var tell []roll.Tell
 	for range stepsAtMost {
 		var plan roll.Plan
 		state, plan = roll.Step(state, policy, w.observation(cfg, now), now)
+		tell = append(tell, plan.TellParent...) // each is planned once
+		plan.TellParent = tell
 		if len(plan.Generate) == 0 {
 			return state, plan, nil
 		}
@@ -93,8 +96,11 @@ func policyOf(cfg *Config) roll.Policy {
 		Interval: cfg.LookIdle + lookTimeout + time.Second,
 		Parent:   roll.ParentScan,
 	}
-	if cfg.Parent.Mode == ParentNone {
+	switch {
+	case cfg.Parent.Mode == ParentNone:
 		p.Parent = roll.ParentNone
+	case cfg.Parent.Manual:
+		p.Parent = roll.ParentManual
 	}
 	for _, peer := range cfg.Peers {
 		p.Peers = append(p.Peers, roll.Peer{Name: peer.Name, Foreign: peer.Foreign, Resign: peer.Resign, Propagation: peer.Propagation})

@@ -49,6 +49,8 @@ type work struct {
 	memories  map[string]peer.Memory // what the next look at each peer must know
 	believed  map[string]bool        // as the log was told
 
+	telling telling
+
 	plan     roll.Plan
 	refresh  time.Time // when signatures are to be renewed next
 	rejected []validate.Fault
@@ -106,11 +108,13 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 	if asked.seen != nil {
 		w.take(e, cfg, asked.seen)
 	}
+	w.heard(e, cfg, asked.told, now)
 	if err := e.decide(ctx, z, cfg, now); err != nil && ctx.Err() == nil {
 		w.alarm(err.Error(), "what is served goes on; it is tried again")
 		e.log.Error("the zone could not be brought up to date", "zone", z.apex, "error", err)
 	}
 	e.keepLooking(z, cfg, *asked, now)
+	e.tellParent(z, cfg, now)
 	z.show(cfg, now)
 	return w.wake(now)
 }
@@ -156,6 +160,9 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 			return fmt.Errorf("version %d was not published, it would be worse than the one that is served: %s", out.Version.Serial(), describe(faults))
 		}
 		next.Serial = out.Version.Serial()
+	}
+	if durable {
+		next.owe(plan)
 	}
 	if err := e.save(ctx, z, &next, state, plan, out.Changed, now); err != nil {
 		if durable {

@@ -39,6 +39,7 @@ type wants struct {
 	reload     bool // read the file, whatever its stamp
 	look       bool // look at peers and the parent now
 	seen       *sight
+	told       []told // what came of telling the parent
 	commands   []*command
 }
 

@@ -105,6 +105,18 @@ type Parent struct {
 	Zone      string          `json:"zone,omitempty"`
 	DS        []string        `json:"ds"` // the union over its addresses
 	Addresses []ParentAddress `json:"addresses"`
+	Manual    bool            `json:"manual,omitempty"` // a person carries the DS to it
+	Told      *Told           `json:"told,omitempty"`   // the last time since the start that it was told of something
+}
+
+// Told is what came of telling the parent. That it took it is no promise.
+type Told struct {
+	What  string    `json:"what"`         // CDS, CSYNC
+	How   string    `json:"how"`          // NOTIFY, UPDATE
+	To    string    `json:"to,omitempty"` // where it was taken
+	At    time.Time `json:"at"`
+	Error string    `json:"error,omitempty"` // why it was not taken
+	Again time.Time `json:"again,omitzero"`  // when it is tried again
 }
 
 // ParentAddress is one server of the parent.
