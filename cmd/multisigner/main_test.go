@@ -127,7 +127,7 @@ func rolling() status.Zone {
 			{Name: "c.example.net", Why: "its keys are not signed by one that is pinned"},
 		},
 		Parent: status.Parent{Mode: "servers", Zone: "org.", DS: []string{"1001 13 2 AB", "2002 13 2 CD"},
-			Addresses: []status.ParentAddress{{Address: "192.0.2.9:53", Seen: ago(time.Minute), State: "good"}}},
+			Addresses: []status.ParentAddress{{Address: "192.0.2.9:53", Seen: ago(time.Minute), State: "good", DS: []string{"1001 13 2 AB", "2002 13 2 CD"}}}},
 		Waits: []status.Wait{
 			{What: "b.example.net to publish zsk 1003", Why: "its resolvers must know our new key before we sign with it", Key: 1003, Since: ago(10 * time.Minute), Holding: []string{"192.0.2.3:53"}},
 			{What: "the DNSKEY TTL to pass", Since: ago(10 * time.Minute), Earliest: now.Add(50 * time.Minute), From: "1h0m0s DNSKEY TTL of b.example.net, since 2026-11-23T11:50:00Z"},
@@ -140,7 +140,7 @@ func rolling() status.Zone {
 func TestViews(t *testing.T) {
 	refusing := status.Zone{Zone: "example.net.", Signer: "a.example.net", At: now, Refuse: "no keys: the parent has a DS that is not ours", Denial: "nsec3", DSWhy: "c is not trusted", Frozen: true}
 	one := start(t, &server{zones: []status.Zone{rolling()}})
-	for _, view := range []string{"status", "keys", "ds", "plan"} {
+	for _, view := range []string{"status", "keys", "plan"} {
 		out, err, code := one(view)
 		require.Empty(t, err)
 		require.Zero(t, code)
@@ -166,7 +166,8 @@ func TestJSON(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(out), &zones))
 	require.Equal(t, []status.Zone{rolling()}, zones)
 	out, _, _ = one("--json", "ds")
-	require.JSONEq(t, `[{"zone": "example.org.", "ds": ["1001 13 2 AB", "2002 13 2 CD"], "why": "the keys of both signers"}]`, out)
+	require.JSONEq(t, `[{"zone": "example.org.", "ds": ["1001 13 2 AB", "2002 13 2 CD"], "why": "the keys of both signers", "delete": false,
+		"parent": ["1001 13 2 AB", "2002 13 2 CD"], "change": {"safe": true, "add": [], "remove": [], "unseen": [], "done": true}}]`, out)
 	out, _, _ = one("freeze", "--json")
 	require.JSONEq(t, `[{"zone": "example.org.", "done": "freeze has begun"}]`, out)
 }

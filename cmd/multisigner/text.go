@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -54,6 +55,9 @@ func writeZone(w io.Writer, z status.Zone) {
 		fmt.Fprintf(t, "signatures\tthe first ends %s, renewed %s\n", moment(z.Signatures.Earliest, z.At), moment(z.Signatures.Renewed, z.At))
 	}
 	fmt.Fprintf(t, "parent\t%s\n", parentLine(z.Parent))
+	if z.Parent.Told != nil {
+		fmt.Fprintf(t, "parent told\t%s\n", toldLine(*z.Parent.Told, z))
+	}
 	t.Flush()
 	writeAlarms(w, z)
 	writeProblems(w, z)
@@ -69,11 +73,35 @@ func writeZone(w io.Writer, z status.Zone) {
 }
 
 func parentLine(p status.Parent) string {
+	line := parentHas(p)
+	if p.Manual {
+		line += ", told by a person"
+	}
+	return line
+}
+
+// toldLine says what came of telling the parent.
+func toldLine(told status.Told, z status.Zone) string {
+	line := fmt.Sprintf("of %s by %s %s, ", told.What, told.How, moment(told.At, z.At))
+	if told.Error == "" {
+		line += "taken by " + told.To
+	} else {
+		line += "in vain: " + told.Error
+	}
+	if !told.Again.IsZero() {
+		line += "; again " + moment(told.Again, z.At)
+	}
+	return line
+}
+
+func parentHas(p status.Parent) string {
 	switch {
 	case p.Mode == "none":
 		return "none"
 	case len(p.Addresses) == 0:
 		return "not yet asked"
+	case !slices.ContainsFunc(p.Addresses, func(a status.ParentAddress) bool { return a.State == "good" }):
+		return "what it has is not known"
 	case len(p.DS) == 0:
 		return strings.TrimSpace(p.Zone + " no DS")
 	}

@@ -90,27 +90,3 @@ var keysView = view{
 		}{z.Zone, z.Keys}
 	},
 }
-
-// dsView prints the whole set or nothing: a part of it would cut off a signer.
-var dsView = view{
-	text: func(w io.Writer, zones []status.Zone) {
-		for _, z := range zones {
-			for _, ds := range z.DS {
-				fmt.Fprintf(w, "%s IN DS %s\n", z.Zone, ds)
-			}
-		}
-	},
-	json: func(z status.Zone) any {
-		return struct {
-			Zone string   `json:"zone"`
-			DS   []string `json:"ds"`
-			Why  string   `json:"why"`
-		}{z.Zone, z.DS, z.DSWhy}
-	},
-	fail: func(z status.Zone) string {
-		if len(z.DS) > 0 {
-			return ""
-		}
-		return "has no DS that is safe now: " + z.DSWhy
-	},
-}

@@ -34,6 +34,7 @@ func (z *Zone) report(now, wake time.Time) {
 		}
 	}
 	s.DS, s.DSWhy = w.reportDS(cfg)
+	s.DSDelete = w.plan.CDSDelete
 	if w.sight != nil {
 		s.Self = w.reportAddresses(w.sight.self)
 		for _, p := range cfg.Peers {
@@ -136,6 +137,8 @@ func (w *work) reportDS(cfg *Config) (lines []string, why string) {
 	lines = []string{}
 	set, err := w.known.cds(w.plan.DS)
 	switch {
+	case w.plan.CDSDelete:
+		return lines, "the zone goes insecure: the parent should have no DS"
 	case err != nil || len(w.plan.DS) == 0:
 		return lines, "no DS is safe yet: see what is waited for"
 	case cfg.Parent.Mode == ParentNone:
@@ -201,13 +204,16 @@ func (w *work) reportParent(cfg *Config) status.Parent {
 		out.Zone = r.Zone.String()
 	}
 	for _, a := range r.Addresses {
-		ds := []string{}
+		ds, why := []string{}, a.Err
 		for rdata := range a.DS.Rdata.All() {
 			ds = append(ds, rdataText(cfg.Apex, zone.TypeDS, rdata))
 		}
+		if a.NoName && why == "" {
+			why = "it does not know the name: there is no delegation"
+		}
 		out.DS = append(out.DS, ds...)
 		out.Addresses = append(out.Addresses, status.ParentAddress{
-			Address: a.Addr.String(), Seen: a.At, State: parentWords[a.Status], Why: a.Err, DS: ds,
+			Address: a.Addr.String(), Seen: a.At, State: parentWords[a.Status], Why: why, DS: ds,
 		})
 	}
 	slices.Sort(out.DS)

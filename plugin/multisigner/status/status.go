@@ -23,10 +23,11 @@ type Zone struct {
 
 	Source     Source     `json:"source"`
 	Signatures Signatures `json:"signatures"`
-	Keys       []Key      `json:"keys"`   // of every signer, as we know them
-	DS         []string   `json:"ds"`     // the whole set that the parent should have now, in presentation form without owner, class and type; empty: none is safe yet
-	DSWhy      string     `json:"ds_why"` // what that set is, or why there is none
-	Self       []Address  `json:"self"`   // our own addresses and our secondaries', as seen from outside
+	Keys       []Key      `json:"keys"`                // of every signer, as we know them
+	DS         []string   `json:"ds"`                  // the whole set that the parent should have now, in presentation form without owner, class and type; empty: none is safe yet
+	DSWhy      string     `json:"ds_why"`              // what that set is, or why there is none
+	DSDelete   bool       `json:"ds_delete,omitempty"` // that set is empty on purpose: the parent should have no DS
+	Self       []Address  `json:"self"`                // our own addresses and our secondaries', as seen from outside
 	Peers      []Peer     `json:"peers"`
 	Parent     Parent     `json:"parent"`
 	Waits      []Wait     `json:"waits"`
