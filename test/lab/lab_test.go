@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
@@ -43,6 +44,9 @@ func TestOptionsRefused(t *testing.T) {
 		{"--lifetime-zsk soon", "invalid duration"},
 		{"--lifetime-zsk xd", "invalid syntax"},
 		{"--lifetime-ksk -3h", "negative"},
+		{"--ds-ttl 1500ms", "whole number of seconds"},
+		{"--ds-ttl 0s", "whole number of seconds"},
+		{"--scan 0s", "longer than nothing"},
 		{"--keys csk --lifetime-zsk 30d", "--lifetime-ksk is that of the CSK"},
 		{"--port 70000", "from 1 to"},
 		{"--sigers 3", "flag provided but not defined"},
@@ -240,6 +244,16 @@ func TestSecondLab(t *testing.T) {
 	require.ErrorContains(t, again("--signers", "3"), "2 signers")
 	require.ErrorContains(t, again("--algorithm", "ED25519"), "ECDSAP256SHA256")
 	require.NoError(t, again("--keys", "csk", "--lifetime-ksk", "365d"))
+}
+
+// How the parent is to be reaches it.
+func TestParentOptions(t *testing.T) {
+	l := layoutOf(t, "--fast", "--ds-ttl", "7s", "--scan", "1h")
+	c, err := registry.ReadConfig(l.path("parent", "config.json"))
+	require.NoError(t, err)
+	require.Equal(t, uint32(7), c.DSTTL)
+	require.Equal(t, uint32(2), c.TTL)
+	require.Equal(t, registry.Duration(time.Hour), c.Interval)
 }
 
 // Programs read lab.json by these names.

@@ -137,6 +137,12 @@ func (l *layout) writeParent() error {
 		Nameservers: map[string][]string{}, TTL: uint32(l.options.pace().ttl / time.Second), Rounds: 3,
 		Interval: registry.Duration(l.options.pace().look),
 	}
+	if l.options.dsTTL.given {
+		c.DSTTL = uint32(l.options.dsTTL.long / time.Second)
+	}
+	if l.options.scan.given {
+		c.Interval = registry.Duration(l.options.scan.long)
+	}
 	for _, s := range l.Signers {
 		c.Nameservers[s.Host()] = []string{s.Address}
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // options are what the command line may say.
@@ -19,7 +20,9 @@ type options struct {
 	algorithm string
 	keys      string
 	lifetimes lifetimes
-	zone      string // a zone file of the user's own
+	dsTTL     lifetime // at the parent
+	scan      lifetime // of the parent
+	zone      string   // a zone file of the user's own
 	coredns   string
 	port      int // 0: free ones
 	fast      bool
@@ -46,6 +49,8 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.keys, "keys", "split", "split (KSK and ZSK) or csk")
 	flags.Var(&o.lifetimes.zsk, "lifetime-zsk", "how `long` a ZSK signs before the next one takes its place, as 20s; the default is the signers', 30d")
 	flags.Var(&o.lifetimes.ksk, "lifetime-ksk", "how `long` a KSK or CSK does; the default is the signers', 365d")
+	flags.Var(&o.dsTTL, "ds-ttl", "the `TTL` of the DS at the parent, as 5s; the default is that of all records")
+	flags.Var(&o.scan, "scan", "how `long` the parent waits from one look at the zone to the next, as 1h; it looks at once when it is told")
 	flags.StringVar(&o.zone, "zone", "", "`file` with an unsigned example.test. to serve in place of the lab's own")
 	flags.StringVar(&o.coredns, "coredns", "", "the coredns to run; else the one beside this program")
 	flags.IntVar(&o.port, "port", 0, "first port; the signers have the next ones. 0: free ports")
@@ -81,6 +86,12 @@ func (o *options) check(rest []string) error {
 	oneOf("denial", o.denial, denials)
 	oneOf("algorithm", o.algorithm, algorithms)
 	oneOf("keys", o.keys, keyKinds)
+	if o.dsTTL.given && (o.dsTTL.long < time.Second || o.dsTTL.long%time.Second != 0) {
+		errs = append(errs, fmt.Errorf("--ds-ttl %s: a TTL is a whole number of seconds, at least one", o.dsTTL.text))
+	}
+	if o.scan.given && o.scan.long <= 0 {
+		errs = append(errs, fmt.Errorf("--scan %s: longer than nothing", o.scan.text))
+	}
 	return errors.Join(append(errs, o.lifetimes.check(o.keys, o.pace()))...)
 }
 

@@ -10,8 +10,9 @@ import (
 )
 
 // signedUnder reports what keeps the address's answers from being trusted under
-// the DS RRset: its DNSKEY RRset must be signed by a key of each algorithm there
-// (RFC 4035 2.2), and CDS and CDNSKEY by a key that a DS names (RFC 7344 4.1).
+// the DS RRset: its DNSKEY RRset must be signed by a key of each algorithm there and
+// so must its data be (RFC 4035 2.2), and CDS and CDNSKEY by a key that a DS names
+// (RFC 7344 4.1).
 func (a Answer) signedUnder(set []*dns.DS, child string, now time.Time) error {
 	entry, err := entryKeys(a.DNSKEY, set, child)
 	if err != nil {
@@ -21,6 +22,9 @@ func (a Answer) signedUnder(set []*dns.DS, child string, now time.Time) error {
 		of := slices.DeleteFunc(slices.Clone(entry), func(k *dns.DNSKEY) bool { return k.Algorithm != algorithm })
 		if err := a.DNSKEY.signedBy(of, now); err != nil {
 			return fmt.Errorf("DNSKEY, algorithm %d: %w", algorithm, err)
+		}
+		if err := a.SOA.signedBy(a.DNSKEY.keys(child, algorithm), now); err != nil {
+			return fmt.Errorf("SOA, algorithm %d: %w", algorithm, err)
 		}
 	}
 	if err := a.CDS.signedBy(entry, now); err != nil {
@@ -43,11 +47,7 @@ func entryKeys(dnskey Set, set []*dns.DS, child string) ([]*dns.DNSKEY, error) {
 		strongest = max(strongest, ds.DigestType)
 	}
 	var keys []*dns.DNSKEY
-	for _, rr := range dnskey.Records {
-		key, ok := rr.(*dns.DNSKEY)
-		if !ok || key.Flags&dns.ZONE == 0 || key.Flags&dns.REVOKE != 0 || key.Hdr.Name != child {
-			continue
-		}
+	for _, key := range dnskey.keys(child) {
 		if made := key.ToDS(strongest); made != nil && slices.ContainsFunc(set, func(ds *dns.DS) bool { return sameDS([]*dns.DS{ds}, []*dns.DS{made}) }) {
 			keys = append(keys, key)
 		}
@@ -58,9 +58,23 @@ func entryKeys(dnskey Set, set []*dns.DS, child string) ([]*dns.DNSKEY, error) {
 	return keys, nil
 }
 
+// keys are the DNSKEYs of a set that may sign for the child, of the algorithms if any
+// are given.
+func (s Set) keys(child string, algorithms ...uint8) []*dns.DNSKEY {
+	var keys []*dns.DNSKEY
+	for _, rr := range s.Records {
+		key, ok := rr.(*dns.DNSKEY)
+		if ok && key.Flags&dns.ZONE != 0 && key.Flags&dns.REVOKE == 0 && key.Hdr.Name == child &&
+			(len(algorithms) == 0 || slices.Contains(algorithms, key.Algorithm)) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
 // signedBy reports why no signature by one of keys covers the set now.
 func (s Set) signedBy(keys []*dns.DNSKEY, now time.Time) error {
-	why := errors.New("not signed by a key that a DS names")
+	why := errors.New("not signed by a key that counts")
 	for _, sig := range s.Sigs {
 		for _, key := range keys {
 			if sig.KeyTag != key.KeyTag() || sig.Algorithm != key.Algorithm {

@@ -75,7 +75,7 @@ func (s *server) ServeDNS(w dns.ResponseWriter, req *dns.Msg) {
 	case len(s.sets[req.Question[0].Qtype]) > 0:
 		resp.Answer = s.sets[req.Question[0].Qtype]
 	case !s.empty:
-		resp.Ns = []dns.RR{&dns.SOA{Hdr: header(dns.TypeSOA), Ns: childName, Mbox: childName, Serial: 1}}
+		resp.Ns = []dns.RR{soa()}
 	}
 	_ = w.WriteMsg(resp) // a lost answer is the asker's to notice
 }
@@ -102,8 +102,13 @@ func newGroupAt(t *testing.T, n int, at time.Time) group {
 	for _, s := range g {
 		s.publish(t, g.dnskeys(s), s.ksk)
 		s.ask(t, g.cds(dns.SHA256), g.cdnskey(), s.ksk, s.zsk)
+		s.put(t, dns.TypeSOA, []dns.RR{soa()}, s.zsk)
 	}
 	return g
+}
+
+func soa() dns.RR {
+	return &dns.SOA{Hdr: header(dns.TypeSOA), Ns: childName, Mbox: childName, Serial: 1}
 }
 
 // listen serves s on one port over UDP and TCP. A port that is free for one may

@@ -19,8 +19,26 @@ type Config struct {
 	Nameservers map[string][]string `json:"nameservers"` // of the delegation: host name -> address:port
 	Dir         string              `json:"dir"`         // holds the zone's key and the delegation's state
 	TTL         uint32              `json:"ttl"`         // of every record, seconds
+	DSTTL       uint32              `json:"ds_ttl"`      // of the DS RRset; 0: TTL
 	Interval    Duration            `json:"interval"`    // from one look at the child to the next
 	Rounds      int                 `json:"rounds"`      // looks that must agree before a first DS is accepted (RFC 8078 3.3)
+	Calm        Duration            `json:"calm"`        // from one look to the next that a NOTIFY asks for; 0: a second
+}
+
+// calm is how soon after a look the next one may be.
+func (c Config) calm() time.Duration {
+	if c.Calm > 0 {
+		return time.Duration(c.Calm)
+	}
+	return time.Second
+}
+
+// dsTTL is the TTL of the DS RRset.
+func (c Config) dsTTL() uint32 {
+	if c.DSTTL > 0 {
+		return c.DSTTL
+	}
+	return c.TTL
 }
 
 // Duration is a time.Duration that JSON carries in Go's notation: "1s".

@@ -25,6 +25,7 @@ type Answer struct {
 	DNSKEY     Set
 	CDS        Set
 	CDNSKEY    Set
+	SOA        Set // it stands for the zone's data
 }
 
 // Set is an RRset of the child's apex as it came. No records: its absence was

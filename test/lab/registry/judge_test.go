@@ -89,16 +89,16 @@ func TestRefused(t *testing.T) {
 		}, "b.example.test at .* would break under DS .* none of its keys"},
 		{"CDS is not signed", func(t *testing.T, g group) {
 			g[1].ask(t, g.cds(dns.SHA256), g.cdnskey())
-		}, "b.example.test at .* CDS: not signed by a key that a DS names"},
+		}, "b.example.test at .* CDS: not signed by a key that counts"},
 		{"CDS is signed by the ZSK alone", func(t *testing.T, g group) {
 			g[1].put(t, dns.TypeCDS, g.cds(dns.SHA256), g[1].zsk)
-		}, "b.example.test at .* CDS: not signed by a key that a DS names"},
+		}, "b.example.test at .* CDS: not signed by a key that counts"},
 		{"CDNSKEY is signed by the ZSK alone", func(t *testing.T, g group) {
 			g[1].put(t, dns.TypeCDNSKEY, g.cdnskey(), g[1].zsk)
-		}, "b.example.test at .* CDNSKEY: not signed by a key that a DS names"},
+		}, "b.example.test at .* CDNSKEY: not signed by a key that counts"},
 		{"CDS is signed by a key that is not published", func(t *testing.T, g group) {
 			g[1].put(t, dns.TypeCDS, g.cds(dns.SHA256), stranger)
-		}, "b.example.test at .* CDS: not signed by a key that a DS names"},
+		}, "b.example.test at .* CDS: not signed by a key that counts"},
 		{"the signature has ended", func(t *testing.T, g group) {
 			g[1].putAt(t, now.Add(-48*time.Hour), dns.TypeCDS, g.cds(dns.SHA256), g[1].ksk)
 		}, "b.example.test at .* valid from .* only"},
@@ -129,7 +129,15 @@ func TestRefused(t *testing.T) {
 			cds, cdnskey := append(g.cds(dns.SHA256), other.cds(dns.SHA256)), append(g.cdnskey(), other.cdnskey())
 			g.everyone(func(s *server) { s.ask(t, cds, cdnskey, s.ksk) })
 			g[0].publish(t, append(g.dnskeys(g[0]), other.DNSKEY), g[0].ksk, other)
+			g[0].put(t, dns.TypeSOA, []dns.RR{soa()}, g[0].zsk, other)
 		}, "b.example.test at .* would break under DS .* algorithm 15: not signed"},
+		{"an algorithm of the DS does not sign the data of one signer", func(t *testing.T, g group) {
+			g.withAlgorithm(t, dns.ED25519)
+			g[1].put(t, dns.TypeSOA, []dns.RR{soa()}, g[1].zsk)
+		}, "b.example.test at .* would break under DS .* SOA, algorithm 15: not signed"},
+		{"the data of one signer is signed by nobody", func(t *testing.T, g group) {
+			g[1].put(t, dns.TypeSOA, []dns.RR{soa()})
+		}, "b.example.test at .* SOA, algorithm 13: not signed"},
 		{"a delete request at one server", func(t *testing.T, g group) {
 			g[1].ask(t, []dns.RR{zeroCDS}, []dns.RR{zeroCDNSKEY}, g[1].ksk)
 		}, "CDS of a.example.test at .* differ"},
@@ -154,6 +162,54 @@ func TestRefused(t *testing.T) {
 			require.Regexp(t, tc.why, v.Why)
 		})
 	}
+}
+
+// withAlgorithm gives every signer keys of a second algorithm, which sign all that the
+// first ones sign, and has them ask for the DS of both.
+func (g group) withAlgorithm(t *testing.T, algorithm uint8) (ksks []key) {
+	var keys, cds, cdnskey []dns.RR
+	zsks := make([]key, len(g))
+	for i, s := range g {
+		ksks, zsks[i] = append(ksks, newKey(t, 257, algorithm)), newKey(t, 256, algorithm)
+		keys = append(keys, ksks[i].DNSKEY, zsks[i].DNSKEY)
+		cds = append(cds, s.ksk.cds(dns.SHA256), ksks[i].cds(dns.SHA256))
+		cdnskey = append(cdnskey, s.ksk.cdnskey(), ksks[i].cdnskey())
+	}
+	for i, s := range g {
+		s.publish(t, append(g.dnskeys(s), keys...), s.ksk, ksks[i])
+		s.put(t, dns.TypeSOA, []dns.RR{soa()}, s.zsk, zsks[i])
+		s.ask(t, cds, cdnskey, s.ksk, ksks[i])
+	}
+	return ksks
+}
+
+// Another algorithm comes and the old one goes, each when every server's answers
+// stand under the DS that is asked for (RFC 6781 4.1.4).
+func TestAlgorithmRollover(t *testing.T) {
+	g := newGroup(t, 2)
+	old := g.ds()
+	next := g.withAlgorithm(t, dns.ED25519)
+	v := g.judge(t, old)
+	require.True(t, v.Change, v.Why)
+	require.Len(t, v.DS, 4)
+
+	// The old DS go while the old keys still stand: caches hold the old DS RRset.
+	var cds, cdnskey []dns.RR
+	for _, k := range next {
+		cds, cdnskey = append(cds, k.cds(dns.SHA256)), append(cdnskey, k.cdnskey())
+	}
+	for i, s := range g {
+		s.ask(t, cds, cdnskey, s.ksk, next[i])
+	}
+	w := g.judge(t, v.DS)
+	require.True(t, w.Change, w.Why)
+	require.Len(t, w.DS, 2)
+
+	// A signer that drops them first would be cut off for who holds the old DS RRset.
+	g[1].publish(t, []dns.RR{next[1].DNSKEY}, next[1])
+	refused := g.judge(t, v.DS)
+	require.False(t, refused.Change)
+	require.Regexp(t, "b.example.test at .* under the present DS: .*algorithm", refused.Why)
 }
 
 // All as they ask: nothing to do, and no word about it being wrong.
@@ -202,6 +258,7 @@ func TestEveryAddress(t *testing.T) {
 	stale := &server{at: now, ksk: g[1].ksk, zsk: g[1].zsk, sets: map[uint16][]dns.RR{}}
 	listen(t, stale)
 	stale.publish(t, g.dnskeys(g[1]), g[1].ksk)
+	stale.put(t, dns.TypeSOA, []dns.RR{soa()}, g[1].zsk)
 	stale.ask(t, g[1:].cds(dns.SHA256), g[1:].cdnskey(), g[1].ksk)
 	hosts := g.nameservers()
 	require.True(t, Judge(Delegation{Child: childName}, Look(t.Context(), childName, hosts), now).Change)

@@ -40,7 +40,7 @@ func (a *Answer) ask(ctx context.Context, child string) {
 	for _, q := range []struct {
 		t   uint16
 		set *Set
-	}{{dns.TypeDNSKEY, &a.DNSKEY}, {dns.TypeCDS, &a.CDS}, {dns.TypeCDNSKEY, &a.CDNSKEY}} {
+	}{{dns.TypeDNSKEY, &a.DNSKEY}, {dns.TypeCDS, &a.CDS}, {dns.TypeCDNSKEY, &a.CDNSKEY}, {dns.TypeSOA, &a.SOA}} {
 		set, err := query(ctx, a.Addr, child, q.t)
 		if err != nil {
 			a.Err = fmt.Sprintf("%s: %v", dns.TypeToString[q.t], err)

@@ -100,7 +100,7 @@ func (p *publisher) content(d Delegation) (*zone.Version, error) {
 		}
 	}
 	for _, line := range dsText(d.DS) {
-		fmt.Fprintf(&b, "%s DS %s\n", p.config.Child, line)
+		fmt.Fprintf(&b, "%s %d DS %s\n", p.config.Child, p.config.dsTTL(), line)
 	}
 	return parse(b.String())
 }

@@ -21,18 +21,34 @@ type scanner struct {
 	said   string // the last line logged
 }
 
-// run looks at every interval, and at once when told. It returns when ctx ends.
+// run looks at every interval, and when told: at once, if the last look was not just
+// now. It returns when ctx ends. While a first DS waits to be accepted it looks
+// again by itself, because the child has no reason to tell it twice.
 func (s *scanner) run(ctx context.Context, notified <-chan struct{}) {
-	ticker := time.NewTicker(time.Duration(s.config.Interval))
-	defer ticker.Stop()
 	for {
 		s.turn(Look(ctx, s.config.Child, s.config.Nameservers))
 		s.between()
+		calm := time.NewTimer(s.config.calm())
+		interval := time.NewTimer(time.Duration(s.config.Interval))
+		wake := func() <-chan time.Time {
+			if s.agreed > 0 {
+				return calm.C
+			}
+			return interval.C
+		}()
 		select {
 		case <-ctx.Done():
-			return
-		case <-ticker.C:
+		case <-wake:
 		case <-notified:
+			select { // what is told meanwhile is in this look, too
+			case <-ctx.Done():
+			case <-calm.C:
+			}
+		}
+		calm.Stop()
+		interval.Stop()
+		if ctx.Err() != nil {
+			return
 		}
 	}
 }

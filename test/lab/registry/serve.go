@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,7 +39,7 @@ func serve(ctx context.Context, c Config, stdout io.Writer) error {
 		return err
 	}
 	notified := make(chan struct{}, 1)
-	h := &handler{publisher: p, notified: notified}
+	h := &handler{publisher: p, notified: notified, notifies: newLimiter(c.calm(), time.Now)}
 	stop, err := h.listen(c.Address)
 	if err != nil {
 		return err
@@ -102,6 +103,7 @@ func writeAnchors(c Config, p *publisher) error {
 type handler struct {
 	publisher *publisher
 	notified  chan<- struct{}
+	notifies  *limiter
 }
 
 // listen serves address over UDP and TCP; stop ends both.
@@ -126,18 +128,22 @@ func (h *handler) listen(address string) (stop func(), err error) {
 }
 
 func (h *handler) ServeDNS(w dns.ResponseWriter, req *dns.Msg) {
+	from, err := netip.ParseAddrPort(w.RemoteAddr().String())
+	if err != nil {
+		return // no address that a server could listen at
+	}
 	_, tcp := w.RemoteAddr().(*net.TCPAddr)
-	_ = w.WriteMsg(h.answer(req, tcp)) // whoever asked asks again
+	_ = w.WriteMsg(h.answer(req, from.Addr(), tcp)) // whoever asked asks again
 }
 
-func (h *handler) answer(req *dns.Msg, tcp bool) *dns.Msg {
+func (h *handler) answer(req *dns.Msg, from netip.Addr, tcp bool) *dns.Msg {
 	if len(req.Question) != 1 || req.Question[0].Qclass != dns.ClassINET {
 		return new(dns.Msg).SetRcode(req, dns.RcodeFormatError)
 	}
 	q := req.Question[0]
 	switch req.Opcode {
 	case dns.OpcodeNotify:
-		return h.notify(req, q)
+		return h.notify(req, q, from)
 	case dns.OpcodeQuery:
 	default:
 		return new(dns.Msg).SetRcode(req, dns.RcodeNotImplemented)
@@ -159,13 +165,16 @@ func (h *handler) answer(req *dns.Msg, tcp bool) *dns.Msg {
 }
 
 // notify takes a hint that CDS or CSYNC of the child changed (RFC 9859). Whoever
-// gives it, all it can do is make the next look sooner; a queue of one look bounds
-// what that costs.
-func (h *handler) notify(req *dns.Msg, q dns.Question) *dns.Msg {
+// gives it, all it can do is make the next look sooner. Looks are bounded by the
+// scanner, NOTIFYs of one source by the limiter; only those that are taken count.
+func (h *handler) notify(req *dns.Msg, q dns.Question, from netip.Addr) *dns.Msg {
 	resp := new(dns.Msg).SetReply(req)
 	resp.Authoritative = true
 	if !strings.EqualFold(q.Name, h.publisher.config.Child) || q.Qtype != dns.TypeCDS && q.Qtype != dns.TypeCSYNC {
 		return resp.SetRcode(req, dns.RcodeNotAuth)
+	}
+	if !h.notifies.take(from) {
+		return resp.SetRcode(req, dns.RcodeRefused)
 	}
 	select {
 	case h.notified <- struct{}{}:

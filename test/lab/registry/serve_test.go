@@ -64,7 +64,7 @@ func freeAddress(t *testing.T) string {
 func configOf(t *testing.T, g group) Config {
 	return Config{
 		Zone: "test.", Address: freeAddress(t), Child: childName, Nameservers: g.nameservers(),
-		Dir: t.TempDir(), TTL: 2, Interval: Duration(time.Hour), Rounds: 1,
+		Dir: t.TempDir(), TTL: 2, DSTTL: 7, Interval: Duration(time.Hour), Rounds: 1, Calm: Duration(time.Millisecond),
 	}
 }
 
@@ -103,10 +103,47 @@ func TestServe(t *testing.T) {
 	require.Eventually(t, func() bool { return len(r.query(t, childName, dns.TypeDS).Answer) > 0 }, 10*time.Second, time.Millisecond)
 	r.checkChain(t, g)
 
+	ds := r.query(t, childName, dns.TypeDS).Answer
+	require.Equal(t, uint32(7), ds[0].Header().Ttl)
+	require.Equal(t, uint32(2), r.query(t, "test.", dns.TypeDNSKEY).Answer[0].Header().Ttl)
+
 	r.stop()
 	g.everyone(func(s *server) { s.be(func(s *server) { s.rcode = dns.RcodeRefused }) })
 	again := run(t, r.config)
 	again.checkChain(t, g)
+}
+
+// A child that is told of looks again by itself until its first DS is accepted, goes
+// insecure when all its servers say so, and one that shouts is not heard.
+func TestNotified(t *testing.T) {
+	g := newGroupAt(t, 2, time.Now())
+	asked := func(s *server) { s.ask(t, g.cds(dns.SHA256), g.cdnskey(), s.ksk) }
+	g.everyone(func(s *server) { s.ask(t, nil, nil) })
+	c := configOf(t, g)
+	c.Rounds, c.Calm = 3, Duration(100*time.Millisecond)
+	r := run(t, c)
+	require.Eventually(t, func() bool { return strings.Contains(r.log.String(), "no server asks for anything") }, 10*time.Second, time.Millisecond)
+	g.everyone(asked)
+	require.Equal(t, dns.RcodeSuccess, r.notify(t, childName, dns.TypeCDS))
+	has := func(n int) func() bool {
+		return func() bool { return len(ofType(r.query(t, childName, dns.TypeDS).Answer, dns.TypeDS)) == n }
+	}
+	require.Eventually(t, has(2), 10*time.Second, time.Millisecond)
+
+	remove := &dns.CDS{DS: dns.DS{Hdr: header(dns.TypeCDS), Digest: "00"}}
+	removeKey := &dns.CDNSKEY{DNSKEY: dns.DNSKEY{Hdr: header(dns.TypeCDNSKEY), Protocol: 3, PublicKey: "AA=="}}
+	g[0].ask(t, []dns.RR{remove}, []dns.RR{removeKey}, g[0].ksk)
+	require.Equal(t, dns.RcodeSuccess, r.notify(t, childName, dns.TypeCDS))
+	require.Eventually(t, func() bool { return strings.Contains(r.log.String(), "differ") }, 10*time.Second, time.Millisecond)
+	require.True(t, has(2)(), "a mix changes nothing")
+	g[1].ask(t, []dns.RR{remove}, []dns.RR{removeKey}, g[1].ksk)
+	require.Eventually(t, func() bool {
+		return r.notify(t, childName, dns.TypeCDS) == dns.RcodeSuccess && has(0)()
+	}, 10*time.Second, 150*time.Millisecond)
+	denied := r.query(t, childName, dns.TypeDS)
+	require.NotEmpty(t, ofType(denied.Ns, dns.TypeNSEC))
+
+	require.Eventually(t, func() bool { return r.notify(t, childName, dns.TypeCDS) == dns.RcodeRefused }, 10*time.Second, time.Millisecond)
 }
 
 // checkChain follows anchors -> DNSKEY -> DS.
