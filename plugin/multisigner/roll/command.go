@@ -91,9 +91,9 @@ func Do(s State, c Command, p Policy, now time.Time) (State, error) {
 	case Disown:
 		o.Disowned = true
 	case Recover:
-		o.Recover = true
-	case Rejoin:
-		o.Rejoin = true
+		o.Recover, o.Rejoin = true, false
+	case Rejoin: // the later order holds: an empty key store recovers nothing
+		o.Recover, o.Rejoin = false, true
 	case Insecure:
 		if err := f.mayGoInsecure(); err != nil {
 			return s, err
