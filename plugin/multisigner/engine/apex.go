@@ -71,7 +71,7 @@ const backDate = time.Hour
 
 // sign makes the version that the plan asks for; with nothing new it is the one
 // that is served.
-func (e *Engine) sign(w *work, cfg *Config, plan roll.Plan, mark, now time.Time) (sign.Output, error) {
+func (e *Engine) sign(w *work, cfg *Config, plan roll.Plan) (sign.Output, error) {
 	if w.signed == nil && w.content == nil || len(plan.SignData) == 0 {
 		return sign.Output{Version: w.signed}, nil // there is nothing to sign, or nothing to sign with
 	}
@@ -92,9 +92,17 @@ func (e *Engine) sign(w *work, cfg *Config, plan roll.Plan, mark, now time.Time)
 	}
 	return sign.Zone(sign.Input{
 		Old: w.signed, Content: w.content, Apex: apex,
-		Serial: sign.NextSerial(cfg.Serial, w.record.Serial, fileSerial, now),
+		Serial: sign.NextSerial(cfg.Serial, w.record.Serial, fileSerial, w.times.wall),
 		Keys:   keys, Denial: cfg.Denial,
 		Policy: sign.Policy{Validity: cfg.Validity, Refresh: cfg.Refresh, BackDate: backDate},
-		Now:    now, Mark: mark, Resign: w.resign,
+		Now:    w.times.dated(), Mark: w.times.mark, Resign: w.resign || w.overlong(cfg),
 	})
+}
+
+// overlong reports whether the signatures last for longer than any should: they
+// were made when the clock was wrong, and nobody should be able to use them again
+// for so long.
+func (w *work) overlong(cfg *Config) bool {
+	end, ok := w.ends()
+	return ok && end.Sub(w.times.latest()) > cfg.Validity+clockAlarm
 }

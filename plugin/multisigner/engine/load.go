@@ -39,7 +39,8 @@ func (e *Engine) load(ctx context.Context, z *Zone, cfg *Config, now time.Time) 
 	if w.record.Steady.IsZero() {
 		w.record.Steady = now
 	}
-	w.steadyFrom = now
+	w.times = beginTimes(r.Mark, now, e.clock.Steady())
+	w.steadyFrom = w.times.steady
 	w.loadSnapshot(e, cfg)
 	w.loaded = true
 	return nil

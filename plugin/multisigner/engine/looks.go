@@ -43,14 +43,19 @@ func (e *Engine) keepLooking(z *Zone, cfg *Config, asked wants, now time.Time) {
 // take makes what was seen the zone's last sight.
 func (w *work) take(e *Engine, cfg *Config, seen *sight) {
 	w.looks = false
+	if seen.at.After(w.times.wall) {
+		seen.at = w.times.wall // the clock was set back meanwhile
+	}
 	w.sight = seen
 	w.attribute(cfg, seen)
+	w.bearWitness(seen.self)
 	for _, p := range cfg.Peers {
 		report, ok := seen.peers[p.Name]
 		if !ok {
 			continue
 		}
 		e.logTrust(w, cfg, p.Name, report)
+		w.bearWitness(report)
 		w.memories[p.Name] = report.Memory
 		if w.record.Peers == nil {
 			w.record.Peers = map[string]remembered{}

@@ -13,7 +13,7 @@ import (
 
 // observation says in roll's words what was seen of everybody.
 func (w *work) observation(cfg *Config, now time.Time) roll.Observation {
-	seen := roll.Observation{Steady: w.steady(now), Published: w.published()}
+	seen := roll.Observation{Steady: w.steady(), Published: w.published()}
 	for id, key := range w.own {
 		sep := zone.DNSKEY(key.Rdata).SEP()
 		seen.Own = append(seen.Own, roll.OwnKey{ID: id, SEP: sep, Role: w.roles[id]})
@@ -37,8 +37,8 @@ func (w *work) observation(cfg *Config, now time.Time) roll.Observation {
 
 // steady is a clock that stands still while the zone is not served and is not
 // moved by those who set the system's (protocol b.15 C14).
-func (w *work) steady(now time.Time) time.Time {
-	return w.record.Steady.Add(max(now.Sub(w.steadyFrom), 0))
+func (w *work) steady() time.Time {
+	return w.record.Steady.Add(max(w.times.steady-w.steadyFrom, 0))
 }
 
 func (w *work) learn() {
@@ -185,10 +185,3 @@ func hosts(ns zone.RRset) []string {
 }
 
 func seconds(ttl uint32) time.Duration { return time.Duration(ttl) * time.Second }
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}

@@ -67,12 +67,12 @@ func (p *Prepared) Commit() {
 
 // awaitFirst waits until the zones have had their first turns, but not for ever.
 func (e *Engine) awaitFirst(begun []*Zone) {
-	timer, stop := systemClock{}.At(time.Now().Add(firstTurns))
-	defer stop()
+	timer := time.NewTimer(firstTurns)
+	defer timer.Stop()
 	for _, z := range begun {
 		select {
 		case <-z.began:
-		case <-timer:
+		case <-timer.C:
 			return
 		case <-e.life.Done():
 			return

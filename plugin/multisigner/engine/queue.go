@@ -3,12 +3,13 @@ package engine
 import (
 	"container/heap"
 	"context"
+	"math"
 	"sync"
 	"time"
 )
 
-// queue decides which zone has its turn next: one heap of wake times for all
-// zones, and one place where "zone Z wants a turn" is said. A zone is in one
+// queue decides which zone has its turn next: one heap of wake times, by the steady
+// clock, for all zones, and one place where "zone Z wants a turn" is said. A zone is in one
 // worker's hands at a time; what is wanted meanwhile makes one more turn after.
 type queue struct {
 	clock Clock
@@ -21,8 +22,8 @@ type queue struct {
 // slot is a zone's place in the queue, guarded by the queue's mutex.
 type slot struct {
 	zone   *Zone
-	wake   time.Time
-	index  int // in the heap; -1 when not in it
+	wake   time.Duration // by the steady clock
+	index  int           // in the heap; -1 when not in it
 	inHand bool
 	again  bool // wanted while in hand
 	gone   bool
@@ -43,12 +44,12 @@ func (q *queue) want(z *Zone) {
 	case s.inHand:
 		s.again = true
 	default:
-		q.place(s, time.Time{})
+		q.place(s, 0)
 	}
 }
 
-// done takes z back from a worker; its next turn is at wake, or at once when
-// something was wanted meanwhile. A zero wake is never.
+// done takes z back from a worker; its next turn is at wake by what the wall clock
+// shows now, or at once when something was wanted meanwhile. A zero wake is never.
 func (q *queue) done(z *Zone, wake time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -58,9 +59,9 @@ func (q *queue) done(z *Zone, wake time.Time) {
 	case s.gone:
 	case s.again:
 		s.again = false
-		q.place(s, time.Time{})
+		q.place(s, 0)
 	case !wake.IsZero():
-		q.place(s, wake)
+		q.place(s, q.clock.Steady()+wake.Sub(q.clock.Now()))
 	}
 }
 
@@ -74,7 +75,7 @@ func (q *queue) drop(z *Zone) {
 	}
 }
 
-func (q *queue) place(s *slot, wake time.Time) {
+func (q *queue) place(s *slot, wake time.Duration) {
 	s.wake = wake
 	if s.index >= 0 {
 		heap.Fix(&q.wakes, s.index)
@@ -102,7 +103,7 @@ func (q *queue) run(ctx context.Context, work chan<- *Zone) {
 		}
 		var timer <-chan time.Time
 		stop := func() {}
-		if !due.IsZero() {
+		if due != never {
 			timer, stop = q.clock.At(due)
 		}
 		select {
@@ -116,28 +117,30 @@ func (q *queue) run(ctx context.Context, work chan<- *Zone) {
 	}
 }
 
-// next takes the zone that is due, or says when the first is; the zero time is:
-// none waits.
-func (q *queue) next() (*Zone, time.Time) {
+// never is when no zone waits.
+const never = time.Duration(math.MaxInt64)
+
+// next takes the zone that is due, or says when the first is.
+func (q *queue) next() (*Zone, time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.wakes) == 0 {
-		return nil, time.Time{}
+		return nil, never
 	}
 	first := q.wakes[0]
-	if first.wake.After(q.clock.Now()) {
+	if first.wake > q.clock.Steady() {
 		return nil, first.wake
 	}
 	heap.Pop(&q.wakes)
 	first.inHand = true
-	return first.zone, time.Time{}
+	return first.zone, 0
 }
 
 // wakeHeap is a heap of slots by wake time (container/heap).
 type wakeHeap []*slot
 
 func (h wakeHeap) Len() int           { return len(h) }
-func (h wakeHeap) Less(i, j int) bool { return h[i].wake.Before(h[j].wake) }
+func (h wakeHeap) Less(i, j int) bool { return h[i].wake < h[j].wake }
 
 func (h wakeHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]

@@ -6,12 +6,12 @@ import (
 )
 
 // show swaps in what is to be answered with now.
-func (z *Zone) show(cfg *Config, now time.Time) {
+func (z *Zone) show(cfg *Config) {
 	w := &z.work
 	switch {
 	case w.signed == nil:
 		z.refuse(w.whyNothing())
-	case z.expire(now):
+	case z.expire():
 	case w.plan.Refuse != "":
 		z.refuse(w.plan.Refuse)
 	case w.sight == nil && len(cfg.Peers)+len(cfg.Secondaries) > 0:
@@ -26,9 +26,9 @@ func (z *Zone) show(cfg *Config, now time.Time) {
 
 // expire takes away answers with signatures that have ended: nobody answers with
 // those (design: law 10).
-func (z *Zone) expire(now time.Time) bool {
+func (z *Zone) expire() bool {
 	end, signed := z.work.ends()
-	if !signed || now.Before(end) {
+	if !signed || z.work.times.judged().Before(end) {
 		return false
 	}
 	z.refuse(fmt.Sprintf("signatures have ended at %s", end.UTC().Format(time.RFC3339)))
@@ -75,14 +75,17 @@ func (w *work) wake(now time.Time) time.Time {
 	}
 	sooner(w.plan.Wake)
 	sooner(w.refresh)
-	if end, ok := w.ends(); ok && now.Before(end) {
-		sooner(end)
+	if end, ok := w.ends(); ok && w.times.judged().Before(end) {
+		sooner(w.times.until(end))
 	}
 	if !w.looks {
 		sooner(w.lookAt)
 	}
 	if len(w.record.Owed) > 0 && !w.telling.underway {
 		sooner(w.telling.due)
+	}
+	if !w.record.Mark.IsZero() {
+		sooner(now.Add(markEvery))
 	}
 	if len(w.alarms) > 0 {
 		sooner(now.Add(retryBroken))
@@ -94,6 +97,10 @@ func (w *work) wake(now time.Time) time.Time {
 	}
 	return wake
 }
+
+// markEvery is how often the mark is saved at least: a crash loses as much of it, and
+// only that much. Our choice, a few octets on the disk for each zone.
+const markEvery = 6 * time.Hour
 
 // leastWait is the least time between two turns that nothing but a date asks for.
 const leastWait = 100 * time.Millisecond

@@ -44,9 +44,13 @@ func (e *Engine) keepSnapshot(z *Zone, now time.Time) error {
 	return nil
 }
 
-// flush writes the snapshots that are not, when no turn is taken any more.
+// flush writes what is not yet, when no turn is taken any more: how far the time
+// has come, and snapshots.
 func (e *Engine) flush() {
 	for _, z := range e.list() {
+		if err := e.saveTimes(z); err != nil {
+			e.log.Warn("the time was not saved; a restart takes it for earlier", "zone", z.apex, "error", err)
+		}
 		if z.work.unsaved {
 			if err := e.writeSnapshot(z.apex, z.work.signed, z.work.signedOf); err != nil {
 				e.log.Warn("the last version was not kept; a restart signs anew", "zone", z.apex, "error", err)

@@ -111,17 +111,17 @@ func policyOf(cfg *Config) roll.Policy {
 // save makes the record durable when it differs from what was saved last.
 func (e *Engine) save(ctx context.Context, z *Zone, next *record, state roll.State, plan roll.Plan, changed bool, now time.Time) error {
 	w := &z.work
-	if !changed && !w.dirty && !state.Differs(w.saved) {
+	if !changed && !w.dirty && !state.Differs(w.saved) && next.Mark.Sub(w.record.Mark) < markEvery {
 		return nil
 	}
 	next.Format, next.Signer = recordFormat, z.Config().Signer
 	next.Roll = state.Encode()
-	next.Steady = w.steady(now)
+	next.Steady = w.steady()
 	next.Keys = w.known.toSave(plan)
 	if err := next.save(ctx, e.store, z.apex); err != nil {
 		return err
 	}
-	w.record, w.steadyFrom = *next, now
+	w.record, w.steadyFrom = *next, w.times.steady
 	w.saved, w.dirty = state, false
 	return nil
 }

@@ -25,9 +25,10 @@ type work struct {
 
 	record     record
 	state      roll.State
-	saved      roll.State // as it was saved last
-	dirty      bool       // something else of the record was not saved yet
-	steadyFrom time.Time  // the moment at which the steady clock stood at record.Steady
+	saved      roll.State    // as it was saved last
+	dirty      bool          // something else of the record was not saved yet
+	times      times         // at the last turn
+	steadyFrom time.Duration // what the steady clock showed when it stood at record.Steady
 	known      *known
 	own        map[roll.KeyID]keystore.Key
 	roles      map[roll.KeyID]roll.Role // what the keys made here were made for
@@ -89,9 +90,12 @@ const retryBroken = 30 * time.Second
 // at any moment; with nothing new it changes nothing.
 func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Time) {
 	w, cfg, now := &z.work, z.config.Load(), e.clock.Now()
+	if w.loaded {
+		e.readClocks(z, now)
+	}
 	if w.frozen {
 		asked.refuse(errors.New(w.fault))
-		z.expire(now)
+		z.expire()
 		return w.wake(now)
 	}
 	w.alarms = nil
@@ -102,6 +106,9 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 			z.refuse("the zone's state cannot be read")
 			return now.Add(retryBroken)
 		}
+	}
+	if what := w.times.alarm(); what != "" {
+		w.alarm(what, "set the clock right; rollovers go on by the time that has passed, and signatures are renewed")
 	}
 	asked.obey(e, z, cfg, now)
 	w.readContent(e, cfg, asked.reload)
@@ -115,7 +122,7 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 	}
 	e.keepLooking(z, cfg, *asked, now)
 	e.tellParent(z, cfg, now)
-	z.show(cfg, now)
+	z.show(cfg)
 	return w.wake(now)
 }
 
@@ -148,13 +155,13 @@ func (e *Engine) decide(ctx context.Context, z *Zone, cfg *Config, now time.Time
 func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.State, plan roll.Plan, now time.Time, durable bool) error {
 	w := &z.work
 	next := w.record
-	next.Mark = later(w.record.Mark, now)
-	out, err := e.sign(w, cfg, plan, next.Mark, now)
+	next.Mark = w.times.mark
+	out, err := e.sign(w, cfg, plan)
 	if err != nil {
 		return err
 	}
 	if out.Changed {
-		faults := validate.Guard(w.signed, out.Diff, out.Version, w.chains(), now)
+		faults := validate.Guard(w.signed, out.Diff, out.Version, w.chains(), w.times.judged())
 		w.rejected = faults
 		if len(faults) > 0 {
 			return fmt.Errorf("version %d was not published, it would be worse than the one that is served: %s", out.Version.Serial(), describe(faults))
@@ -181,7 +188,7 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 	}
 	if out.Changed {
 		w.signed, w.resign = out.Version, false
-		z.show(cfg, now)
+		z.show(cfg)
 		e.log.Info("published", "zone", z.apex, "serial", w.signed.Serial(), "changes", len(out.Diff.Changes), "signatures", out.Signed)
 		e.tell(z, cfg, w.signed)
 		w.unsaved = true

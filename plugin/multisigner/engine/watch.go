@@ -14,22 +14,38 @@ const looksPerSecond = 1000
 // A change counts when two looks in a row saw the same: a file that is still
 // being written is left alone until it rests.
 func (e *Engine) watch(ctx context.Context) {
+	clocks := beginTimes(time.Time{}, e.clock.Now(), e.clock.Steady())
 	for {
-		began := e.clock.Now()
+		began := e.clock.Steady()
+		e.watchClock(&clocks)
 		for i, z := range e.list() {
-			if i > 0 && i%looksPerSecond == 0 && !e.pause(ctx, began.Add(time.Duration(i/looksPerSecond)*time.Second)) {
+			if i > 0 && i%looksPerSecond == 0 && !e.pause(ctx, began+time.Duration(i/looksPerSecond)*time.Second) {
 				return
 			}
 			z.watchFiles()
 		}
-		if !e.pause(ctx, began.Add(time.Duration(1+len(e.list())/looksPerSecond)*time.Second)) {
+		if !e.pause(ctx, began+time.Duration(1+len(e.list())/looksPerSecond)*time.Second) {
 			return
 		}
 	}
 }
 
-// pause waits until the clock says until; false when ctx ended first.
-func (e *Engine) pause(ctx context.Context, until time.Time) bool {
+// watchClock gives every zone a turn when the wall clock was set: what was due by it
+// is due at another moment now.
+func (e *Engine) watchClock(clocks *times) {
+	set := clocks.advance(e.clock.Now(), e.clock.Steady())
+	if set == 0 {
+		return
+	}
+	e.log.Warn("the clock was set", "by", set, "to", clocks.wall)
+	for _, z := range e.list() {
+		e.queue.want(z)
+	}
+}
+
+// pause waits until the steady clock says until, or thereabouts; false when ctx
+// ended first.
+func (e *Engine) pause(ctx context.Context, until time.Duration) bool {
 	timer, stop := e.clock.At(until)
 	defer stop()
 	select {
