@@ -11,12 +11,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/control/client"
 	"github.com/multisigner/multisigner/test/lab"
 )
 
@@ -49,7 +51,8 @@ func buildAndRun(m *testing.M) (int, error) {
 		return 0, fmt.Errorf("%w\n%s", err, out)
 	}
 	bin = dir
-	return m.Run(), nil
+	code := m.Run()
+	return code, seen.record()
 }
 
 // group is a running lab.
@@ -58,6 +61,15 @@ type group struct {
 	dir    string
 	lab    *exec.Cmd
 	killed bool // by the test: its exit status says nothing
+
+	clients sync.Map // by state directory: each keeps a connection, and a server has few to give
+}
+
+// client asks a signer over its control socket.
+func (g *group) client(s lab.Signer) *client.Client {
+	dir := filepath.Join(g.dir, s.State)
+	c, _ := g.clients.LoadOrStore(dir, client.New(dir))
+	return c.(*client.Client)
 }
 
 // startGroup runs `multisigner lab` at its fast pace with more arguments, and

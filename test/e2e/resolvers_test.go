@@ -21,6 +21,8 @@ import (
 // the other forgets everything before each round. Both are asked every 100 ms, for
 // as long as they are let, and not one answer may be SERVFAIL or insecure.
 type resolvers struct {
+	keeping, forgetting *unbound
+
 	w      *watch
 	cancel context.CancelFunc
 	ended  sync.WaitGroup
@@ -36,11 +38,10 @@ type resolvers struct {
 // startResolvers asks until stop, at the latest until the end of the test.
 func startResolvers(t *testing.T, g *group, w *watch) *resolvers {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &resolvers{w: w, cancel: cancel}
-	keeping, forgetting := startUnbound(t, g, g.Signers...), startUnbound(t, g, g.Signers...)
+	r := &resolvers{keeping: startUnbound(t, g, g.Signers...), forgetting: startUnbound(t, g, g.Signers...), w: w, cancel: cancel}
 	t.Cleanup(func() { r.stop(t) })
-	r.ended.Go(func() { r.run(ctx, keeping, false) })
-	r.ended.Go(func() { r.run(ctx, forgetting, true) })
+	r.ended.Go(func() { r.run(ctx, r.keeping, false) })
+	r.ended.Go(func() { r.run(ctx, r.forgetting, true) })
 	return r
 }
 
@@ -123,8 +124,8 @@ func (r *resolvers) ask(u *unbound, q question, forgets bool) {
 func (u *unbound) patiently(q question) (resp *dns.Msg, err error) {
 	m := new(dns.Msg).SetQuestion(q.full(), q.t).SetEdns0(4096, true)
 	m.AuthenticatedData = true
-	for range 3 {
-		client := &dns.Client{Timeout: 10 * time.Second, UDPSize: 4096}
+	for range 6 {
+		client := &dns.Client{Timeout: 5 * time.Second, UDPSize: 4096}
 		if resp, _, err = client.Exchange(m, u.address); err == nil && !resp.Truncated {
 			return resp, nil
 		}

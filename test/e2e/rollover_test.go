@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
 
-	"github.com/multisigner/multisigner/plugin/multisigner/control/client"
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 	"github.com/multisigner/multisigner/test/lab"
@@ -81,11 +79,20 @@ func (g *group) tags(t *testing.T) []map[uint16]bool {
 // roll tells a signer to begin a rollover, as its operator would, and sees that it
 // has made the new key.
 func (g *group) roll(t *testing.T, s lab.Signer, role string) {
-	c := client.New(filepath.Join(g.dir, s.State))
+	c := g.client(s)
 	_, err := c.Do(context.Background(), g.Zone, "roll", role)
 	require.NoError(t, err)
 	z, err := c.Zone(context.Background(), g.Zone)
 	require.NoError(t, err)
-	made := slices.DeleteFunc(z.Keys, func(k status.Key) bool { return !k.Own || k.Role != role })
+	made := slices.DeleteFunc(inUse(z), func(k status.Key) bool { return k.Role != role })
 	require.Len(t, made, 2, "the key in use and its successor")
+}
+
+// inUse are the keys that a signer has made and that it publishes, will publish or
+// still signs with.
+func inUse(z status.Zone) []status.Key {
+	return slices.DeleteFunc(slices.Clone(z.Keys), func(k status.Key) bool {
+		used := len(k.Signs) > 0 || slices.Contains([]string{"generated", "published", "ready", "active", "retired"}, k.State)
+		return !k.Own || !used
+	})
 }

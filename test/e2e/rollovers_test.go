@@ -41,32 +41,22 @@ func withdrawn(z status.Zone, role string) (n int) {
 
 // Each kind of rollover, begun by order or by configuration at every signer at once.
 func TestRollovers(t *testing.T) {
-	t.Parallel()
-	s := startStory(t)
-	done := map[string]int{}
-	for _, step := range []struct {
-		kind, old string
-		begin     func()
-		roles     []string
-	}{
-		{"ZSK", "zsk", func() { s.rollAll(t, "zsk") }, []string{"ksk", "zsk"}},
-		{"KSK", "ksk", func() { s.rollAll(t, "ksk") }, []string{"ksk", "zsk"}},
-		{"split to CSK", "", func() { s.reconfigure(t, "keys split", "keys csk") }, []string{"csk"}},
-		{"CSK", "", func() { s.rollAll(t, "csk") }, []string{"csk"}},
-		{"CSK to split", "", func() { s.reconfigure(t, "keys csk", "keys split") }, []string{"ksk", "zsk"}},
+	for name, kinds := range map[string][]string{
+		"keys":      {"ZSK", "KSK", "split to CSK", "CSK", "CSK to split"},
+		"zone":      {"algorithm", "insecure", "secure", "algorithm"},
+		"emergency": {"KSK by double DS", "standby keys", "compromised ZSK", "compromised KSK"},
 	} {
-		old := s.current(t, step.old)
-		step.begin()
-		s.rolled(t, old, step.roles...)
-		done[step.kind] += len(s.Signers)
-		t.Log(step.kind, "done")
-	}
-	s.gone(t)
-	s.end(t, done)
-}
-
-func (s *story) rollAll(t *testing.T, role string) {
-	for _, signer := range s.Signers {
-		s.roll(t, signer, role)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startStory(t)
+			done := map[string]int{}
+			for _, kind := range kinds {
+				s.change(t, kind, func() {})
+				done[kind] += len(s.Signers)
+				t.Log(kind, "done")
+			}
+			s.gone(t)
+			s.end(t, done)
+		})
 	}
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
 
-	"github.com/multisigner/multisigner/plugin/multisigner/control/client"
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 	"github.com/multisigner/multisigner/test/lab"
@@ -25,30 +24,53 @@ import (
 // story is a group whose keys change while everybody watches.
 type story struct {
 	*group
-	w *watch
-	r *resolvers
+	w     *watch
+	r     *resolvers
+	roles []string // of the keys that each signer is to have
+
+	outages int
 }
 
 // slots bounds how many stories run at the same time: each is some nine processes.
-var slots = make(chan struct{}, 2)
+var slots = make(chan struct{}, 3)
 
 func startStory(t *testing.T, args ...string) *story {
 	slots <- struct{}{}
 	t.Cleanup(func() { <-slots })
-	s := &story{group: startGroup(t, args...)}
+	s := &story{group: startGroup(t, args...), roles: []string{"ksk", "zsk"}}
+	if slices.Contains(args, "csk") {
+		s.roles = []string{"csk"}
+	}
 	s.w = startWatch(t, s.group)
 	s.r = startResolvers(t, s.group, s.w)
 	return s
 }
 
-// end stops the watching and counts what was seen, if all of it was good.
-func (s *story) end(t *testing.T, rolls map[string]int) {
+func (s *story) stop(t *testing.T) {
 	s.r.stop(t)
 	s.w.stop(t)
-	if !t.Failed() {
-		t.Logf("%v: %d questions to resolvers, slowest round %s; %d rounds of the matrix, %d answers verified",
-			rolls, s.r.queries.Load(), time.Duration(s.r.slowest.Load()).Round(time.Millisecond), s.w.rounds, s.w.verified)
+}
+
+// end stops the watching and counts what was seen, if all of it was good.
+func (s *story) end(t *testing.T, rolls map[string]int) {
+	s.stop(t)
+	if t.Failed() {
+		return
 	}
+	t.Logf("%v: %d questions to resolvers, slowest round %s; %d rounds of the matrix, %d answers verified",
+		rolls, s.r.queries.Load(), time.Duration(s.r.slowest.Load()).Round(time.Millisecond), s.w.rounds, s.w.verified)
+	seen.mu.Lock()
+	defer seen.mu.Unlock()
+	for kind, n := range rolls {
+		seen.rolls[kind] += n
+	}
+	seen.outages += s.outages
+	seen.queries += s.r.queries.Load()
+	seen.bogus += s.r.bogus.Load()
+	seen.insecure += s.r.insecure.Load()
+	seen.silent += s.r.silent.Load()
+	seen.rounds += s.w.rounds
+	seen.verified += s.w.verified
 }
 
 // until waits for what is to come true. It gives up at the first fault that anybody sees.
@@ -78,7 +100,7 @@ func (s *story) until(t *testing.T, what string, is func() (bool, string)) {
 func (g *group) see(s lab.Signer) (z status.Zone, ok bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	z, err := client.New(filepath.Join(g.dir, s.State)).Zone(ctx, g.Zone)
+	z, err := g.client(s).Zone(ctx, g.Zone)
 	return z, err == nil
 }
 
@@ -86,7 +108,7 @@ func (g *group) do(t *testing.T, s lab.Signer, command string, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	_, err := client.New(filepath.Join(g.dir, s.State)).Do(ctx, g.Zone, command, args...)
+	_, err := g.client(s).Do(ctx, g.Zone, command, args...)
 	require.NoError(t, err, "signer %s: %s %s", s.Name, command, strings.Join(args, " "))
 }
 
@@ -108,13 +130,6 @@ func (g *group) waits() string {
 	return b.String()
 }
 
-// inUse are the keys of a zone that stand in the DNSKEY RRset for a signer itself.
-func inUse(z status.Zone) []status.Key {
-	return slices.DeleteFunc(slices.Clone(z.Keys), func(k status.Key) bool {
-		return !k.Own || !slices.Contains([]string{"published", "ready", "active", "retired"}, k.State)
-	})
-}
-
 func tagsOf(keys []status.Key) (tags []uint16) {
 	for _, k := range keys {
 		tags = append(tags, k.Tag)
@@ -133,11 +148,11 @@ func (s *story) current(t *testing.T, role string) []uint16 {
 	return tags
 }
 
-// rolled waits until no signer uses any of the old keys, and each has roles in their
-// place and no more. Copies of the old ones at peers stay a while longer; see gone.
-func (s *story) rolled(t *testing.T, old []uint16, roles ...string) {
+// rolled waits until no signer uses any of the old keys, and each has those that it is
+// to have and no more. Copies of the old ones at peers stay a while longer; see gone.
+func (s *story) rolled(t *testing.T, old []uint16) {
 	t.Helper()
-	s.until(t, fmt.Sprintf("%v in the place of %v", roles, old), func() (bool, string) {
+	s.until(t, fmt.Sprintf("%v in the place of %v", s.roles, old), func() (bool, string) {
 		for _, signer := range s.Signers {
 			z, ok := s.see(signer)
 			if !ok {
@@ -145,12 +160,12 @@ func (s *story) rolled(t *testing.T, old []uint16, roles ...string) {
 			}
 			var have []string
 			for _, k := range inUse(z) {
-				if slices.Contains(old, k.Tag) || k.State != "active" {
+				if slices.Contains(old, k.Tag) || k.State != "active" && k.State != "ready" {
 					return false, fmt.Sprintf("%s has %d, %s", signer.Name, k.Tag, k.State)
 				}
 				have = append(have, k.Role)
 			}
-			if slices.Sort(have); !slices.Equal(have, roles) {
+			if slices.Sort(have); !slices.Equal(have, s.roles) {
 				return false, fmt.Sprintf("%s has %v", signer.Name, have)
 			}
 		}

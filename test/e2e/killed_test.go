@@ -1,0 +1,141 @@
+//go:build interop
+
+package e2e
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+	"github.com/multisigner/multisigner/test/lab"
+)
+
+// hour is an hour of the lab's, at its fast pace.
+const hour = 5 * time.Second
+
+// moment is one in a rollover, as the signers' status tells of it.
+type moment struct {
+	name  string
+	waits *regexp.Regexp // what a signer waits to do, and for what
+	holds bool           // the step needs the peer
+}
+
+func at(name, waits string, holds bool) moment { return moment{name, regexp.MustCompile(waits), holds} }
+
+// Keys of both signers roll, and one of the two dies in the middle of each step.
+func TestKilled(t *testing.T) {
+	const parent = "(have the DS of every signer|withdraw .* for .*(CDS|the parent))"
+	for _, tc := range []struct {
+		kind    string
+		args    []string
+		moments []moment
+	}{
+		{"ZSK", nil, []moment{
+			at("published", "sign the zone with ZSK .* for every signer to publish it", true),
+			at("waiting for the TTL", "sign the zone with ZSK .* to leave the caches", true),
+			at("signing with the new key", "withdraw ZSK .* for all our servers", false),
+			at("before withdrawal", "withdraw ZSK .* to leave the caches", false),
+			at("before dropping the peer's", "drop .*'s ZSK", true),
+		}},
+		{"KSK", nil, []moment{
+			at("published", "change the DS to KSK", true),
+			at("waiting for the TTL", "change the DS to KSK .* to leave the caches", true),
+			at("waiting for the parent", parent, true),
+			at("before withdrawal", "withdraw KSK .* DS RRsets .* to leave the caches", true),
+		}},
+		{"CSK", []string{"--keys", "csk"}, []moment{
+			at("published", "sign the zone with CSK .* for every signer to publish it", true),
+			at("waiting for the TTL", "sign the zone with CSK .* to leave the caches", true),
+			at("waiting for the parent", parent, true),
+			at("before withdrawal", "withdraw CSK .* to leave the caches", true),
+		}},
+		{"algorithm", nil, []moment{
+			at("signing with both", "publish the keys of algorithm", true),
+			at("both published", "ask for the DS of algorithm", true),
+			at("waiting for the parent", "(have the DS of every signer|withdraw the keys of algorithm .* for .*(CDS|the parent))", true),
+			at("before withdrawal", "withdraw the keys of algorithm .* to leave the caches", true),
+			at("before the last signatures", "stop signing with algorithm", true),
+		}},
+	} {
+		t.Run(tc.kind, func(t *testing.T) {
+			t.Parallel()
+			s := startStory(t, tc.args...)
+			for i, m := range tc.moments {
+				s.change(t, tc.kind, func() { s.outage(t, m, i%2) })
+				t.Log(m.name, "survived")
+			}
+			s.gone(t)
+			s.end(t, map[string]int{tc.kind: len(s.Signers) * len(tc.moments)})
+		})
+	}
+}
+
+// outage kills one of two signers at a moment that the other tells of. While it is
+// away the other does nothing that needs it, and afterwards both go on.
+func (s *story) outage(t *testing.T, m moment, victim int) {
+	t.Helper()
+	other, dead := s.Signers[1-victim], &s.Signers[victim]
+	s.until(t, fmt.Sprintf("%s to wait to %s", other.Name, m.waits), func() (bool, string) {
+		z, _ := s.see(other)
+		return slices.ContainsFunc(z.Waits, func(w status.Wait) bool { return m.waits.MatchString(w.What + " for " + w.Why) }), ""
+	})
+	s.w.expect(*dead, false)
+	s.kill(t, dead)
+	s.until(t, other.Name+" to notice", func() (bool, string) {
+		z, ok := s.see(other)
+		return ok && slices.ContainsFunc(z.Peers[0].Addresses, func(a status.Address) bool { return a.State == "unreachable" }), ""
+	})
+	held := s.whatNeedsTheOther(t, other.Name)
+	over := time.After(hour)
+	for away := true; away; {
+		select {
+		case <-over:
+			away = false
+		case <-time.After(pause):
+			require.Equal(t, held, s.whatNeedsTheOther(t, other.Name), "%s while %s was away", other.Name, dead.Name)
+			s.r.check(t)
+		}
+	}
+	z, ok := s.see(other)
+	require.True(t, ok)
+	if m.holds {
+		require.True(t, slices.ContainsFunc(z.Waits, func(w status.Wait) bool {
+			return slices.ContainsFunc(w.Holding, func(who string) bool { return who == dead.Name || strings.HasPrefix(who, dead.Name+" ") })
+		}), "%s does not say that it waits for %s: %+v", other.Name, dead.Name, z.Waits)
+	}
+	s.restart(t, dead)
+	t.Cleanup(func() { s.stop(t) }) // before what was restarted ends
+	s.until(t, dead.Name+" to answer again", func() (bool, string) {
+		_, err := signersOf(*dead)
+		return err == nil, fmt.Sprint(err)
+	})
+	s.w.expect(*dead, true)
+	s.outages++
+}
+
+// whatNeedsTheOther is what a signer may not change while its peer is away: the keys
+// that its data is signed with, those of the peer that it publishes, and the DS RRset.
+func (s *story) whatNeedsTheOther(t *testing.T, name string) string {
+	i := slices.IndexFunc(s.Signers, func(o lab.Signer) bool { return o.Name == name })
+	tags, err := signersOf(s.Signers[i])
+	require.NoError(t, err)
+	z, ok := s.see(s.Signers[i])
+	require.True(t, ok)
+	var theirs []uint16
+	for _, k := range z.Keys {
+		if !k.Own && k.State == "published" {
+			theirs = append(theirs, k.Tag)
+		}
+	}
+	slices.Sort(theirs)
+	ds, err := s.chain(time.Now())
+	require.NoError(t, err)
+	return fmt.Sprintf("signed by %v, peer's keys %v, %s", tags, theirs, zone.Text(ds.WithSigs("")))
+}
