@@ -1,27 +1,51 @@
 package simulation
 
+import (
+	"slices"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+)
+
 // fault does something bad, and plans the next.
 func (w *world) fault() {
 	if w.t >= w.calm {
 		return
 	}
-	s := w.signers[w.random.IntN(len(w.signers))]
-	switch w.random.IntN(9) {
-	case 0, 1, 2:
-		w.partition()
-	case 3, 4:
-		if !s.down && s.foreign == nil {
-			w.note("%s crashes", s.name)
-			s.crash()
+	w.happens(func() {
+		s := w.signers[w.random.IntN(len(w.signers))]
+		switch w.random.IntN(13) {
+		case 0, 1, 2:
+			w.partition()
+		case 3, 4:
+			if s.canCrash() {
+				w.note("%s crashes", s.name)
+				s.crash(w.downtime())
+			}
+		case 5, 6:
+			w.jump(s)
+		case 7, 8:
+			w.blink(s)
+		case 9:
+			w.oldParent()
+		case 10:
+			s.crashLoop(w.between(3, 30))
+		case 11:
+			w.powerFailure()
+		case 12:
+			s.amnesia()
 		}
-	case 5:
-		w.jump(s)
-	case 6, 8:
-		w.blink(s)
-	case 7:
-		w.oldParent()
-	}
+	})
 	w.after(w.between(hour, 12*day), w.fault)
+}
+
+// save keeps a backup of every state now and then.
+func (w *world) save() {
+	for _, s := range w.signers {
+		if w.chance(30) && s.version != nil {
+			s.backup, s.backupOwn = s.disk, s.own
+		}
+	}
+	w.after(w.between(day, 20*day), w.save)
 }
 
 // partition cuts one or both ways between two parties, the parent among them.
@@ -75,7 +99,7 @@ func (w *world) jump(s *signer) {
 	if s.foreign != nil {
 		return
 	}
-	by := []int64{hour, -hour, 365 * day, -365 * day, -40 * day, 3 * day}[w.random.IntN(6)]
+	by := oneOf(w, hour, -hour, 365*day, -365*day, -40*day, 3*day)
 	s.offset += by
 	w.note("the clock of %s jumps by %d h", s.name, by/hour)
 	s.soon()
@@ -86,10 +110,10 @@ func (w *world) jump(s *signer) {
 	})
 }
 
-// blink makes a secondary of s slower, or lets a foreign signer forget.
+// blink makes a secondary of s slower, or lets a foreign signer do something odd.
 func (w *world) blink(s *signer) {
 	if s.foreign != nil {
-		s.foreign.forget()
+		s.foreign.blink()
 		return
 	}
 	w.note("%s is late from now on", s.name)
@@ -105,7 +129,7 @@ func (w *world) oldParent() {
 		return // a foreign signer could not come back, and keys are not kept for ever
 	}
 	for _, s := range w.signers {
-		if s.down || w.cut[s.n][len(w.signers)] > w.t {
+		if s.down || w.cut[s.n][len(w.signers)] > w.t || len(ownedBy(p.before, s.n)) == 0 {
 			return
 		}
 	}
@@ -118,7 +142,6 @@ func (w *world) oldParent() {
 	w.after(3*day, func() {
 		if w.t >= p.wrong {
 			w.oracle.wrong(false)
-			w.oracle.ask()
 		}
 	})
 }
@@ -128,4 +151,143 @@ func (p *parent) excuse() {
 	if p.until > p.w.t {
 		p.wrong = p.until
 	}
+}
+
+func (s *signer) canCrash() bool { return !s.down && s.begun && s.foreign == nil }
+
+// downtime is how long a process stays down.
+func (w *world) downtime() int64 {
+	if w.chance(10) {
+		return w.between(hour, 4*day)
+	}
+	return w.between(minute, 3*hour)
+}
+
+// crash stops the process for a while; its secondaries go on.
+func (s *signer) crash(back int64) {
+	w := s.w
+	s.down = true
+	w.parent.excuse()
+	s.steady += w.t - s.upSince
+	for _, other := range w.signers {
+		if other != s {
+			other.soon()
+		}
+	}
+	w.after(back, func() {
+		s.down = false
+		s.restore()
+		s.upSince = w.t
+		s.servers[0].since = w.t
+		w.note("%s is back", s.name)
+		s.turn()
+		s.transfer()
+		w.parent.stir()
+		for _, other := range w.signers {
+			other.soon()
+		}
+	})
+}
+
+// crashLoop lets a process live for less than most TTLs, again and again.
+func (s *signer) crashLoop(n int64) {
+	w := s.w
+	if !s.canCrash() || n == 0 || w.t >= w.calm {
+		return
+	}
+	w.note("%s crashes, and will %d times more", s.name, n-1)
+	down := w.between(minute, 10*minute)
+	s.crash(down)
+	w.after(down+w.between(minute, 40*minute), func() { s.crashLoop(n - 1) })
+}
+
+// powerFailure stops everyone at once.
+func (w *world) powerFailure() {
+	w.note("the power fails everywhere")
+	for _, s := range w.signers {
+		if s.canCrash() {
+			s.crash(w.between(minute, 5*hour))
+		}
+	}
+}
+
+// alone reports whether s cannot see everyone now, so that nobody could tell it of
+// what it has forgotten.
+func (s *signer) alone() bool {
+	w := s.w
+	for _, other := range w.signers {
+		if other != s && (other.down || other.version == nil || w.cut[s.n][other.n] > w.t) {
+			return true
+		}
+	}
+	return w.cut[s.n][len(w.signers)] > w.t
+}
+
+// restore gives the signer, now and then, an old state, as if its disk had come from
+// a backup; its keys are all there. One that then sees nobody cannot know.
+func (s *signer) restore() {
+	w := s.w
+	if s.backup.Empty() || !w.Faults || !w.chance(25) || len(w.signers) == 1 || w.Foreign > 0 || w.Late || w.Tags > 0 || !s.told() || s.alone() {
+		return
+	}
+	w.note("%s is restored to an old state", s.name)
+	s.disk, s.backup = s.backup, roll.State{}
+	s.version = nil
+	s.servers[0].cur = nil
+	s.silence()
+}
+
+// told reports whether the others can tell the signer that its backup is old: they
+// publish a key of its own that it had not made then.
+func (s *signer) told() bool {
+	for _, o := range s.own {
+		if slices.Contains(s.backupOwn, o) {
+			continue
+		}
+		shown := true
+		for _, other := range s.w.signers {
+			for _, server := range other.servers {
+				if other != s && (server.cur == nil || !slices.Contains(server.cur.dnskey, o.ID)) {
+					shown = false
+				}
+			}
+		}
+		if shown {
+			return true
+		}
+	}
+	return false
+}
+
+// amnesia takes the state of a signer away; its keys are there. It must say nothing
+// until an operator orders it to recover.
+func (s *signer) amnesia() {
+	w := s.w
+	for _, other := range w.signers {
+		if other.foreign != nil && (other.foreign.hasty || other.foreign.raised > w.t-10*day) {
+			return // only who remembers its keys could go on with them
+		}
+	}
+	if !w.Lost || !s.canCrash() || s.alone() || w.Late || len(w.parent.ds) == 0 || s.refuses || s.outside || s.version == nil {
+		return
+	}
+	w.note("%s loses its state; its keys are there", s.name)
+	s.disk, s.backup, s.version = roll.State{}, roll.State{}, nil
+	s.servers[0].cur = nil
+	s.silence()
+	s.plan = roll.Plan{}
+	s.turn()
+	if s.version != nil {
+		w.fail("%s answers although its state is lost", s.name)
+	}
+	w.after(w.between(minute, day), s.remember)
+}
+
+// remember is an operator's order to go on with the keys that are there, until it works.
+func (s *signer) remember() {
+	if s.version != nil {
+		return
+	}
+	s.tell(roll.Command{Kind: roll.Recover})
+	s.w.after(hour, s.remember)
 }

@@ -18,13 +18,16 @@ type foreign struct {
 	lost     []lostKey
 	early    roll.KeyID // it signs with it although not everyone had it
 	ttl      int64
-	hasty    bool // it drops old ZSKs an hour after they stopped signing
+	raised   int64 // when it last did so
+	hasty    bool  // it drops old ZSKs an hour after they stopped signing
 }
 
 type foreignKey struct {
 	id         roll.KeyID
 	ksk        bool
 	signs, cds bool
+	data       bool // a KSK that signs data, too
+	since      int64
 }
 
 // lostKey is a key in use that a foreign signer left out; caches may miss it until then.
@@ -39,18 +42,21 @@ func newForeign(s *signer) *foreign {
 }
 
 func (f *foreign) begin() {
-	f.keys = []foreignKey{{id: f.make(), ksk: true, signs: true, cds: true}, {id: f.make(), signs: true}}
+	f.keys = []foreignKey{{id: f.make(true), ksk: true, signs: true, cds: true, since: f.s.w.t}, {id: f.make(false), signs: true}}
 	f.serve()
 	f.s.w.after(f.lifetime, f.rollZSK)
 	f.s.w.after(3*f.lifetime, f.rollKSK)
 }
 
-func (f *foreign) make() roll.KeyID {
+func (f *foreign) make(sep bool) roll.KeyID {
 	var avoid []uint16
 	for _, k := range f.keys {
 		avoid = append(avoid, k.id.Tag)
 	}
-	return f.s.w.newKey(f.s.n, avoid)
+	for _, id := range f.pushed {
+		avoid = append(avoid, id.Tag)
+	}
+	return f.s.w.newKey(f.s.n, sep, firstAlgorithm, avoid)
 }
 
 // turn takes what the others push.
@@ -60,14 +66,14 @@ func (f *foreign) turn() {
 		return
 	}
 	for _, other := range w.signers {
-		if other != f.s && (other.down || other.version == nil || w.cut[other.n][f.s.n] > w.t) {
+		if other != f.s && !other.outside && (other.down || other.version == nil || w.cut[other.n][f.s.n] > w.t) {
 			return // whoever pushes for all holds still
 		}
 	}
 	var dnskey, cds []roll.KeyID
 	for _, other := range w.signers {
-		if other != f.s {
-			dnskey = append(dnskey, ownedBy(other.version.dnskey, other.n)...)
+		if other != f.s && other.version != nil {
+			dnskey = append(dnskey, other.version.owns...)
 			cds = append(cds, ownedBy(other.version.cds, other.n)...)
 		}
 	}
@@ -77,22 +83,12 @@ func (f *foreign) turn() {
 	}
 }
 
-func ownedBy(ids []roll.KeyID, n int) []roll.KeyID {
-	var own []roll.KeyID
-	for _, id := range ids {
-		if id.Sum[7] == byte(n) {
-			own = append(own, id)
-		}
-	}
-	return own
-}
-
 // serve publishes its keys and what was pushed.
 func (f *foreign) serve() {
 	var lost keys
 	for _, l := range f.lost {
 		if l.until > f.s.w.t {
-			lost |= f.s.w.oracle.bit(l.id)
+			lost.add(f.s.w.oracle.numberOf(l.id))
 		}
 	}
 	v := &version{ttl: f.ttl, maxTTL: f.s.maxTTL(), lost: lost}
@@ -101,6 +97,10 @@ func (f *foreign) serve() {
 		if k.ksk {
 			v.entry = append(v.entry, k.id)
 			v.cdsSigners = append(v.cdsSigners, k.id)
+			if k.data {
+				v.data = append(v.data, k.id)
+				v.early = v.early || f.s.w.t-k.since < 4*day && !f.s.w.oracle.everyone(k.id)
+			}
 		} else if k.signs {
 			v.data = append(v.data, k.id)
 			v.cdsSigners = append(v.cdsSigners, k.id)
@@ -111,10 +111,11 @@ func (f *foreign) serve() {
 	}
 	v.dnskey = append(v.dnskey, f.pushed...)
 	v.cds = append(v.cds, f.cds...)
-	v.early = slices.Contains(v.data, f.early)
+	v.early = v.early || slices.Contains(v.data, f.early)
 	slices.SortFunc(v.dnskey, roll.KeyID.Compare)
 	slices.SortFunc(v.cds, roll.KeyID.Compare)
 	f.s.serve(v)
+	f.mend(v)
 }
 
 // rollZSK publishes, waits for a time that it thinks enough, signs, and removes.
@@ -124,7 +125,7 @@ func (f *foreign) rollZSK() {
 		return
 	}
 	old := slices.IndexFunc(f.keys, func(k foreignKey) bool { return !k.ksk && k.signs })
-	id, oldID := f.make(), f.keys[old].id
+	id, oldID := f.make(false), f.keys[old].id
 	f.keys = append(slices.Clone(f.keys), foreignKey{id: id})
 	f.serve()
 	w.after(f.delay+2*day+f.ttl, func() {
@@ -161,8 +162,8 @@ func (f *foreign) rollKSK() {
 	if slices.IndexFunc(f.keys[old+1:], func(k foreignKey) bool { return k.ksk }) >= 0 {
 		return // the last one has not ended
 	}
-	id, oldID := f.make(), f.keys[old].id
-	f.keys = append(slices.Clone(f.keys), foreignKey{id: id, ksk: true, signs: true})
+	id, oldID := f.make(true), f.keys[old].id
+	f.keys = append(slices.Clone(f.keys), foreignKey{id: id, ksk: true, signs: true, since: w.t})
 	f.serve()
 	w.after(f.delay+2*hour+f.ttl, func() {
 		f.change(id, func(k *foreignKey) { k.cds = true })
@@ -187,6 +188,7 @@ func (f *foreign) awaitDS(id, oldID roll.KeyID, seen int64) {
 			seen = w.t
 		case w.t-seen > 2*day:
 			f.keys = slices.DeleteFunc(slices.Clone(f.keys), func(k foreignKey) bool { return k.id == oldID })
+			f.lose(oldID)
 			f.serve()
 			return
 		}
@@ -205,8 +207,35 @@ func (f *foreign) change(id roll.KeyID, do func(*foreignKey)) {
 
 // lose notes that a key in use is left out from now on.
 func (f *foreign) lose(id roll.KeyID) {
-	if f.s.w.oracle.inUse()&f.s.w.oracle.bit(id) != 0 {
+	if f.s.w.oracle.inUse().has(f.s.w.oracle.numberOf(id)) {
 		f.lost = append(f.lost, lostKey{id, f.s.w.t + 20*day})
+	}
+}
+
+// blink does something odd: it forgets, raises a TTL for some hours, or lets its KSK
+// sign data, alone or beside the ZSK.
+func (f *foreign) blink() {
+	w := f.s.w
+	if len(f.keys) == 0 {
+		return
+	}
+	switch w.random.IntN(4) {
+	case 0, 1:
+		f.forget()
+	case 2:
+		old := f.ttl
+		w.note("%s raises its DNSKEY TTL for a while", f.s.name)
+		f.ttl, f.raised = 2*day, w.t
+		f.serve()
+		w.after(w.between(hour, 5*hour), func() {
+			f.ttl = old
+			f.serve()
+		})
+	case 3:
+		id := f.keys[slices.IndexFunc(f.keys, func(k foreignKey) bool { return k.ksk })].id
+		w.note("%s signs data with its KSK, too", f.s.name)
+		f.change(id, func(k *foreignKey) { k.data = !k.data })
+		f.serve()
 	}
 }
 
@@ -215,6 +244,15 @@ func (f *foreign) forget() {
 	w := f.s.w
 	if len(f.pushed) == 0 {
 		return
+	}
+	chained := slices.Contains(w.parent.shown[0], f.keys[0].id) && slices.Contains(w.parent.shown[1], f.keys[0].id)
+	for _, s := range w.signers {
+		for _, id := range f.pushed {
+			if s.version != nil && chained && !s.down && !s.refuses && slices.Contains(s.version.data, id) && slices.Contains(s.version.owns, id) {
+				w.injuries = append(w.injuries, &injury{of: s, by: f, id: id})
+				w.result.Injuries++
+			}
+		}
 	}
 	for _, id := range f.pushed {
 		f.lose(id)

@@ -2,143 +2,171 @@ package simulation
 
 import (
 	"fmt"
-	"math/bits"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 )
 
-// keys is a set of keys, by numbers that the oracle gives out.
-type keys uint64
-
-// record is something that a server served, and that a cache may hold until it ends.
-type record struct {
-	who    string
-	set    keys  // DNSKEY: the keys in it; DS: the keys it names
-	signed keys  // who signed it
-	ends   int64 // forever while it is served
-	ttl    int64
-	lost   keys // DNSKEY: keys in use that a foreign signer left out by itself
-	timers bool // DNSKEY: of a foreign signer, which does not look at CDS before it drops a key
-	early  bool // data: a foreign signer signed with what not everyone had
-	wrong  bool // DS: the parent went back to what it had before
-}
-
-const forever = int64(1) << 62
-
-// oracle is a resolver that may have any mix of what it could have cached: DS from
-// any address of the parent, DNSKEY and data from any address of any signer.
+// oracle is every resolver there may be. It may hold any mix of what it could have
+// cached: DS from any address of the parent, DNSKEY and data from any address of any
+// signer, each within its TTL; a chain of forwarders, and a resolver that keeps to one
+// server, can hold no other mix. It knows nothing of the rules. A mix can only become
+// possible when a record is new, so only new records are asked about.
+//
+// Of each mix it asks what the strictest of resolvers would: one that uses the
+// strongest digest type alone, one that wants every algorithm of the DS RRset, and one
+// that gives up at the first of two keys with one tag. One that wants every
+// algorithm of the DNSKEY RRset is asked about our own signers.
 type oracle struct {
-	w      *world
-	number map[roll.KeyID]uint8
-	ds     []record
-	dnskey []record
-	data   []record
+	w *world
+	caches
+	checks int // questions asked
 }
 
-// room takes numbers back that no record needs. Call it before numbering a new record.
-func (o *oracle) room() {
-	if len(o.number) < 40 {
+// secure reports whether any resolver may hold a DS RRset.
+func (o *oracle) secure() bool {
+	for i := range o.ds {
+		if o.ds[i].ends > o.w.t && !o.ds[i].set.empty() {
+			return true
+		}
+	}
+	return false
+}
+
+// wanted are the algorithms of all DS RRsets in caches.
+func (o *oracle) wanted() uint8 {
+	var a uint8
+	for i := range o.ds {
+		if o.ds[i].ends > o.w.t {
+			a |= o.ds[i].algs
+		}
+	}
+	return a
+}
+
+// newDS asks about all mixes with a new DS RRset. When it is the first, or has an
+// algorithm that none had, data that nobody minded is looked at now.
+func (o *oracle) newDS(from source, next *record) {
+	secure, wanted := o.secure(), o.wanted()
+	r := replace(&o.ds, from, next, o.w.t)
+	if r == nil || r.set.empty() {
 		return
 	}
-	var used keys
-	for _, list := range [][]record{o.ds, o.dnskey, o.data} {
-		for i := range list {
-			if list[i].ends > o.w.t {
-				used |= list[i].set | list[i].signed
-			}
-		}
+	for k := range o.dnskey {
+		o.chain(r, &o.dnskey[k], r.wrong || o.w.Parent == Person && o.dnskey[k].timers, "DNSKEY of %s under the DS of %s")
 	}
-	for id, n := range o.number {
-		if used&(1<<n) == 0 {
-			delete(o.number, id)
-		}
-	}
-}
-
-// bit returns the number of a key.
-func (o *oracle) bit(id roll.KeyID) keys {
-	if n, ok := o.number[id]; ok {
-		return 1 << n
-	}
-	if o.number == nil {
-		o.number = map[roll.KeyID]uint8{}
-	}
-	var taken keys
-	for _, n := range o.number {
-		taken |= 1 << n
-	}
-	n := uint8(bits.TrailingZeros64(^uint64(taken)))
-	if n >= 64 {
-		panic("more than 64 keys in caches at once")
-	}
-	o.number[id] = n
-	return 1 << n
-}
-
-func (o *oracle) bits(ids []roll.KeyID) keys {
-	var s keys
-	for _, id := range ids {
-		s |= o.bit(id)
-	}
-	return s
-}
-
-// replace ends what who served of one kind, and adds what it serves now.
-func (o *oracle) replace(list *[]record, who string, next *record) {
-	live := (*list)[:0]
-	for _, r := range *list {
-		if r.who == who && r.ends == forever {
-			r.ends = o.w.t + r.ttl
-		}
-		if r.ends > o.w.t {
-			live = append(live, r)
-		}
-	}
-	if next != nil {
-		next.who, next.ends = who, forever
-		live = append(live, *next)
-	}
-	*list = live
-}
-
-// ask looks for a mix that is bogus.
-func (o *oracle) ask() {
-	secure := false
-	for d := range o.ds {
-		ds := &o.ds[d]
-		if ds.set == 0 || ds.ends <= o.w.t {
-			continue
-		}
-		secure = true
+	if !secure || r.algs&^wanted != 0 {
 		for k := range o.dnskey {
-			key := &o.dnskey[k]
-			if key.ends > o.w.t && ds.set&key.set&key.signed == 0 {
-				o.bogus(ds.wrong, "DNSKEY of %s under the DS of %s", key, ds)
-			}
-		}
-	}
-	if !secure {
-		return
-	}
-	for k := range o.dnskey {
-		key := &o.dnskey[k]
-		if key.ends <= o.w.t {
-			continue
-		}
-		for d := range o.data {
-			if data := &o.data[d]; data.ends > o.w.t && data.signed&key.set == 0 {
-				o.bogus(data.early || data.signed&key.lost != 0, "data of %[2]s under the DNSKEY of %[1]s", key, data)
+			for d := range o.data {
+				o.answer(&o.data[d], &o.dnskey[k], o.wanted())
 			}
 		}
 	}
 }
 
-// adopt asks what would be if the parent took a CDS now (I12).
-func (o *oracle) adopt(cds *record) {
+// newDNSKEY asks about all mixes with a new DNSKEY RRset, or with its absence.
+func (o *oracle) newDNSKEY(from source, next *record) {
+	r := replace(&o.dnskey, from, next, o.w.t)
+	if r == nil {
+		return
+	}
+	for d := range o.ds {
+		if ds := &o.ds[d]; ds.ends > o.w.t && !ds.set.empty() {
+			o.chain(ds, r, ds.wrong, "DNSKEY of %s under the DS of %s")
+		}
+	}
+	for c := range o.orders {
+		cds := &o.orders[c]
+		o.chain(cds, r, r.timers || cds.timers, "DNSKEY of %s if the parent took the CDS of %s")
+	}
+	if o.secure() {
+		wanted := o.wanted()
+		for d := range o.data {
+			o.answer(&o.data[d], r, wanted)
+		}
+	}
+}
+
+// newData asks about all mixes with new data.
+func (o *oracle) newData(from source, next *record) {
+	r := replace(&o.data, from, next, o.w.t)
+	if r == nil || !o.secure() {
+		return
+	}
+	wanted := o.wanted()
+	for k := range o.dnskey {
+		o.answer(r, &o.dnskey[k], wanted)
+	}
+}
+
+// newOrder asks what would be if the parent took a CDS RRset at this moment or at any
+// later one while it is served (I12).
+func (o *oracle) newOrder(from source, next *record) {
+	r := replace(&o.orders, from, next, o.w.t)
+	if r == nil || r.set.empty() {
+		return
+	}
 	for k := range o.dnskey {
 		key := &o.dnskey[k]
-		if key.ends > o.w.t && cds.set&key.set&key.signed == 0 {
-			o.bogus(key.timers, "DNSKEY of %s if the parent took the CDS of %s", key, cds)
+		o.chain(r, key, key.timers || r.timers, "DNSKEY of %s if the parent took the CDS of %s")
+	}
+}
+
+// chain asks whether a DNSKEY RRset validates under a DS RRset.
+func (o *oracle) chain(ds, key *record, excused bool, what string) {
+	if key.ends <= o.w.t {
+		return
+	}
+	o.checks++
+	good := ds.strong.and(key.set).and(key.signed)
+	switch {
+	case good.empty():
+	case good.minus(key.twins).empty():
+		what += ": two keys have one tag"
+		excused = excused || key.strange
+	case o.algorithms(good)&ds.algs != ds.algs:
+		what += ": an algorithm of the DS RRset is missing"
+	default:
+		return
+	}
+	o.bogus(excused, what, key, ds)
+}
+
+// answer asks whether data validates under a DNSKEY RRset.
+func (o *oracle) answer(data, key *record, wanted uint8) {
+	if data.ends <= o.w.t || key.ends <= o.w.t {
+		return
+	}
+	o.checks++
+	excused := data.early || data.signed.meets(key.lost)
+	good := data.signed.and(key.set)
+	what := "data of %[2]s under the DNSKEY of %[1]s"
+	switch {
+	case good.empty():
+	case good.minus(key.twins).empty():
+		what += ": two keys have one tag"
+		excused = excused || key.strange
+	case len(o.algs) == 1:
+		return
+	case wanted&^o.algorithms(good) != 0:
+		what += ": not signed with every algorithm of the DS RRset"
+	case data.ours && key.ours && key.algs&^o.algorithms(good) != 0:
+		what += ": not signed with every algorithm of the DNSKEY RRset"
+	default:
+		return
+	}
+	o.bogus(excused, what, key, data)
+}
+
+// signedOrder asks whether a parent could accept a CDS answer of a signer of ours: it
+// is signed by a key that is in the signer's DNSKEY RRset and in the DS RRset (I8).
+func (o *oracle) signedOrder(server string, v *version) {
+	if len(v.cds) == 0 {
+		return
+	}
+	signers := o.bits(v.cdsSigners).and(o.bits(v.dnskey))
+	for i := range o.ds {
+		if ds := &o.ds[i]; ds.ends == forever && !ds.set.empty() && !ds.set.meets(signers) {
+			o.bogus(ds.wrong, "CDS of %s is signed by no key of the DS RRset of %s", &record{from: source{server, theCDS}, set: o.bits(v.cds), signed: signers}, ds)
 		}
 	}
 }
@@ -150,6 +178,16 @@ func (o *oracle) wrong(is bool) {
 			o.ds[i].wrong = is
 		}
 	}
+	if is {
+		return
+	}
+	for i := range o.ds {
+		for k := range o.dnskey {
+			if ds := &o.ds[i]; ds.ends == forever && !ds.set.empty() {
+				o.chain(ds, &o.dnskey[k], false, "DNSKEY of %s under the DS of %s")
+			}
+		}
+	}
 }
 
 // inUse is what any data in a cache is signed with.
@@ -157,7 +195,7 @@ func (o *oracle) inUse() keys {
 	var s keys
 	for i := range o.data {
 		if o.data[i].ends > o.w.t {
-			s |= o.data[i].signed
+			s = s.or(o.data[i].signed)
 		}
 	}
 	return s
@@ -165,9 +203,9 @@ func (o *oracle) inUse() keys {
 
 // everyone reports whether no cache can hold a DNSKEY RRset without a key.
 func (o *oracle) everyone(id roll.KeyID) bool {
-	b := o.bit(id)
+	n := o.numberOf(id)
 	for i := range o.dnskey {
-		if o.dnskey[i].ends > o.w.t && o.dnskey[i].set&b == 0 {
+		if o.dnskey[i].ends > o.w.t && !o.dnskey[i].set.has(n) {
 			return false
 		}
 	}
@@ -179,23 +217,22 @@ func (o *oracle) bogus(excused bool, format string, a, b *record) {
 		o.w.result.Excused++
 		return
 	}
-	what := fmt.Sprintf(format, a.String(o), b.String(o))
+	what := fmt.Sprintf(format, o.tell(a), o.tell(b))
 	o.w.note("BOGUS: %s", what)
 	o.w.result.Bogus = append(o.w.result.Bogus, what)
 }
 
-func (r *record) String(o *oracle) string {
-	text := r.who + " {"
-	for id, n := range o.number {
-		if r.set&(1<<n) != 0 {
-			text += " " + keyName(id)
-		}
+// withdraw ends what a source served.
+func (o *oracle) withdraw(from source) {
+	switch from.kind {
+	case theDS:
+		o.newDS(from, nil)
+	case theDNSKEY:
+		o.newDNSKEY(from, nil)
+	case theData:
+		o.newData(from, nil)
+	case theCDS:
+		o.newData(from, nil)
+		o.newOrder(from, nil)
 	}
-	text += " } signed by {"
-	for id, n := range o.number {
-		if r.signed&(1<<n) != 0 {
-			text += " " + keyName(id)
-		}
-	}
-	return text + " }"
 }

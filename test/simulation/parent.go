@@ -7,39 +7,36 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 )
 
+var parentNames = [2]string{"p1", "p2"}
+
 // parent serves the DS set at two addresses, the second with a lag.
 type parent struct {
-	w       *world
-	ds      []roll.KeyID
-	shown   [2][]roll.KeyID
-	ttl     [2]int64
-	nextTTL int64
-	before  []roll.KeyID
-	changed int64 // when ds became what it is
-	until   int64 // it holds on to what it has
-	wrong   int64 // until then what it went back to is its own fault
-}
-
-func (p *parent) seenBy(s *signer) roll.ParentView {
-	w := p.w
-	list := make([]roll.ParentAddress, 2)
-	for i := range list {
-		a := roll.ParentAddress{Addr: []string{"p1", "p2"}[i], State: roll.Good, Seen: s.wall(w.t), TTL: time.Duration(p.ttl[i]),
-			Since: s.wall(max(s.reach[len(w.signers)], s.upSince)), DS: p.shown[i]}
-		if w.cut[s.n][len(w.signers)] > w.t {
-			a = roll.ParentAddress{Addr: a.Addr, State: roll.Unreachable, Seen: a.Seen}
-		}
-		list[i] = a
-	}
-	return roll.ParentView{Addresses: list}
+	w           *world
+	ds          []roll.KeyID
+	shown       [2][]roll.KeyID
+	shownBefore [2][]roll.KeyID
+	changedAt   [2]int64
+	ttl         [2]int64
+	ttlBefore   [2]int64
+	nextTTL     int64
+	before      []roll.KeyID
+	changed     int64 // when ds became what it is
+	until       int64 // it holds on to what it has
+	wrong       int64 // until then what it went back to is its own fault
+	news        bool  // something may have changed since the last scan
+	visits      int
 }
 
 // told makes a parent that listens look soon.
 func (p *parent) told() {
 	if p.w.Parent != Person {
+		p.news = true
 		p.w.after(p.w.between(minute, 30*minute), p.scan)
 	}
 }
+
+// stir says that a scan may find something new.
+func (p *parent) stir() { p.news = true }
 
 func (p *parent) plan() {
 	often := 12 * hour
@@ -55,33 +52,20 @@ func (p *parent) plan() {
 // scan does what this kind of parent does about CDS.
 func (p *parent) scan() {
 	w := p.w
+	if !p.news {
+		return
+	}
 	if w.Parent == Person {
 		p.paste()
 		return
 	}
-	var found [][]roll.KeyID
-	for _, s := range w.signers {
-		for i, server := range s.servers {
-			if w.cut[len(w.signers)][s.n] > w.t || s.down && i == 0 {
-				if w.Parent == Strict {
-					return // it tries again later
-				}
-				continue
-			}
-			if server.cur == nil || !p.accepts(server.cur) {
-				if w.Parent == Strict || w.Parent == Deaf {
-					return
-				}
-				continue
-			}
-			found = append(found, server.cur.cds)
-		}
-	}
+	found, quiet := p.ask()
 	if len(found) == 0 {
 		return
 	}
 	if w.Parent == Hasty {
-		p.set(found[w.random.IntN(len(found))])
+		p.news = !quiet
+		p.set(oneOf(w, found...))
 		return
 	}
 	for _, cds := range found {
@@ -89,7 +73,36 @@ func (p *parent) scan() {
 			return
 		}
 	}
+	p.news = !quiet
 	p.set(found[0])
+}
+
+// ask asks every address for CDS. quiet: it need not ask again before something changes.
+func (p *parent) ask() (found [][]roll.KeyID, quiet bool) {
+	w := p.w
+	quiet = p.until <= w.t
+	for _, s := range w.signers {
+		for i, server := range s.servers {
+			if s.outside || s.refuses && i == 0 {
+				continue // it is not asked, or is asked in vain
+			}
+			if w.cut[len(w.signers)][s.n] > w.t || s.down && i == 0 {
+				if quiet = false; w.Parent == Strict || w.Parent == Slow {
+					return nil, false // it tries again later
+				}
+				continue
+			}
+			if server.cur == nil || !p.accepts(server.cur) {
+				if quiet = false; w.Parent != Hasty {
+					return nil, false
+				}
+				continue
+			}
+			found = append(found, server.cur.cds)
+			quiet = quiet && slices.Equal(server.cur.cds, found[0])
+		}
+	}
+	return found, quiet
 }
 
 // accepts validates a CDS answer as RFC 7344 4.1 asks, under the DS there is.
@@ -114,8 +127,12 @@ func (p *parent) paste() {
 	}
 }
 
+// set takes a new DS set, at the first address now and at the second later.
 func (p *parent) set(ds []roll.KeyID) {
 	w := p.w
+	if w.Parent == Hoarder && w.t < w.calm && p.visits == 0 {
+		ds = p.hoard(ds)
+	}
 	if len(ds) == 0 || slices.Equal(ds, p.ds) || p.until > w.t {
 		return
 	}
@@ -126,16 +143,45 @@ func (p *parent) set(ds []roll.KeyID) {
 		ttl = int64(time.Minute)
 	}
 	p.show(0, ds, ttl)
-	w.after(w.between(minute, 3*hour), func() { p.show(1, p.ds, ttl) })
+	lag := 3 * hour
+	if w.Parent == Slow {
+		lag = 4 * day
+	}
+	w.after(w.between(minute, lag), func() { p.show(1, p.ds, ttl) })
+}
+
+// hoard adds to what is there; days later a person removes what nobody asks for.
+func (p *parent) hoard(ds []roll.KeyID) []roll.KeyID {
+	w := p.w
+	all := slices.Clone(p.ds)
+	for _, id := range ds {
+		if !slices.Contains(all, id) {
+			all = append(all, id)
+		}
+	}
+	slices.SortFunc(all, roll.KeyID.Compare)
+	if len(all) > len(ds) {
+		w.after(w.between(day, 10*day), func() {
+			p.visits++
+			p.news = true
+			p.scan()
+			p.visits--
+		})
+	}
+	return all
 }
 
 func (p *parent) show(i int, ds []roll.KeyID, ttl int64) {
 	w := p.w
+	p.shownBefore[i], p.ttlBefore[i], p.changedAt[i] = p.shown[i], p.ttl[i], w.t
 	p.shown[i], p.ttl[i] = ds, ttl
-	w.oracle.room()
-	w.oracle.replace(&w.oracle.ds, []string{"p1", "p2"}[i], &record{set: w.oracle.bits(ds), ttl: ttl, wrong: w.t < p.wrong})
-	w.note("p%d shows DS %s, TTL %v", i+1, keyNames(ds), time.Duration(ttl))
-	w.oracle.ask()
+	o := &w.oracle
+	o.room(w.t)
+	set := o.bits(ds)
+	if w.Story {
+		w.note("%s shows DS %s, TTL %v", parentNames[i], keyNames(ds), time.Duration(ttl))
+	}
+	o.newDS(source{parentNames[i], theDS}, &record{set: set, strong: set, algs: o.algorithms(set), ttl: ttl, wrong: w.t < p.wrong})
 	for _, s := range w.signers {
 		s.soon()
 	}

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -9,19 +10,23 @@ import (
 
 // version is what a server serves: immutable.
 type version struct {
-	dnskey, sep, entry, data, cds, cdsSigners, signers []roll.KeyID
-	ttl, maxTTL                                        int64
-	serial                                             uint32
-	mark                                               uint64 // changes with each new DNSKEY RRset
-	lost                                               keys
-	early                                              bool
+	dnskey, entry, data, cds, cdsSigners, signers []roll.KeyID
+	owns, sep                                     []roll.KeyID // those of dnskey that are the signer's own, that have the SEP flag
+	ttl, maxTTL                                   int64
+	serial                                        uint32
+	mark                                          uint64 // changes with each new DNSKEY RRset
+	lost                                          keys
+	early                                         bool
 }
 
 // server is one address of a signer.
 type server struct {
-	name  string
-	cur   *version
-	since int64 // looks at it have not failed for anyone since then, but for partitions
+	n       int // of all in the world
+	name    string
+	cur     *version
+	before  *version // what it served until changed
+	changed int64
+	since   int64 // looks at it have not failed for anyone since then, but for partitions
 }
 
 // signer is a process that runs roll.Step, or, if foreign, timers.
@@ -29,6 +34,7 @@ type signer struct {
 	w       *world
 	n       int
 	name    string
+	random  *rand.Rand
 	policy  roll.Policy
 	servers []*server // the first is the primary
 	lag     int64
@@ -41,22 +47,37 @@ type signer struct {
 	own       []roll.OwnKey
 	plan      roll.Plan
 	version   *version
-	wake      int // only the last wake counts
+	seen      roll.Observation // kept for its memory
+	wake      int              // only the last wake counts
 	lookAt    int64
+	phase     int64 // of its looks
 
-	down    bool
-	offset  int64 // of its wall clock
-	steady  int64 // time that it was up, kept
-	upSince int64
-	reach   []int64 // since when it reaches signer j; the last is the parent
-	foreign *foreign
+	begun    bool
+	outside  bool // it is not in the delegation
+	down     bool
+	offset   int64 // of its wall clock
+	steady   int64 // time that it was up, kept
+	upSince  int64
+	reach    []int64 // since when it reaches signer j; the last is the parent
+	answered []int64 // since when looks at a server were not lost, by its number; then the parent's
+	foreign  *foreign
 }
 
 func (s *signer) wall(t int64) time.Time { return epoch.Add(time.Duration(t + s.offset)) }
 
+// begin starts a signer for the first time.
+func (s *signer) begin() {
+	s.begun, s.upSince = true, s.w.t
+	if s.foreign != nil {
+		s.foreign.begin()
+	} else {
+		s.turn()
+	}
+}
+
 // turn looks around, steps until no key is asked for, saves, and publishes.
 func (s *signer) turn() {
-	if s.down {
+	if s.down || !s.begun {
 		return
 	}
 	if s.foreign != nil {
@@ -66,82 +87,87 @@ func (s *signer) turn() {
 	w := s.w
 	now := s.wall(w.t)
 	state := s.disk
+	seen := s.look()
 	var plan roll.Plan
 	for range 8 {
-		state, plan = roll.Step(state, s.policy, s.look(), now)
+		seen.Own = s.own
+		state, plan = roll.Step(state, s.policy, seen, now)
 		w.result.Steps++
 		if len(plan.Generate) == 0 {
 			break
 		}
 		for _, r := range plan.Generate {
-			id := w.newKey(s.n, r.Avoid)
+			id := w.newKey(s.n, r.Role != roll.ZSK, r.Algorithm, r.Avoid)
 			s.own = append(slices.Clip(s.own), roll.OwnKey{ID: id, Role: r.Role, SEP: r.Role != roll.ZSK})
 		}
 	}
 	s.disk = state // save, then show
 	if w.Faults && w.t < w.calm && w.random.IntN(400) == 0 {
 		w.note("%s crashes between save and show", s.name)
-		s.crash()
+		s.crash(w.downtime())
 		return
 	}
+	s.watch(&plan)
 	s.plan = plan
 	for _, id := range plan.Destroy {
 		s.own = slices.DeleteFunc(slices.Clone(s.own), func(o roll.OwnKey) bool { return o.ID == id })
 	}
-	changed := s.publish()
-	for range plan.TellParent {
+	s.publish() // what changes is a fact for the next look
+	if len(plan.TellParent) > 0 {
+		w.agreed(s)
 		w.parent.told()
 	}
 	s.wake++
-	if changed { // what we serve now is a fact for the next step
-		s.after(minute)
-	} else if !plan.Wake.IsZero() {
+	if !plan.Wake.IsZero() {
 		s.after(max(int64(plan.Wake.Sub(now)), int64(time.Second)) + w.between(0, minute))
 	}
 }
 
 // after takes a turn d from now, unless another one comes first.
 func (s *signer) after(d int64) {
+	w := s.w
 	s.wake++
-	wake := s.wake
-	s.w.after(d, func() {
-		if s.wake == wake {
-			s.turn()
-		}
-	})
+	w.seq++
+	w.queue.push(event{at: w.t + d, seq: w.seq, stream: s.random, turn: s, mark: s.wake})
 }
 
-// soon takes a turn when the next look would see what just happened.
+// soon takes a turn when the next look would see what just happened: at the next of
+// the signer's regular looks, or now and then before it.
 func (s *signer) soon() {
-	at := s.w.t + s.w.between(int64(time.Second), int64(s.policy.Interval))
-	if s.lookAt > s.w.t && s.lookAt <= at {
+	w := s.w
+	if !s.begun {
+		return
+	}
+	interval := int64(s.policy.Interval)
+	at := w.t + interval - (w.t+s.phase)%interval
+	if s.random.Uint32()%16 == 0 {
+		at = w.t + int64(time.Second) + s.random.Int64N(interval)
+	}
+	if s.lookAt > w.t && s.lookAt <= at {
 		return
 	}
 	s.lookAt = at
-	s.w.after(at-s.w.t, func() {
-		if s.lookAt == at {
-			s.turn()
-		}
-	})
+	w.seq++
+	w.queue.push(event{at: at, seq: w.seq, stream: s.random, turn: s, look: true})
 }
 
 // publish serves what the plan says, when it differs from what is served.
-func (s *signer) publish() bool {
+func (s *signer) publish() {
 	p := &s.plan
-	if len(p.SignData) == 0 || len(p.SignDNSKEY) == 0 {
-		return false
+	if !p.Unsigned && (len(p.SignData) == 0 || len(p.SignDNSKEY) == 0) {
+		return
 	}
 	v := s.version
 	refused := s.refuses
-	s.refuses = p.Refuse != ""
-	if v != nil && refused == s.refuses && slices.Equal(v.dnskey, p.DNSKEY) && slices.Equal(v.entry, p.SignDNSKEY) && slices.Equal(v.data, p.SignData) &&
-		slices.Equal(v.cds, p.CDS) && v.ttl == int64(s.policy.DNSKEYTTL) {
-		return false
+	if s.refuses = p.Refuse != ""; !s.refuses && s.outside {
+		s.w.delegate(s)
 	}
-	next := &version{dnskey: p.DNSKEY, entry: p.SignDNSKEY, data: p.SignData, cds: p.CDS, cdsSigners: p.SignCDS,
-		ttl: int64(s.policy.DNSKEYTTL), maxTTL: s.maxTTL()}
-	s.serve(next)
-	return true
+	if v != nil && refused == s.refuses && slices.Equal(v.dnskey, p.DNSKEY) && slices.Equal(v.entry, p.SignDNSKEY) && slices.Equal(v.data, p.SignData) &&
+		slices.Equal(v.cds, p.CDS) && slices.Equal(v.cdsSigners, p.SignCDS) && v.ttl == int64(s.policy.DNSKEYTTL) {
+		return
+	}
+	s.serve(&version{dnskey: p.DNSKEY, entry: p.SignDNSKEY, data: p.SignData, cds: p.CDS, cdsSigners: p.SignCDS,
+		ttl: int64(s.policy.DNSKEYTTL), maxTTL: s.maxTTL()})
 }
 
 func (s *signer) maxTTL() int64 {
@@ -162,10 +188,15 @@ func (s *signer) serve(v *version) {
 			v.mark = uint64(s.last)
 		}
 	}
-	v.sep = v.entry
 	s.version = v
-	v.signers = append(slices.Clip(v.data), v.cdsSigners...)
-	w.note("%s serves %d: DNSKEY %s, signed by %s; data by %s; CDS %s", s.name, v.serial, keyNames(v.dnskey), keyNames(v.entry), keyNames(v.data), keyNames(v.cds))
+	v.owns, v.sep = ownedBy(v.dnskey, s.n), withSEP(v.dnskey)
+	v.signers = v.data
+	if len(v.cds) > 0 {
+		v.signers = append(slices.Clip(v.data), v.cdsSigners...)
+	}
+	if w.Story {
+		w.note("%s serves %d: DNSKEY %s, signed by %s; data by %s; CDS %s", s.name, v.serial, keyNames(v.dnskey), keyNames(v.entry), keyNames(v.data), keyNames(v.cds))
+	}
 	s.install(s.servers[0], v)
 	s.transfer()
 }
@@ -175,7 +206,7 @@ func (s *signer) transfer() {
 	w := s.w
 	for _, server := range s.servers[1:] {
 		w.after(w.between(minute, s.lag), func() {
-			if s.down || s.refuses || s.version == nil {
+			if s.down || s.refuses && !s.outside || s.version == nil {
 				return // it asks again when there is something new
 			}
 			if server.cur == nil || int32(s.version.serial-server.cur.serial) > 0 {
@@ -185,163 +216,74 @@ func (s *signer) transfer() {
 	}
 }
 
+// install lets a server serve a version, and asks the oracle about it.
 func (s *signer) install(server *server, v *version) {
 	w := s.w
+	if server.cur != nil {
+		server.before, server.changed = server.cur, w.t
+	}
 	server.cur = v
 	o := &w.oracle
-	o.room()
+	o.room(w.t)
 	if s.refuses && server == s.servers[0] {
 		s.silence()
-		for _, other := range w.signers {
-			other.soon()
-		}
-		return
+	} else if !s.outside {
+		s.offer(server, v)
 	}
-	o.replace(&o.dnskey, server.name, &record{set: o.bits(v.dnskey), signed: o.bits(v.entry), ttl: v.ttl, lost: v.lost, timers: s.foreign != nil})
-	o.replace(&o.data, server.name, &record{signed: o.bits(v.data), ttl: v.maxTTL, early: v.early})
-	if len(v.cds) > 0 {
-		o.replace(&o.data, server.name+" CDS", &record{signed: o.bits(v.cdsSigners), ttl: v.ttl})
-	} else {
-		o.replace(&o.data, server.name+" CDS", nil)
-	}
-	o.ask()
-	w.checkCDS()
+	w.parent.stir()
 	for _, other := range w.signers {
 		other.soon()
 	}
 }
 
-// look is what s sees of everyone now.
-func (s *signer) look() roll.Observation {
-	w := s.w
-	seen := roll.Observation{Own: s.own, Steady: epoch.Add(time.Duration(s.steady + w.t - s.upSince))}
-	if v := s.version; v != nil {
-		seen.Published = roll.Published{DNSKEY: v.dnskey, DNSKEYTTL: time.Duration(v.ttl), MaxTTL: time.Duration(v.maxTTL), Serial: v.serial,
-			Signers: v.data, Entry: v.entry, CDS: v.cds}
-	} else {
-		seen.Published.MaxTTL = time.Duration(s.maxTTL())
-	}
-	if len(s.servers) > 1 {
-		seen.Self.Addresses = s.see(s, s.upSince)
-	}
-	seen.Peers = make([]roll.View, 0, len(w.signers)-1)
-	for _, other := range w.signers {
-		if other == s {
-			continue
-		}
-		v := roll.View{Name: other.name, Trusted: other.version != nil}
-		if w.Stated && other.foreign == nil && other.version != nil {
-			v.Stated, v.Owns = true, ownedBy(other.version.dnskey, other.n)
-		}
-		v.Addresses = s.see(other, max(s.reach[other.n], s.upSince))
-		seen.Peers = append(seen.Peers, v)
-	}
-	seen.Parent = w.parent.seenBy(s)
-	return seen
-}
-
-// see looks at every address of a signer.
-func (s *signer) see(other *signer, since int64) []roll.Address {
-	w := s.w
-	list := make([]roll.Address, len(other.servers))
-	for i, server := range other.servers {
-		a := roll.Address{Addr: server.name, Seen: s.wall(w.t), Since: s.wall(max(since, server.since))}
-		v := server.cur
-		switch {
-		case w.cut[s.n][other.n] > w.t || other.down && i == 0 && other != s:
-			a.State = roll.Unreachable
-		case v == nil:
-			a.State = roll.Lame
-		default:
-			a.State = roll.Good
-			a.DNSKEY, a.SEP, a.Entry, a.CDS, a.CDNSKEY = v.dnskey, v.sep, v.entry, v.cds, v.cds
-			a.DataSigners = v.data
-			if len(v.cds) > 0 {
-				a.DataSigners = v.signers
-			}
-			a.DNSKEYTTL, a.MaxTTL, a.Serial, a.Mark = time.Duration(v.ttl), time.Duration(v.maxTTL), v.serial, v.mark
-		}
-		list[i] = a
-	}
-	return list
-}
-
-// crash stops the process for a while; its secondaries go on.
-func (s *signer) crash() {
-	s.down = true
-	s.w.parent.excuse()
-	s.steady += s.w.t - s.upSince
-	back := s.w.between(minute, 3*hour)
-	if s.w.chance(10) {
-		back = s.w.between(hour, 4*day)
-	}
-	for _, other := range s.w.signers {
-		if other != s {
-			other.soon()
-		}
-	}
-	s.w.after(back, func() {
-		s.down = false
-		s.restore()
-		s.upSince = s.w.t
-		s.servers[0].since = s.w.t
-		s.w.note("%s is back", s.name)
-		s.turn()
-		s.transfer()
-		for _, other := range s.w.signers {
-			other.soon()
-		}
-	})
-}
-
-// restore gives the signer, now and then, an old state, as if its disk had come from
-// a backup; its keys are all there. One that then sees nobody cannot know.
-func (s *signer) restore() {
-	w := s.w
-	if s.backup.Empty() || !w.Faults || !w.chance(25) || len(w.signers) == 1 || w.Foreign > 0 || !s.told() {
+// offer is what outsiders get from a server from now on.
+func (s *signer) offer(server *server, v *version) {
+	o := &s.w.oracle
+	ours, timers := s.foreign == nil, s.foreign != nil
+	dnskey := o.bits(v.dnskey)
+	twins, strange := o.twins(v.dnskey)
+	o.newDNSKEY(source{server.name, theDNSKEY}, &record{set: dnskey, signed: o.bits(v.entry), twins: twins, strange: strange,
+		algs: o.algorithms(dnskey), ttl: v.ttl, lost: v.lost, timers: timers, ours: ours})
+	o.newData(source{server.name, theData}, &record{signed: o.bits(v.data), ttl: v.maxTTL, early: v.early, ours: ours})
+	if len(v.cds) == 0 {
+		o.newData(source{server.name, theCDS}, nil)
+		o.newOrder(source{server.name, theCDS}, nil)
 		return
 	}
-	for _, other := range w.signers {
-		if other != s && (other.down || other.version == nil || w.cut[s.n][other.n] > w.t) {
-			return
-		}
+	o.newData(source{server.name, theCDS}, &record{signed: o.bits(v.cdsSigners), ttl: v.ttl, ours: ours})
+	cds := o.bits(v.cds)
+	o.newOrder(source{server.name, theCDS}, &record{set: cds, strong: cds, algs: o.algorithms(cds), timers: timers})
+	if ours {
+		o.signedOrder(server.name, v)
 	}
-	if w.cut[s.n][len(w.signers)] > w.t {
-		return
-	}
-	w.note("%s is restored to an old state", s.name)
-	s.disk, s.backup = s.backup, roll.State{}
-	s.version = nil
-	s.servers[0].cur = nil
-	s.silence()
-}
-
-// told reports whether the others can tell the signer that its backup is old: they
-// publish a key of its own that it had not made then.
-func (s *signer) told() bool {
-	for _, o := range s.own {
-		if slices.Contains(s.backupOwn, o) {
-			continue
-		}
-		shown := true
-		for _, other := range s.w.signers {
-			for _, server := range other.servers {
-				if other != s && (server.cur == nil || !slices.Contains(server.cur.dnskey, o.ID)) {
-					shown = false
-				}
-			}
-		}
-		if shown {
-			return true
-		}
-	}
-	return false
 }
 
 // silence ends what outsiders get from the primary.
 func (s *signer) silence() {
 	o := &s.w.oracle
-	o.replace(&o.dnskey, s.servers[0].name, nil)
-	o.replace(&o.data, s.servers[0].name, nil)
-	o.replace(&o.data, s.servers[0].name+" CDS", nil)
+	name := s.servers[0].name
+	o.newDNSKEY(source{name, theDNSKEY}, nil)
+	o.newData(source{name, theData}, nil)
+	o.newData(source{name, theCDS}, nil)
+	o.newOrder(source{name, theCDS}, nil)
+}
+
+func ownedBy(ids []roll.KeyID, n int) []roll.KeyID {
+	var own []roll.KeyID
+	for _, id := range ids {
+		if id.Sum[7] == byte(n) {
+			own = append(own, id)
+		}
+	}
+	return own
+}
+
+func withSEP(ids []roll.KeyID) []roll.KeyID {
+	sep := make([]roll.KeyID, 0, len(ids))
+	for _, id := range ids {
+		if id.Sum[6] == 1 {
+			sep = append(sep, id)
+		}
+	}
+	return sep
 }

@@ -6,7 +6,6 @@
 package simulation
 
 import (
-	"container/heap"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -20,12 +19,19 @@ type Config struct {
 	Seed    uint64
 	Signers int
 	Foreign int  // how many of them roll by timers alone
-	Faults  bool // partitions, crashes, lost looks, clock jumps
+	Faults  bool // partitions, crashes, restored states, clock jumps
+	Lost    bool // with Faults: states are lost, too, though their keys are there
+	Late    bool // looks are lost, late and out of order
 	Years   float64
 	CSK     bool
 	Double  bool // DoubleDS
 	Parent  ParentKind
+	Start   Beginning
 	Stated  bool // signers of our kind say which keys are their own
+	Tags    int  // so many key tags there are, and nobody keeps to tags of its own; 0: enough, shared out
+
+	Off   map[int]bool // faults and orders that are left out, by number
+	Story bool         // keep the story
 }
 
 // ParentKind is how the parent acts on CDS.
@@ -33,27 +39,57 @@ type ParentKind int
 
 // A strict parent asks every address and acts when all agree. A hasty one asks one
 // server that it reaches. A deaf one ignores whom it does not reach. A person pastes
-// what one signer's `ds` prints, days later.
+// what one signer's `ds` prints, days later. A hoarding one adds and removes nothing,
+// until a person comes by. A slow one has a secondary that is days behind.
 const (
 	Strict ParentKind = iota
 	Hasty
 	Deaf
 	Person
+	Hoarder
+	Slow
+	parentKinds
 )
 
 func (k ParentKind) String() string {
-	return [...]string{"strict", "hasty", "deaf", "person"}[k]
+	return [...]string{"strict", "hasty", "deaf", "personal", "hoarding", "slow"}[k]
+}
+
+// Beginning is how the group comes to be.
+type Beginning int
+
+// Spread: each within two hours. Apart: the first hours or days before the others.
+// Together: all in one moment. Joined: the last is named and started when the others
+// have had a DS for long. Delegated: besides, it was a plain secondary of the first,
+// and in the delegation, until then.
+const (
+	Spread Beginning = iota
+	Apart
+	Together
+	Joined
+	Delegated
+	beginnings
+)
+
+func (b Beginning) String() string {
+	return [...]string{"spread", "apart", "together", "joined", "delegated"}[b]
 }
 
 // Result is what a run came to.
 type Result struct {
 	Config
-	Bogus   []string // what the resolver found, with the story before it
-	Stuck   []string // processes that did not end
-	Excused int      // moments that a foreign peer broke by itself
-	Steps   int
-	Rolls   int // keys withdrawn
-	Story   []string
+	Bogus    []string // what the resolver found
+	Stuck    []string // processes that did not end
+	Excused  int      // moments that a foreign peer broke by itself
+	Injuries int      // keys of ours that a foreign peer forgot,
+	Noticed  int      // that somebody raised an alarm about,
+	Healed   int      // and that came back
+	Steps    int
+	Checks   int // mixes that the resolver was asked about
+	Made     int // keys
+	Faults   int // faults and orders, those left out too
+	At       time.Duration
+	Story    []string
 }
 
 const (
@@ -62,122 +98,100 @@ const (
 	day    = 24 * hour
 )
 
-// event is something due.
-type event struct {
-	at  int64
-	seq int
-	do  func()
-}
-
-type queue []event
-
-func (q queue) Len() int { return len(q) }
-func (q queue) Less(i, j int) bool {
-	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].seq < q[j].seq
-}
-func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(e any)   { *q = append(*q, e.(event)) }
-func (q *queue) Pop() any {
-	e := (*q)[len(*q)-1]
-	*q = (*q)[:len(*q)-1]
-	return e
-}
-
 // epoch is when virtual time begins.
 var epoch = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
 type world struct {
 	Config
-	random  *rand.Rand
-	queue   queue
-	seq     int
-	t       int64 // since epoch
-	end     int64
-	calm    int64 // no faults begin after this
-	signers []*signer
-	parent  *parent
-	oracle  oracle
-	made    uint64
-	cut     [][]int64 // cut[i][j]: i does not reach j until then; index len(signers) is the parent
-	result  Result
-	story   []string
+	random    *rand.Rand // of what happens now
+	chaos     *rand.Rand // plans faults and orders
+	queue     queue
+	seq       int
+	t         int64 // since epoch
+	end       int64
+	calm      int64 // no faults begin after this
+	trouble   int   // faults and orders so far
+	signers   []*signer
+	parent    *parent
+	oracle    oracle
+	made      int
+	servers   int
+	delegated []string // the nameservers that the parent knows
+	injuries  []*injury
+	cut       [][]int64 // cut[i][j]: i does not reach j until then; index len(signers) is the parent
+	result    Result
+	story     []string
 }
 
 // Run plays one world from its seed to its end.
 func Run(c Config) Result {
-	w := &world{Config: c, random: rand.New(rand.NewPCG(c.Seed, 0x5eed)), result: Result{Config: c}}
+	w := &world{Config: c, result: Result{Config: c}}
+	w.random, w.chaos = w.stream(0), w.stream(1)
 	w.end = int64(c.Years * 365 * float64(day))
 	w.calm = w.end - 60*day
 	w.oracle.w = w
 	w.build()
-	for len(w.queue) > 0 && len(w.result.Bogus) == 0 {
-		e := heap.Pop(&w.queue).(event)
+	for len(w.queue) > 0 && len(w.result.Bogus)+len(w.result.Stuck) == 0 {
+		e := w.queue.pop()
 		if e.at > w.end {
 			break
 		}
-		w.t = e.at
-		e.do()
+		w.t, w.random = e.at, e.stream
+		switch s := e.turn; {
+		case s == nil:
+			e.do()
+		case e.look && s.lookAt == e.at, !e.look && s.wake == e.mark:
+			s.turn()
+		}
 	}
-	if len(w.result.Bogus) == 0 {
+	if len(w.result.Bogus)+len(w.result.Stuck) == 0 {
 		w.rest()
 	}
-	w.result.Story = w.story
+	w.result.Story, w.result.Faults, w.result.Made = w.story, w.trouble, w.made
+	w.result.Checks, w.result.At = w.oracle.checks, time.Duration(w.t)
 	return w.result
 }
 
-// after plans an event.
-func (w *world) after(d int64, do func()) {
-	w.seq++
-	heap.Push(&w.queue, event{w.t + d, w.seq, do})
-}
-
-// between draws a duration.
-func (w *world) between(lo, hi int64) int64 {
-	if hi <= lo {
-		return lo
-	}
-	return lo + w.random.Int64N(hi-lo)
-}
-
-func (w *world) chance(percent int) bool { return w.random.IntN(100) < percent }
-
-// note adds a line to the story; the last lines are told when something fails.
+// note adds a line to the story.
 func (w *world) note(format string, args ...any) {
-	if len(w.story) > 4000 {
-		w.story = append(w.story[:0], w.story[2000:]...)
+	if !w.Story {
+		return
 	}
 	line := fmt.Sprintf("%8.3fd  ", float64(w.t)/float64(day)) + fmt.Sprintf(format, args...)
 	w.story = append(w.story, line)
 }
 
-// newKey makes an id that is unique in the world. Its tag keeps to its owner's class.
-func (w *world) newKey(owner int, avoid []uint16) roll.KeyID {
+// newKey makes an id that is unique in the world. Its tag keeps to its owner's class,
+// unless the world has few tags.
+func (w *world) newKey(owner int, sep bool, algorithm uint8, avoid []uint16) roll.KeyID {
 	w.made++
-	id := roll.KeyID{Algorithm: 13}
-	for {
-		id.Tag = uint16(w.random.IntN(1<<14))*4 + uint16(owner)%4
-		free := true
+	id := roll.KeyID{Algorithm: algorithm}
+	for free := false; !free; {
+		if w.Tags > 0 {
+			id.Tag = 1000 + uint16(w.random.IntN(w.Tags))
+		} else {
+			id.Tag = uint16(w.random.IntN(1<<13))*8 + uint16(owner)
+		}
+		free = true
 		for _, tag := range avoid {
 			free = free && tag != id.Tag
 		}
-		if free {
-			break
-		}
 	}
-	for i := range 7 {
-		id.Sum[i] = byte(w.made >> (8 * i))
-	}
+	id.Sum[0], id.Sum[1], id.Sum[2] = byte(w.made), byte(w.made>>8), byte(w.made>>16)
 	id.Sum[7] = byte(owner)
+	if sep {
+		id.Sum[6] = 1
+	}
 	return id
 }
 
 // keyName tells whose key it is and its number.
 func keyName(id roll.KeyID) string {
-	n := uint64(0)
-	for i := range 7 {
-		n |= uint64(id.Sum[i]) << (8 * i)
+	name := fmt.Sprintf("%c%d", 'a'+rune(id.Sum[7]), place(id))
+	if id.Algorithm != firstAlgorithm {
+		name += fmt.Sprintf("/%d", id.Algorithm)
 	}
-	return fmt.Sprintf("%c%d", 'a'+rune(id.Sum[7]), n)
+	return name
 }
 
 func keyNames(ids []roll.KeyID) string {
@@ -187,3 +201,9 @@ func keyNames(ids []roll.KeyID) string {
 	}
 	return strings.Join(names, " ")
 }
+
+// The algorithms that a zone begins with, and goes to.
+const (
+	firstAlgorithm  = 13
+	secondAlgorithm = 15
+)

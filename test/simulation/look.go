@@ -1,0 +1,125 @@
+package simulation
+
+import (
+	"time"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+)
+
+// look is what s sees of everyone now. It stays good until the next look of s.
+func (s *signer) look() roll.Observation {
+	w := s.w
+	seen := &s.seen
+	seen.Steady = epoch.Add(time.Duration(s.steady + w.t - s.upSince))
+	if v := s.version; v != nil {
+		seen.Published = roll.Published{DNSKEY: v.dnskey, DNSKEYTTL: time.Duration(v.ttl), MaxTTL: time.Duration(v.maxTTL), Serial: v.serial,
+			Signers: v.data, Entry: v.entry, CDS: v.cds}
+	} else {
+		seen.Published = roll.Published{MaxTTL: time.Duration(s.maxTTL())}
+	}
+	seen.Self.Addresses = seen.Self.Addresses[:0]
+	if len(s.servers) > 1 {
+		seen.Self.Addresses = s.see(seen.Self.Addresses, s, s.upSince)
+	}
+	if seen.Peers == nil {
+		seen.Peers = make([]roll.View, len(w.signers))
+	}
+	n := 0
+	for _, p := range s.policy.Peers {
+		other := w.signerNamed(p.Name)
+		v := &seen.Peers[n]
+		v.Name, v.Trusted = other.name, other.version != nil
+		v.Stated, v.Owns = false, nil
+		if w.Stated && other.foreign == nil && other.version != nil {
+			v.Stated, v.Owns = true, other.version.owns
+		}
+		v.Addresses = s.see(v.Addresses, other, max(s.reach[other.n], s.upSince))
+		n++
+	}
+	seen.Parent.Addresses = w.parent.seenBy(s, seen.Parent.Addresses)
+	all := *seen
+	all.Peers = seen.Peers[:n]
+	return all
+}
+
+func (w *world) signerNamed(name string) *signer { return w.signers[name[0]-'a'] }
+
+// mishap draws whether a look is lost, or how late it is.
+func (s *signer) mishap() (lost bool, late int64) {
+	w := s.w
+	if !w.Late || w.t >= w.calm {
+		return false, 0
+	}
+	switch n := w.random.IntN(200); {
+	case n < 1:
+		s.soon()
+		return true, 0
+	case n < 9:
+		s.soon()
+		return false, w.between(int64(time.Second), 2*int64(s.policy.Interval))
+	}
+	return false, 0
+}
+
+// see looks at every address of a signer.
+func (s *signer) see(list []roll.Address, other *signer, since int64) []roll.Address {
+	w := s.w
+	if n := len(other.servers); cap(list) < n {
+		list = make([]roll.Address, n)
+	} else {
+		list = list[:n]
+	}
+	for i, server := range other.servers {
+		lost, late := s.mishap()
+		if lost {
+			s.answered[server.n] = w.t
+		}
+		at := w.t - late
+		v := server.cur
+		if at < server.changed && server.before != nil {
+			v = server.before
+		}
+		from := max(since, server.since, s.answered[server.n])
+		a := &list[i]
+		*a = roll.Address{Addr: server.name, Seen: s.wall(at), Since: s.wall(from)}
+		switch {
+		case lost || at < from || w.cut[s.n][other.n] > w.t || other.down && i == 0 && other != s:
+			a.State = roll.Unreachable
+		case v == nil:
+			a.State = roll.Lame
+		default:
+			a.State = roll.Good
+			a.DNSKEY, a.SEP, a.Entry, a.CDS, a.CDNSKEY = v.dnskey, v.sep, v.entry, v.cds, v.cds
+			a.DataSigners = v.signers
+			a.DNSKEYTTL, a.MaxTTL, a.Serial, a.Mark = time.Duration(v.ttl), time.Duration(v.maxTTL), v.serial, v.mark
+		}
+	}
+	return list
+}
+
+// seenBy is the parent as a signer sees it.
+func (p *parent) seenBy(s *signer, list []roll.ParentAddress) []roll.ParentAddress {
+	w := p.w
+	if list == nil {
+		list = make([]roll.ParentAddress, len(p.shown))
+	}
+	for i := range list {
+		lost, late := s.mishap()
+		n := w.servers + i
+		if lost {
+			s.answered[n] = w.t
+		}
+		from := max(s.reach[len(w.signers)], s.upSince, s.answered[n])
+		at := w.t - late
+		ds, ttl := p.shown[i], p.ttl[i]
+		if at < p.changedAt[i] {
+			ds, ttl = p.shownBefore[i], p.ttlBefore[i]
+		}
+		a := &list[i]
+		*a = roll.ParentAddress{Addr: parentNames[i], State: roll.Good, Seen: s.wall(at), TTL: time.Duration(ttl), Since: s.wall(from), DS: ds, NS: w.delegated}
+		if lost || at < from || w.cut[s.n][len(w.signers)] > w.t {
+			*a = roll.ParentAddress{Addr: a.Addr, State: roll.Unreachable, Seen: s.wall(w.t)}
+		}
+	}
+	return list
+}

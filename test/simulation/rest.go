@@ -1,0 +1,133 @@
+package simulation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+)
+
+// agreed asks, when the parent is told, whether every address of every signer that is
+// asked serves the same CDS (I5, I9).
+func (w *world) agreed(s *signer) {
+	if w.Late {
+		return // what a signer saw may not be so any more
+	}
+	for _, other := range w.signers {
+		for i, server := range other.servers {
+			if other.outside || server.cur == nil || other.refuses && i == 0 || s.version == nil {
+				continue
+			}
+			if !slices.Equal(server.cur.cds, s.version.cds) {
+				w.fail("%s tells the parent although %s has another CDS: %s", s.name, server.name, keyNames(server.cur.cds))
+			}
+		}
+	}
+}
+
+func (w *world) fail(format string, args ...any) {
+	what := fmt.Sprintf(format, args...)
+	w.note("WRONG: %s", what)
+	w.result.Bogus = append(w.result.Bogus, what)
+}
+
+// injury is a key of one of ours that a foreign signer has forgotten.
+type injury struct {
+	of      *signer
+	by      *foreign
+	id      roll.KeyID
+	noticed bool
+	healed  bool
+}
+
+// watch sees to it that whoever sees an injury raises the alarm, and begins nothing.
+func (s *signer) watch(plan *roll.Plan) {
+	w := s.w
+	if len(w.injuries) == 0 || w.Late {
+		return
+	}
+	for _, in := range w.injuries {
+		server := in.by.s.servers[0]
+		if in.of != s || in.healed || s.version == nil || server.cur == nil || w.cut[s.n][in.by.s.n] > w.t || slices.Contains(server.cur.dnskey, in.id) {
+			continue
+		}
+		if !slices.Contains(s.version.data, in.id) || !slices.Contains(plan.SignData, in.id) && in.noticed {
+			continue // it is no longer in use
+		}
+		if !in.noticed {
+			in.noticed = slices.ContainsFunc(plan.Alarms, func(a roll.Alarm) bool { return strings.Contains(a.What, "does not publish") })
+			if !in.noticed {
+				w.fail("%s does not notice that %s has forgotten %s", s.name, in.by.s.name, keyName(in.id))
+				return
+			}
+			w.result.Noticed++
+		}
+		for _, id := range plan.SignData {
+			if !slices.Contains(s.version.data, id) {
+				w.fail("%s begins to sign with %s while %s lacks %s", s.name, keyName(id), in.by.s.name, keyName(in.id))
+			}
+		}
+	}
+}
+
+// mend notes which injuries by a foreign signer are over.
+func (f *foreign) mend(v *version) {
+	w := f.s.w
+	for _, in := range w.injuries {
+		if in.by == f && !in.healed && slices.Contains(v.dnskey, in.id) {
+			in.healed = true
+			w.result.Healed++
+		}
+	}
+	w.injuries = slices.DeleteFunc(w.injuries, func(in *injury) bool { return in.healed })
+}
+
+// rest asks, after a long calm, whether everything that began has ended.
+func (w *world) rest() {
+	stuck := func(format string, args ...any) {
+		w.result.Stuck = append(w.result.Stuck, fmt.Sprintf(format, args...))
+	}
+	for _, s := range w.signers {
+		if s.version == nil {
+			stuck("%s does not serve: %s", s.name, s.plan.Refuse)
+			return
+		}
+	}
+	for _, s := range w.signers {
+		if s.foreign == nil {
+			w.restOf(s, stuck)
+		}
+	}
+	if len(w.parent.ds) == 0 {
+		stuck("the parent has no DS")
+	}
+	if w.made < int(float64(len(w.signers))*w.Years*3) && !w.CSK {
+		stuck("only %d keys were made", w.made)
+	}
+}
+
+func (w *world) restOf(s *signer, stuck func(string, ...any)) {
+	for _, wait := range s.plan.Waits {
+		if s.wall(w.t).Sub(wait.Since) > 12*24*time.Hour {
+			stuck("%s waits since %v to %s, for %s %v", s.name, wait.Since, wait.What, wait.Why, wait.Holding)
+		}
+	}
+	if s.refuses {
+		stuck("%s refuses: %s", s.name, s.plan.Refuse)
+	}
+	if len(s.version.cds) == 0 {
+		stuck("%s publishes no CDS", s.name)
+	}
+	for _, other := range w.signers {
+		for _, id := range other.version.data {
+			if !slices.Contains(s.version.dnskey, id) {
+				stuck("%s does not publish %s of %s", s.name, keyName(id), other.name)
+			}
+		}
+	}
+	if n := len(s.version.dnskey); n > 5*len(w.signers) {
+		stuck("%s publishes %d keys: %s", s.name, n, keyNames(s.version.dnskey))
+	}
+}
