@@ -37,7 +37,9 @@ What is:
 
 What shall be (--all instead of ZONE... means every zone):
   roll ZONE... ksk|zsk|csk   begin a rollover now
-  roll ZONE... algorithm NEW begin one to another algorithm; give it at every signer
+  roll ZONE... algorithm [NEW]
+                             begin one to another algorithm, the configured one if none is
+                             named; give it at every signer
   roll ZONE --compromised TAG [--yes [--now]]
                              what an emergency rollover costs; --yes begins it with all
                              waits, --now without waiting for caches

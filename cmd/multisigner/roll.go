@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // roll takes what is to be rolled from wherever it stands among the zones.
@@ -16,12 +18,20 @@ func (a *app) roll(ctx context.Context, args []string) int {
 		return a.misused("roll what? ksk, zsk, csk, algorithm NEW, or --compromised TAG")
 	}
 	end := what + 1
-	if args[what] == "algorithm" {
-		if end++; end > len(args) {
-			return a.misused("roll to which algorithm? ECDSAP256SHA256, ECDSAP384SHA384, ED25519 or RSASHA256")
-		}
+	if args[what] == "algorithm" && end < len(args) && isAlgorithm(args[end]) {
+		end++
 	}
 	return a.order(ctx, "roll", args[what:end], slices.Delete(slices.Clone(args), what, end))
+}
+
+// isAlgorithm tells the mnemonic or number of an algorithm from a zone's name; which
+// ones there are is the server's to know.
+func isAlgorithm(s string) bool {
+	if _, err := strconv.Atoi(s); err == nil {
+		return true
+	}
+	s = strings.ToUpper(s)
+	return !strings.Contains(s, ".") && (strings.HasPrefix(s, "RSA") || strings.HasPrefix(s, "ECDSA") || strings.HasPrefix(s, "ED"))
 }
 
 // emergency rolls a compromised key: it says what that costs, and begins only when

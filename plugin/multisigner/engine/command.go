@@ -95,7 +95,7 @@ var orders = map[string]roll.Kind{
 
 // order hands a command to the rules.
 func (w *work) order(c *command, cfg *Config, now time.Time) error {
-	order, err := w.parseOrder(c.Command)
+	order, err := w.parseOrder(c.Command, cfg)
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (w *work) order(c *command, cfg *Config, now time.Time) error {
 	return nil
 }
 
-func (w *work) parseOrder(c Command) (roll.Command, error) {
+func (w *work) parseOrder(c Command, cfg *Config) (roll.Command, error) {
 	if kind, ok := orders[c.Kind]; ok {
 		return roll.Command{Kind: kind}, nil
 	}
@@ -119,6 +119,8 @@ func (w *work) parseOrder(c Command) (roll.Command, error) {
 	switch role, ok := roles[what]; {
 	case ok && len(c.Args) == 1:
 		return roll.Command{Kind: roll.RollKey, Role: role}, nil
+	case what == "algorithm" && len(c.Args) == 1:
+		return roll.Command{Kind: roll.RollAlgorithm, Algorithm: cfg.Algorithm}, nil
 	case what == "algorithm" && len(c.Args) == 2:
 		algorithm, err := keystore.ParseAlgorithm(c.Args[1])
 		return roll.Command{Kind: roll.RollAlgorithm, Algorithm: algorithm}, err
@@ -126,7 +128,7 @@ func (w *work) parseOrder(c Command) (roll.Command, error) {
 		key, err := w.keyOf(c.Args[1])
 		return roll.Command{Kind: roll.Compromised, Key: key, Hasty: len(c.Args) == 3}, err
 	}
-	return roll.Command{}, fmt.Errorf("roll %s: say roll ksk, zsk, csk, algorithm NAME, or compromised TAG [now]", strings.Join(c.Args, " "))
+	return roll.Command{}, fmt.Errorf("roll %s: say roll ksk, zsk, csk, algorithm [NAME], or compromised TAG [now]", strings.Join(c.Args, " "))
 }
 
 // keyOf finds the key that a tag names, ours or a peer's; where several have it, the
