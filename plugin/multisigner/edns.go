@@ -16,6 +16,21 @@ func clampSize(r *dns.Msg) {
 	}
 }
 
+// oneOPT reports whether a query has no OPT, or one at the root: more, or one of
+// another name, is an error of its format (RFC 6891 6.1.1, 6.1.2).
+func oneOPT(r *dns.Msg) bool {
+	found := false
+	for _, rr := range r.Extra {
+		if h := rr.Header(); h.Rrtype == dns.TypeOPT {
+			if found || h.Name != "." {
+				return false
+			}
+			found = true
+		}
+	}
+	return true
+}
+
 func wantsDNSSEC(r *dns.Msg) bool {
 	opt := r.IsEdns0()
 	return opt != nil && opt.Do()

@@ -78,6 +78,9 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	if !known {
 		return plugin.NextOrFailure(name, h.Next, ctx, w, r)
 	}
+	if !oneOPT(r) {
+		return dns.RcodeFormatError, nil
+	}
 	clampSize(r)
 	question := r.Question[0]
 	switch {

@@ -83,6 +83,14 @@ func TestEDNS(t *testing.T) {
 	m = query4("www.example.org.", dns.TypeA).SetEdns0(1232, false)
 	m.IsEdns0().SetVersion(1)
 	require.Equal(t, dns.RcodeBadVers, r.ask("udp", m).Rcode)
+
+	// One OPT, at the root, is all that a query may have (RFC 6891 6.1.1, 6.1.2).
+	m = query4("www.example.org.", dns.TypeA).SetEdns0(1232, true)
+	m.Extra = append(m.Extra, dns.Copy(m.Extra[0]))
+	require.Equal(t, dns.RcodeFormatError, r.ask("udp", m).Rcode)
+	m = query4("www.example.org.", dns.TypeA).SetEdns0(1232, true)
+	m.Extra[0].Header().Name = "www.example.org."
+	require.Equal(t, dns.RcodeFormatError, r.ask("udp", m).Rcode)
 }
 
 // A response fits what the client takes, and our own limit; over TCP it is whole.
