@@ -124,7 +124,7 @@ func writeProblems(w io.Writer, z status.Zone) {
 	}
 	heading := "notes on the zone file"
 	if z.Source.Refused {
-		heading = "the zone file is refused, the last good version is served"
+		heading = "the zone file is refused, and changes nothing of what is served"
 	}
 	fmt.Fprintf(w, "\n%s\n", heading)
 	for _, p := range z.Source.Problems {

@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -94,17 +96,27 @@ func (w *work) readContent(e *Engine, cfg *Config, asked bool) {
 	}
 	content, err := source.ReadFile(cfg.File, cfg.Apex)
 	f.path, f.watched, f.read, f.seen = cfg.File, content.Files, content.Stamp, content.Stamp
+	mended := f.refused && err == nil
 	f.problems, f.refused = content.Problems, err != nil
 	if err != nil {
 		var faults *source.Error
 		if !errors.As(err, &faults) {
 			f.problems = append(f.problems, source.Problem{File: cfg.File, Text: err.Error(), Fatal: true})
 		}
-		e.log.Error("the zone file was refused; the last good version is served on", "zone", cfg.Apex, "error", err)
+		e.log.Error("the zone file was refused, and changes nothing of what is served", "zone", cfg.Apex, "file", cfg.File)
+	}
+	for _, p := range f.problems {
+		level := slog.LevelWarn
+		if p.Fatal {
+			level = slog.LevelError
+		}
+		e.log.Log(context.Background(), level, "zone file", "zone", cfg.Apex, "problem", p.String())
+	}
+	if err != nil {
 		return
 	}
-	for _, p := range content.Problems {
-		e.log.Warn("zone file", "zone", cfg.Apex, "problem", p.String())
+	if mended {
+		e.log.Info("the zone file can be served again", "zone", cfg.Apex, "file", cfg.File)
 	}
 	w.content, w.contentOf = content.Version, f.stamp()
 	f.at, f.serial = e.clock.Now(), content.Version.Serial()

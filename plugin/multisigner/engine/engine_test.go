@@ -143,6 +143,31 @@ func TestBrokenFileIsRefused(t *testing.T) {
 	require.True(t, s.Source.Refused)
 }
 
+// The log names each fault on a line of its own, and says when the file is good again.
+func TestRefusedFileInTheLog(t *testing.T) {
+	file := write(t, content)
+	var text strings.Builder
+	e, err := engine.Open(t.TempDir(), engine.Options{Logger: slog.New(slog.NewTextHandler(&text, nil))})
+	require.NoError(t, err)
+	p, err := e.Prepare(context.Background(), []engine.Config{alone(t, file)})
+	require.NoError(t, err)
+	p.Commit()
+	for _, now := range []string{content + "www CNAME ns\nw A 192.0.2.300\n", content} {
+		require.NoError(t, os.WriteFile(file, []byte(now), 0o644))
+		_, err := e.Do(context.Background(), apex, engine.Command{Kind: "reload"})
+		require.NoError(t, err)
+	}
+	require.NoError(t, e.Close())
+	for _, want := range []string{
+		`level=ERROR msg="the zone file was refused, and changes nothing of what is served" zone=example.org.`,
+		`level=ERROR msg="zone file" zone=example.org. problem="` + file + `:8: www.example.org.: a CNAME stands beside`,
+		`level=ERROR msg="zone file" zone=example.org. problem="` + file + `:9: the data of the A record is wrong`,
+		`level=INFO msg="the zone file can be served again" zone=example.org.`,
+	} {
+		require.Contains(t, text.String(), want)
+	}
+}
+
 // A first start with a broken file refuses, says why, and serves once it is mended.
 func TestFirstStartWithBrokenFile(t *testing.T) {
 	file := write(t, "nonsense")

@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // tally gathers problems and stops to keep them where nobody would read on.
@@ -25,7 +28,23 @@ func (t *tally) add(p Problem) {
 		return
 	}
 	t.more[kind]++
+	p.Text = printable(p.Text)
 	t.problems = append(t.problems, p)
+}
+
+// printable writes as \xNN what would play with the terminal that shows it.
+func printable(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		r, width := utf8.DecodeRuneInString(text[i:])
+		if r == utf8.RuneError && width == 1 || !unicode.IsPrint(r) {
+			fmt.Fprintf(&b, `\x%02x`, text[i:i+width])
+		} else {
+			b.WriteString(text[i : i+width])
+		}
+		i += width
+	}
+	return b.String()
 }
 
 // inOrder sorts problems by place. Those without one come last.

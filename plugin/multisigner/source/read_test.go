@@ -137,3 +137,14 @@ func TestApexes(t *testing.T) {
 		require.Equal(t, zone.Pack("\x00\x0a\x03sub"+string(at)), mx.Rdata)
 	}
 }
+
+// What a message repeats of a file cannot play with the terminal that shows it.
+func TestMessagesArePrintable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "zone")
+	for _, line := range []string{"w\\6\x1b[2J A 192.0.2.1", "w \x1b[2J A 192.0.2.1", "$\x1b[2J", "$TTL \x1b[2J", "$INCLUDE \x1b[2J", "$ORIGIN \x1b[2J.."} {
+		require.NoError(t, os.WriteFile(path, []byte("$TTL 3600\n"+line+"\n"), 0o600))
+		_, err := ReadFile(path, zone.MustName("example.org."))
+		require.Error(t, err)
+		require.NotContains(t, err.Error(), "\x1b", "%q", line)
+	}
+}
