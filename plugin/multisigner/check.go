@@ -58,6 +58,9 @@ func (c *Config) checkSigning(f *Faults) {
 	if c.Refresh <= 0 || c.Refresh >= c.Validity {
 		f.add(c.at("signatures"), "signatures are valid for %s and renewed when %s is left: they must be renewed before they end", c.Validity, c.Refresh)
 	}
+	if c.Refresh > 0 && c.Refresh <= c.Margin && c.Refresh < c.Validity {
+		f.add(c.at("signatures"), "signatures are renewed when %s is left, and the margin for clocks that differ is %s: renew them earlier", c.Refresh, c.Margin)
+	}
 	if c.DNSKEYTTL < time.Second || c.DNSKEYTTL > maxTTL || c.DNSKEYTTL%time.Second != 0 {
 		f.add(c.at("ttl"), "ttl dnskey %s: a TTL is a whole number of seconds, at least one", c.DNSKEYTTL)
 	}

@@ -39,8 +39,26 @@ func (p *parser) readBlock(l line, serverBlock []string) *Config {
 	c := defaults()
 	c.Where = l.where
 	c.Zones = plugin.OriginsFromArgsOrServerBlock(l.args, serverBlock)
+	p.zones(l, serverBlock)
 	takeLines(p, l.lines, blockDirectives, &c, c.given)
 	return &c
+}
+
+// zones holds the zones that stand behind multisigner to those of the server
+// block: questions for others never come to it.
+func (p *parser) zones(l line, serverBlock []string) {
+	block := plugin.Zones(plugin.OriginsFromArgsOrServerBlock(nil, serverBlock))
+	for _, arg := range l.args {
+		names := plugin.Host(arg).NormalizeExact()
+		if len(names) == 0 {
+			p.add(l.where, "%q is no zone name", arg)
+			continue
+		}
+		if block.Matches(names[0]) == "" {
+			p.add(l.where, "zone %s is not in %s, so that no question for it comes to this server block: name it before the server block",
+				names[0], strings.Join(block, " "))
+		}
+	}
 }
 
 // directive says what a line looks like and takes it over.
@@ -95,9 +113,12 @@ func (p *parser) unknown(l line, names []string) {
 		p.add(l.where, "%s is not there yet: %s", l.name, why)
 		return
 	}
-	hint := ""
-	if near := nearest(l.name, names); near != "" {
-		hint = fmt.Sprintf(": do you mean %s?", near)
+	slices.Sort(names)
+	hint := "these are known here: " + strings.Join(names, ", ")
+	if _, ok := peerDirectives[l.name]; ok {
+		hint = "it belongs in the block of a peer"
+	} else if near := nearest(l.name, names); near != "" {
+		hint = fmt.Sprintf("do you mean %s?", near)
 	}
-	p.add(l.where, "unknown directive %q%s", l.name, hint)
+	p.add(l.where, "unknown directive %q: %s", l.name, hint)
 }

@@ -2,6 +2,7 @@ package multisigner
 
 import (
 	"net/netip"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -20,10 +21,21 @@ import (
 
 var secrets = map[string]string{"xfr-key.": "NoTCJU+DMqFWywaPyxSijrDEA/eC3nK0xi3AMEZuPVk="}
 
-// read parses and checks a server block's multisigner blocks as setup does.
+// read parses and checks a server block's multisigner blocks as setup does. The
+// server block is for example.org alone, unless all name their zones.
 func read(text string) ([]*Config, string) {
 	d := caddyfile.NewDispenser("Corefile", strings.NewReader(strings.TrimSpace(text)))
-	blocks, faults := parse(&d, []string{"example.org.:53"})
+	serverBlock := []string{"example.org.:53"}
+	if !bare.MatchString(text) {
+		serverBlock = []string{".:53"}
+	}
+	return readIn(&d, serverBlock)
+}
+
+var bare = regexp.MustCompile(`(?m)^multisigner( \{)?$`)
+
+func readIn(d *caddyfile.Dispenser, serverBlock []string) ([]*Config, string) {
+	blocks, faults := parse(d, serverBlock)
 	for _, b := range blocks {
 		faults = append(faults, b.check(secrets)...)
 	}
@@ -205,7 +217,26 @@ multisigner {
 	xyzzy
 }`, `Corefile:2: unknown directive "fiel": do you mean file?
 Corefile:5: unknown directive "lookup": do you mean look?
-Corefile:6: unknown directive "xyzzy"`},
+Corefile:6: unknown directive "xyzzy": these are known here: algorithm, allow-transfer, denial, file, key-tags, keys, lifetime, look, margin, parent, peer, propagation, resolver, secondary, serial, signatures, signer, state, ttl`},
+		{"in the wrong block", `
+multisigner {
+	file db
+	parent none
+	signer a
+	trust tsig
+	peer b {
+		address 192.0.2.1
+		key xfr-key.
+		algorithm ED25519
+	}
+}`, `Corefile:5: unknown directive "trust": it belongs in the block of a peer
+Corefile:9: unknown directive "algorithm": these are known here: address, foreign, key, trust, via`},
+		{"signatures that end too soon", `
+multisigner {
+	file db
+	parent none
+	signatures 1h
+}`, `Corefile:4: signatures are renewed when 20m0s is left, and the margin for clocks that differ is 1h0m0s: renew them earlier`},
 		{"nothing in it", `multisigner`, `Corefile:1: no file: add file PATH, the unsigned zone
 Corefile:1: no parent: add parent ADDRESS..., parent resolver, or parent none if the zone has no DS and shall get none`},
 		{"planned", `
@@ -371,6 +402,14 @@ whatever`, `Corefile:5: "whatever" does not belong here: is there a brace too ma
 			require.Equal(t, tc.want, faults)
 		})
 	}
+}
+
+// A zone that the server block is not for would be signed, and nobody would ever see it.
+func TestZonesWithoutQuestions(t *testing.T) {
+	d := caddyfile.NewDispenser("Corefile", strings.NewReader("multisigner sub.example.org example.net a..b {\nfile db.{zone}\nparent none\n}"))
+	_, faults := readIn(&d, []string{"dns://example.org:53", "example.com"})
+	require.Equal(t, `Corefile:1: zone example.net. is not in example.org. example.com., so that no question for it comes to this server block: name it before the server block
+Corefile:1: "a..b" is no zone name`, faults)
 }
 
 // Two blocks in one server block are two blocks; a closing brace at the end of a
