@@ -37,23 +37,29 @@ func TestReadmeCorefiles(t *testing.T) {
 		readmes = append(readmes, found...)
 	}
 	require.NotEmpty(t, readmes)
-	count := 0
+	shown := make(map[string]int)
 	for _, readme := range readmes {
 		text, err := os.ReadFile(readme)
 		require.NoError(t, err)
 		for i, corefile := range fence.FindAllSubmatch(text, -1) {
-			count++
-			t.Run(fmt.Sprintf("%s %d", filepath.ToSlash(readme[len(repository)+1:]), i+1), func(t *testing.T) {
+			name := filepath.ToSlash(readme[len(repository)+1:])
+			shown[name]++
+			t.Run(fmt.Sprintf("%s %d", name, i+1), func(t *testing.T) {
 				h := newHome(t)
 				t.Chdir(h.dir)
-				for _, s := range sitesOf(t, corefile[1]) {
+				writeFile(t, "Corefile", string(corefile[1]))
+				otherPorts(t, []string{"Corefile"})
+				text, err := os.ReadFile("Corefile")
+				require.NoError(t, err)
+				for _, s := range sitesOf(t, text) {
 					writeFile(t, s.config.File, "$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 192.0.2.1\n")
 				}
-				answersForAll(t, startText(t, corefile[1]), corefile[1])
+				answersForAll(t, startText(t, text), text)
 			})
 		}
 	}
-	require.NotZero(t, count)
+	require.NotZero(t, shown["README.md"])
+	require.NotZero(t, shown["plugin/multisigner/README.md"])
 }
 
 // Every example starts as it stands, with its own zone files.

@@ -77,6 +77,10 @@ func TestTransfer(t *testing.T) {
 	h.zone("open.example", 7, "www A 192.0.2.1")
 	r := h.start(guarded)
 
+	// A start does not wait for large zones for ever.
+	require.Eventually(t, func() bool {
+		return r.ask("udp", query4("example.org.", dns.TypeSOA)).Rcode == dns.RcodeSuccess
+	}, time.Minute, 50*time.Millisecond)
 	all, err := collect(r, axfr("example.org.", "xfr-key."))
 	require.NoError(t, err)
 	owners := make(map[string]bool)
