@@ -217,7 +217,7 @@ multisigner {
 	xyzzy
 }`, `Corefile:2: unknown directive "fiel": do you mean file?
 Corefile:5: unknown directive "lookup": do you mean look?
-Corefile:6: unknown directive "xyzzy": these are known here: algorithm, allow-transfer, denial, file, key-tags, keys, lifetime, look, margin, parent, peer, propagation, resolver, secondary, serial, signatures, signer, state, ttl`},
+Corefile:6: unknown directive "xyzzy": these are known here: alarm-after, algorithm, allow-transfer, denial, ds-exchange, file, key-tags, keys, lifetime, look, margin, parent, parent-notify, parent-update, peer, propagation, resolver, secondary, serial, signatures, signer, standby, state, ttl`},
 		{"in the wrong block", `
 multisigner {
 	file db
@@ -230,7 +230,7 @@ multisigner {
 		algorithm ED25519
 	}
 }`, `Corefile:5: unknown directive "trust": it belongs in the block of a peer
-Corefile:9: unknown directive "algorithm": these are known here: address, foreign, key, trust, via`},
+Corefile:9: unknown directive "algorithm": these are known here: address, foreign, key, propagation, resign, trust, via`},
 		{"signatures that end too soon", `
 multisigner {
 	file db
