@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -70,8 +71,9 @@ func (w *work) privateKeys(ids []roll.KeyID) ([]sign.Key, error) {
 const backDate = time.Hour
 
 // sign makes the version that the plan asks for; with nothing new it is the one
-// that is served.
-func (e *Engine) sign(w *work, cfg *Config, plan roll.Plan) (sign.Output, error) {
+// that is served. It stops when ctx ends: a large zone takes minutes, and who is
+// told to end may be killed before.
+func (e *Engine) sign(ctx context.Context, w *work, cfg *Config, plan roll.Plan) (sign.Output, error) {
 	if w.signed == nil && w.content == nil || len(plan.SignData) == 0 {
 		return sign.Output{Version: w.signed}, nil // there is nothing to sign, or nothing to sign with
 	}
@@ -95,7 +97,7 @@ func (e *Engine) sign(w *work, cfg *Config, plan roll.Plan) (sign.Output, error)
 		Serial: sign.NextSerial(cfg.Serial, w.record.Serial, fileSerial, w.times.wall),
 		Keys:   keys, Denial: cfg.Denial,
 		Policy: sign.Policy{Validity: cfg.Validity, Refresh: cfg.Refresh, BackDate: backDate},
-		Now:    w.times.dated(), Mark: w.times.mark, Resign: w.resign || w.overlong(cfg),
+		Now:    w.times.dated(), Mark: w.times.mark, Resign: w.resign || w.overlong(cfg), Stop: ctx.Err,
 	})
 }
 

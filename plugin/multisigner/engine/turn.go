@@ -156,7 +156,7 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 	w := &z.work
 	next := w.record
 	next.Mark = w.times.mark
-	out, err := e.sign(w, cfg, plan)
+	out, err := e.sign(ctx, w, cfg, plan)
 	if err != nil {
 		return err
 	}

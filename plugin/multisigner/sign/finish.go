@@ -84,6 +84,11 @@ func (s *signing) signAll(jobs []job) ([]zone.RRset, error) {
 func (s *signing) sign(j job, scratch []byte) (zone.RRset, []byte, error) {
 	sigs := j.keep
 	for _, k := range j.keys {
+		if s.Stop != nil {
+			if err := s.Stop(); err != nil {
+				return zone.RRset{}, scratch, fmt.Errorf("sign %s: stopped: %w", s.apex, err)
+			}
+		}
 		header := k.header(j.set, s.apex, s.times.inception, s.times.end(j.set.Name, j.set.Type))
 		scratch = zone.AppendSigned(scratch[:0], string(header), j.set)
 		signature, err := k.sign(scratch)

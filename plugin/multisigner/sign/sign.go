@@ -40,6 +40,9 @@ type Input struct {
 	Now, Mark time.Time
 	// Resign makes every signature anew.
 	Resign bool
+	// Stop is asked before each signature: an error ends the call, with that error
+	// and no version. nil: it goes on to its end.
+	Stop func() error
 }
 
 // Output is the version that came of it.

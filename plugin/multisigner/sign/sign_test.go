@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -409,4 +411,22 @@ type broken struct{ crypto.Signer }
 
 func (broken) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 	return nil, errors.New("token is gone")
+}
+
+// A large zone takes minutes to sign, and who is told to end does not have them:
+// then signing stops at once, with the reason and no version.
+func TestStop(t *testing.T) {
+	in := input(t, content(t, "nasty.zone"), 13, denial.NSEC)
+	var asked atomic.Int64
+	told := errors.New("told to end")
+	in.Stop = func() error {
+		if asked.Add(1) > 3 {
+			return told
+		}
+		return nil
+	}
+	out, err := sign.Zone(in)
+	require.ErrorIs(t, err, told)
+	require.Nil(t, out.Version)
+	require.LessOrEqual(t, asked.Load(), 3+int64(runtime.GOMAXPROCS(0)), "each processor hears it once")
 }
