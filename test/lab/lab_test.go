@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -263,4 +264,28 @@ func TestDescription(t *testing.T) {
 	require.JSONEq(t, `{"ready": true, "zone": "z.",
 		"parent": {"zone": "p.", "address": "addr", "anchors": ["ds"], "pid": 1},
 		"signers": [{"name": "a", "address": "addr", "state": "a/state", "corefile": "a/Corefile", "pid": 2}]}`, string(text))
+}
+
+// A lab that is running is left alone by a second one in its directory, which
+// would write its Corefiles anew with other addresses, and lab.json too.
+func TestRunningLabIsLeftAlone(t *testing.T) {
+	l := layoutOf(t)
+	before, err := os.ReadFile(l.path("a", "Corefile"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(l.path(File), []byte("{}"), 0o644))
+	require.NoError(t, os.MkdirAll(l.path("a", "state"), 0o700))
+	socket, err := net.Listen("unix", l.path("a", "state", "control.sock"))
+	require.NoError(t, err)
+	server := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"zones":[]}`)) // whoever asks reads it
+	})}
+	go func() { _ = server.Serve(socket) }() // ends with Close
+	t.Cleanup(func() { require.NoError(t, server.Close()) })
+
+	_, err = layOut(l.options)
+	require.ErrorContains(t, err, "signer a of a lab in "+l.dir+" is running: end it first, or give another --dir")
+	after, err := os.ReadFile(l.path("a", "Corefile"))
+	require.NoError(t, err)
+	require.Equal(t, string(before), string(after))
+	require.FileExists(t, l.path(File))
 }

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/control/client"
 	"github.com/multisigner/multisigner/test/lab/registry"
 )
 
@@ -102,6 +104,9 @@ func (l *layout) claim() error {
 	if err := os.MkdirAll(l.dir, 0o755); err != nil {
 		return err
 	}
+	if err := l.idle(); err != nil {
+		return err
+	}
 	if err := os.Remove(l.path(File)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -119,6 +124,18 @@ func (l *layout) claim() error {
 	}
 	if before != now {
 		return fmt.Errorf("%s holds a lab with %d signers, %s: give another --dir, or remove it", l.dir, before.Signers, before.Algorithm)
+	}
+	return nil
+}
+
+// idle refuses a directory with a signer that runs: its files would be written
+// anew under it, with other addresses.
+func (l *layout) idle() error {
+	for i := range maxSigners {
+		name := string(rune('a' + i))
+		if _, err := client.New(l.path(name, "state")).Zones(context.Background()); err == nil {
+			return fmt.Errorf("signer %s of a lab in %s is running: end it first, or give another --dir", name, l.dir)
+		}
 	}
 	return nil
 }
