@@ -198,3 +198,36 @@ func TestReloadPlugin(t *testing.T) {
 	require.Equal(t, key, same)
 	p.stop(syscall.SIGTERM)
 }
+
+// A reload and an end in the middle of a turn that takes long: the end does not
+// wait for the turn, and what was saved before it is there afterwards.
+func TestEndInTheMiddleOfATurn(t *testing.T) {
+	p := newProcess(t)
+	var names strings.Builder
+	for i := range 30_000 {
+		fmt.Fprintf(&names, "h%d A 192.0.2.1\n", i)
+	}
+	p.zone("example.org", "one\n"+names.String())
+	p.corefile("", signed("example.org"))
+	p.start()
+	p.said("made a key role=ZSK")
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGUSR1))
+	p.said("Reloading complete")
+	p.stop(syscall.SIGTERM)
+	made := p.keys()
+	require.Len(t, made, 2)
+
+	p.zone("example.org", "two")
+	p.start()
+	p.serves("example.org", "two")
+	p.stop(syscall.SIGTERM)
+	require.Equal(t, made, p.keys())
+}
+
+// keys are the files of private keys.
+func (p *process) keys() []string {
+	p.t.Helper()
+	files, err := filepath.Glob(filepath.Join(p.dir, "multisigner-state", "keys", "*", "K*.private"))
+	require.NoError(p.t, err)
+	return files
+}
