@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -205,6 +206,51 @@ func TestLostKeysAndState(t *testing.T) {
 	e = serve(t, dir, alone(t, file))
 	defer e.Close()
 	require.Equal(t, dnskey(t, before), dnskey(t, served(t, e)))
+}
+
+// A private key that is gone, or that others could read, takes nothing from what
+// is served: the last version is, until somebody has seen to the key. In a group
+// the others answer, and a version that may be an old one does not.
+func TestLostPrivateKey(t *testing.T) {
+	dir, file := t.TempDir(), write(t, content)
+	cfg := alone(t, file)
+	e := serve(t, dir, cfg)
+	before := served(t, e)
+	require.NoError(t, e.Close())
+	keys, err := filepath.Glob(filepath.Join(dir, "keys", "example.org", "K*.private"))
+	require.NoError(t, err)
+	require.Len(t, keys, 2)
+	require.NoError(t, os.Rename(keys[0], filepath.Join(dir, "away")))
+
+	var text strings.Builder
+	e, err = engine.Open(dir, engine.Options{Logger: slog.New(slog.NewTextHandler(&text, nil))})
+	require.NoError(t, err)
+	commit := func(cfg engine.Config) {
+		t.Helper()
+		p, err := e.Prepare(context.Background(), []engine.Config{cfg})
+		require.NoError(t, err)
+		p.Commit()
+	}
+	commit(cfg)
+	require.Empty(t, zone.Compare(before, served(t, e)).Changes)
+	s, _ := e.Status(apex)
+	require.Contains(t, s.Alarms[0].What, "has no private key beside it: put "+filepath.Base(keys[0])+" back")
+	for range 3 {
+		_, err = e.Do(context.Background(), apex, engine.Command{Kind: "look"})
+		require.ErrorContains(t, err, "no private key")
+	}
+	require.NoError(t, os.Rename(filepath.Join(dir, "away"), keys[0]))
+	_, err = e.Do(context.Background(), apex, engine.Command{Kind: "reload"})
+	require.NoError(t, err)
+	require.Empty(t, zone.Compare(before, served(t, e)).Changes)
+	require.NoError(t, e.Close())
+	require.Equal(t, 1, strings.Count(text.String(), "no private key"), "told once, not each time it is tried")
+
+	require.NoError(t, os.Chmod(keys[1], 0o644))
+	cfg.Peers = []engine.Peer{{Name: "b", Addresses: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:1")}}}
+	e = serve(t, dir, cfg)
+	defer e.Close()
+	require.Equal(t, "the zone's state cannot be read", e.Find(apex).Serving().Refuse)
 }
 
 // A state directory has one user.

@@ -14,6 +14,7 @@ import (
 
 // load reads what an earlier process left: the record, the private keys and the
 // last signed version. An error leaves the disk as it is; the next turn tries again.
+// Where it is the keys that are at fault, the last signed version is there.
 func (e *Engine) load(ctx context.Context, z *Zone, cfg *Config, now time.Time) error {
 	w := &z.work
 	r, state, err := loadRecord(ctx, e.store, cfg.Apex)
@@ -25,6 +26,9 @@ func (e *Engine) load(ctx context.Context, z *Zone, cfg *Config, now time.Time) 
 	}
 	keys, errs := e.keys.List(cfg.Apex.String())
 	if len(errs) > 0 {
+		// The last version is served on until its signatures end.
+		w.times = beginTimes(r.Mark, now, e.clock.Steady())
+		w.loadSnapshot(e, cfg)
 		return errors.Join(errs...)
 	}
 	w.record, w.state, w.saved = r, state, state

@@ -20,6 +20,7 @@ import (
 // the zone in hand.
 type work struct {
 	loaded bool   // record, snapshot and keys have been read
+	unread string // why they could not, as the log was told
 	fault  string // why the zone cannot be taken through turns; "" when it can
 	frozen bool   // an invariant broke: nothing is decided any more
 
@@ -102,9 +103,12 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 	if !w.loaded {
 		if err := e.load(ctx, z, cfg, now); err != nil {
 			w.alarm(err.Error(), "see the message; nothing is changed until then")
+			if w.unread != err.Error() {
+				w.unread = err.Error()
+				e.log.Error("the zone's state cannot be read; it is tried again", "zone", z.apex, "error", err)
+			}
 			asked.refuse(err)
-			z.refuse("the zone's state cannot be read")
-			return now.Add(retryBroken)
+			return z.showUnloaded(cfg, now)
 		}
 	}
 	if what := w.times.alarm(); what != "" {
