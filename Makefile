@@ -9,8 +9,9 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 build: ## bin/coredns and bin/multisigner
 	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/coredns ./cmd/multisigner
 
-test: ## every test that needs Go alone, the end-to-end ones too
+test: ## every test that needs Go alone, the end-to-end ones too; and signers that die at failpoints
 	$(GO) test ./...
+	$(GO) test -tags failpoints -run 'Crashes|ProcessDies' ./plugin/multisigner/engine
 
 race: ## the packages that share memory between goroutines, under the race detector
 	$(GO) test -race ./plugin/... ./test/lab/...
@@ -37,6 +38,7 @@ fuzz: ## each fuzz target for FUZZTIME
 
 soak: ## a million simulated zone-years, and every mutation
 	SIM_YEARS=$(SIM_YEARS) SIM_MUTATIONS=all $(GO) test -timeout 0 -v ./test/simulation
+	CRASHES=all $(GO) test -tags failpoints -timeout 0 -v -run Crashes ./plugin/multisigner/engine
 
 clean: ## what the others made
 	rm -rf bin lab

@@ -92,6 +92,9 @@ func (e *Engine) sign(ctx context.Context, w *work, cfg *Config, plan roll.Plan)
 	if w.content != nil {
 		fileSerial = w.content.Serial()
 	}
+	if err := e.fail.pass("sign"); err != nil {
+		return sign.Output{}, err
+	}
 	return sign.Zone(sign.Input{
 		Old: w.signed, Content: w.content, Apex: apex,
 		Serial: sign.NextSerial(cfg.Serial, w.record.Serial, fileSerial, w.times.wall),

@@ -24,6 +24,7 @@ import (
 type Options struct {
 	Logger *slog.Logger // nil: slog.Default()
 	Clock  Clock        // nil: the system's
+	failpoints
 }
 
 // Engine serves the zones of one state directory. Its methods may be called from
@@ -36,6 +37,7 @@ type Engine struct {
 	keys   *keystore.Dir
 	client *ask.Client
 	queue  *queue
+	fail   failpoints
 
 	zones   atomic.Pointer[map[zone.Name]*Zone]
 	ordered atomic.Pointer[[]*Zone]
@@ -66,7 +68,7 @@ func Open(stateDir string, o Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		dir: stateDir, log: o.Logger, clock: o.Clock, store: st, keys: keys,
+		dir: stateDir, log: o.Logger, clock: o.Clock, store: st, keys: keys, fail: o.failpoints,
 		client:  newClient(),
 		telling: make(chan struct{}, tellers),
 		looking: make(chan struct{}, lookers),

@@ -122,6 +122,7 @@ func (e *Engine) tellParent(z *Zone, cfg *Config, now time.Time) {
 			return // the next look may show more
 		}
 	}
+	e.fail.reach("tell-parent")
 	w.telling.underway = true
 	e.background.Go(func() {
 		select {

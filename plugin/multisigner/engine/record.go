@@ -81,6 +81,18 @@ func loadRecord(ctx context.Context, st store.Store, apex zone.Name) (record, ro
 	return r, state, nil
 }
 
+// saveRecord makes r durable. On an error nothing of it may take effect.
+func (e *Engine) saveRecord(ctx context.Context, apex zone.Name, r *record) error {
+	if err := e.fail.pass("save-before"); err != nil {
+		return fmt.Errorf("save state of %s: %w", apex, err)
+	}
+	if err := r.save(ctx, e.store, apex); err != nil {
+		return err
+	}
+	e.fail.reach("save-after")
+	return nil
+}
+
 // save makes r durable. On an error nothing of it may take effect.
 func (r *record) save(ctx context.Context, st store.Store, apex zone.Name) error {
 	value, err := json.Marshal(r)

@@ -65,6 +65,9 @@ func (e *Engine) snapshotPath(apex zone.Name) string {
 
 // writeSnapshot replaces the zone's snapshot.
 func (e *Engine) writeSnapshot(apex zone.Name, v *zone.Version, stamp string) (err error) {
+	if err := e.fail.pass("snapshot-before"); err != nil {
+		return fmt.Errorf("write snapshot of %s: %w", apex, err)
+	}
 	path := e.snapshotPath(apex)
 	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -90,7 +93,12 @@ func (e *Engine) writeSnapshot(apex zone.Name, v *zone.Version, stamp string) (e
 	if err := f.Close(); err != nil {
 		return err
 	}
-	return os.Rename(path+".new", path)
+	e.fail.reach("snapshot-written")
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	e.fail.reach("snapshot-after")
+	return nil
 }
 
 // readSnapshot gives the zone's last signed version and the stamp of its files;

@@ -51,12 +51,16 @@ func (e *Engine) generate(z *Zone, cfg *Config, r roll.Request) error {
 		}
 		return slices.Contains(r.Avoid, tag)
 	}
+	if err := e.fail.pass("make-before"); err != nil {
+		return fmt.Errorf("make %s: %w", r.Role, err)
+	}
 	key, err := e.keys.Create(z.apex.String(), r.Algorithm, flags, func(tag uint16) bool {
 		return cfg.Tags.Admits(tag) && !taken(tag)
 	})
 	if err != nil {
 		return fmt.Errorf("make %s: %w", r.Role, err)
 	}
+	e.fail.reach("make-after")
 	id := z.work.adopt(key)
 	z.work.roles[id] = r.Role
 	e.log.Info("made a key", "zone", z.apex, "role", r.Role.String(), "algorithm", id.Algorithm, "tag", id.Tag)
@@ -76,9 +80,13 @@ func (e *Engine) destroy(z *Zone, ids []roll.KeyID) error {
 		if !ok {
 			continue
 		}
+		if err := e.fail.pass("retire-before"); err != nil {
+			return err
+		}
 		if err := e.keys.Destroy(z.apex.String(), key.Rdata); err != nil {
 			return err
 		}
+		e.fail.reach("retire-after")
 		delete(z.work.own, id)
 		e.log.Info("retired a key", "zone", z.apex, "algorithm", id.Algorithm, "tag", id.Tag)
 	}
@@ -118,7 +126,7 @@ func (e *Engine) save(ctx context.Context, z *Zone, next *record, state roll.Sta
 	next.Roll = state.Encode()
 	next.Steady = w.steady()
 	next.Keys = w.known.toSave(plan)
-	if err := next.save(ctx, e.store, z.apex); err != nil {
+	if err := e.saveRecord(ctx, z.apex, next); err != nil {
 		return err
 	}
 	w.record, w.steadyFrom = *next, w.times.steady

@@ -156,7 +156,7 @@ func (e *Engine) saveTimes(z *Zone) error {
 	w.times.advance(e.clock.Now(), e.clock.Steady())
 	next := w.record
 	next.Mark, next.Steady = w.times.mark, w.steady()
-	return next.save(context.Background(), e.store, z.apex)
+	return e.saveRecord(context.Background(), z.apex, &next)
 }
 
 // bearWitness takes in when others have signed what was seen at them.

@@ -191,10 +191,13 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 		w.content, w.signedOf, w.unsaved = nil, w.contentOf, true
 	}
 	if out.Changed {
+		e.fail.reach("publish-before")
 		w.signed, w.resign = out.Version, false
 		z.show(cfg)
 		e.log.Info("published", "zone", z.apex, "serial", w.signed.Serial(), "changes", len(out.Diff.Changes), "signatures", out.Signed)
+		e.fail.reach("tell-before")
 		e.tell(z, cfg, w.signed)
+		e.fail.reach("tell-after")
 		w.unsaved = true
 	}
 	if err := e.keepSnapshot(z, now); err != nil {

@@ -1,0 +1,39 @@
+package engine
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/store"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// Idle reports whether nothing is under way or due: no turn, no look, no NOTIFY.
+func (e *Engine) Idle() bool {
+	e.queue.mu.Lock()
+	defer e.queue.mu.Unlock()
+	for _, z := range e.list() {
+		s := &z.slot
+		// Of a zone in nobody's hands, the lock shows what its worker has left.
+		if s.inHand || s.again || z.work.looks || s.index >= 0 && s.wake <= e.clock.Steady() {
+			return false
+		}
+	}
+	return len(e.telling) == 0
+}
+
+// Saved gives what a state directory, which nobody uses, holds of a zone: the
+// serial, and the DNSKEY rdata of the keys that the state speaks of.
+func Saved(dir string, apex zone.Name) (serial uint32, keys map[string]bool, err error) {
+	st, err := store.OpenBolt(filepath.Join(dir, "state.db"))
+	if err != nil {
+		return 0, nil, err
+	}
+	defer st.Close()
+	r, _, err := loadRecord(context.Background(), st, apex)
+	keys = map[string]bool{}
+	for _, k := range r.Keys {
+		keys[string(k)] = true
+	}
+	return r.Serial, keys, err
+}
