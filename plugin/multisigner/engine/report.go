@@ -29,8 +29,9 @@ func (z *Zone) report(now, wake time.Time) {
 	}
 	if v := serving.Version; v != nil {
 		s.Serial, s.Names, s.Records = v.Serial(), v.Names(), v.Records()
-		s.Signatures.Earliest, _ = v.Earliest()
-		s.Signatures.Renewed = w.refresh
+		if end, signed := v.Earliest(); signed {
+			s.Signatures.Earliest, s.Signatures.Renewed = end, w.refresh
+		}
 	}
 	s.DS, s.DSWhy = w.reportDS(cfg)
 	s.DSDelete = w.plan.CDSDelete
@@ -107,6 +108,9 @@ func (w *work) reportKeys(cfg *Config) []status.Key {
 
 func (w *work) reportSigns(id roll.KeyID) []string {
 	signs := []string{}
+	if w.plan.Unsigned {
+		return signs
+	}
 	for _, each := range []struct {
 		what string
 		by   []roll.KeyID

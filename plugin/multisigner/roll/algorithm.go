@@ -207,7 +207,7 @@ func (z *step) signedWith(h *hold, i int) {
 
 func (z *step) askForSigned(h *hold, i int) {
 	v := z.views[i]
-	if v == nil || i > 0 && (!v.Trusted || len(v.Addresses) == 0) {
+	if v == nil || i > 0 && len(v.Addresses) == 0 {
 		h.on(unknown, "a peer to be reachable and trusted", z.name(i))
 		return
 	}

@@ -216,7 +216,7 @@ func (z *step) lazy(k int) bool {
 
 func (z *step) notFresh(h *hold, i int) {
 	v := z.views[i]
-	if v == nil || !v.Trusted || len(v.Addresses) == 0 {
+	if v == nil || len(v.Addresses) == 0 {
 		h.on(unknown, "every peer to be reachable and trusted", z.name(i))
 		return
 	}
@@ -226,7 +226,11 @@ func (z *step) notFresh(h *hold, i int) {
 			h.on(unknown, "every address of every signer to answer", z.whereIs(i, a))
 		}
 	}
-	if !h.blocked {
+	switch {
+	case h.blocked:
+	case !v.Trusted:
+		h.on(unknown, "every peer to be reachable and trusted", z.name(i))
+	default:
 		h.on(unknown, "a new look at every signer", z.name(i))
 	}
 }

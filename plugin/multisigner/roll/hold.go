@@ -117,7 +117,7 @@ func (z *step) servedAt(h *hold, i, k int) {
 // askFor names the addresses of signer i that were not seen to serve key k.
 func (z *step) askFor(h *hold, i, k int) {
 	v := z.views[i]
-	if v == nil || i > 0 && (!v.Trusted || len(v.Addresses) == 0) {
+	if v == nil || i > 0 && len(v.Addresses) == 0 {
 		h.on(unknown, "a peer to be reachable and trusted", z.name(i))
 		return
 	}
@@ -138,7 +138,11 @@ func (z *step) askFor(h *hold, i, k int) {
 			h.on(missing, "every signer to publish it", z.whereIs(i, a))
 		}
 	}
-	if h.why == "" {
+	switch {
+	case h.why != "":
+	case !v.Trusted && i > 0:
+		h.on(unknown, "a peer to be reachable and trusted", z.name(i))
+	default:
 		h.on(missing, "every signer to be seen with it", z.name(i))
 	}
 }

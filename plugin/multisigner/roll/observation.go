@@ -51,6 +51,16 @@ type View struct {
 	Stated bool
 }
 
+// silent reports whether no address answers at all.
+func (v *View) silent() bool {
+	for i := range v.Addresses {
+		if v.Addresses[i].State != Unreachable {
+			return false
+		}
+	}
+	return len(v.Addresses) > 0
+}
+
 // AddressState says how a look at an address ended. Only Good is evidence.
 type AddressState uint8
 

@@ -1,9 +1,9 @@
 package roll
 
 // recover takes the keys in the key store for ours although no state tells what they
-// did. All are published. Those with a DS enter; the one that most signers publish
-// signs, because it is the likeliest to be in the caches. The others leave by the
-// ordinary rules, as if they had signed until now. It says why it cannot, or nothing.
+// did. All are published, and all that may have signed last sign: whatever DNSKEY
+// RRset a cache has, one of them is in it. They go back to one when one is known to
+// be in all (see settleData). Those with a DS enter. It says why it cannot, or nothing.
 func (z *step) recover() string {
 	if z.p.Parent != ParentNone && !z.parentFresh {
 		return whyUnasked
@@ -20,9 +20,6 @@ func (z *step) recover() string {
 		key.Pub, key.Gone = z.t, 0
 		if key.Role.Data() {
 			key.DataOn = z.t
-			if k != data {
-				key.DataOff = z.t
-			}
 		}
 		if key.Role.Entry() {
 			key.EntryOn = z.t
@@ -40,6 +37,11 @@ func (z *step) recover() string {
 		}
 	}
 	z.f.Algorithm = z.f.Keys[data].ID.Algorithm
+	for k := range z.f.Keys { // an algorithm rollover was under way: the zone's is the one that the DS has
+		if key := &z.f.Keys[k]; key.Owner == 0 && key.signing() && key.ID.Algorithm == z.f.Keys[entry].ID.Algorithm {
+			z.f.Algorithm = key.ID.Algorithm
+		}
+	}
 	z.f.Orders.Recover = false
 	return ""
 }

@@ -55,6 +55,8 @@ func (z *step) alarms() {
 		case z.peers[i] == nil && z.member(i):
 			z.alarm("peer "+z.name(i)+" is no longer in the configuration, and nothing can be done without looking at it",
 				"put its block back, or give `leave "+z.name(i)+"`")
+		case v != nil && !v.Trusted && v.silent():
+			z.alarm("peer "+z.name(i)+" does not answer: "+v.Why, "see that it runs and can be reached; what waits for it holds")
 		case v != nil && !v.Trusted && v.Why != "" && z.f.Orders.Insecure == 0:
 			z.alarm("peer "+z.name(i)+" is not trusted: "+v.Why, "see its keys and the trust line of its block")
 		}
