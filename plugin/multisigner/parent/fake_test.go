@@ -78,7 +78,7 @@ type server struct {
 	addr netip.AddrPort
 
 	mu      sync.Mutex
-	answers map[string]*dns.Msg // "name type"
+	answers map[string]*dns.Msg // "name type", or with " CD" for who disables checking
 }
 
 func serve(t *testing.T, answers map[string]*dns.Msg) *server {
@@ -118,7 +118,11 @@ func activate(t *testing.T, h dns.Handler, conn net.PacketConn, listener net.Lis
 
 func (s *server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	s.mu.Lock()
-	known, ok := s.answers[strings.ToLower(q.Question[0].Name)+" "+dns.Type(q.Question[0].Qtype).String()]
+	key := strings.ToLower(q.Question[0].Name) + " " + dns.Type(q.Question[0].Qtype).String()
+	known, ok := s.answers[key]
+	if raw, has := s.answers[key+" CD"]; has && q.CheckingDisabled {
+		known, ok = raw, true
+	}
 	m := new(dns.Msg)
 	switch {
 	case !ok:

@@ -66,8 +66,8 @@ func sigsIn(section []dns.RR) []zone.RRSIG {
 }
 
 // refused is the error of a resolver's answer. SERVFAIL may be its verdict on what
-// it found, or that it found nobody; only an extended error tells (RFC 8914).
-func refused(m *dns.Msg) error {
+// it found, or that it found nobody; an extended error may tell (RFC 8914).
+func refused(m *dns.Msg) *fault {
 	err := &ask.Refused{Rcode: m.Rcode}
 	status := Unreachable
 	if opt := m.IsEdns0(); opt != nil {

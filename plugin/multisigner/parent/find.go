@@ -47,16 +47,27 @@ func (l *look) findKeys(ctx context.Context) error {
 
 // recurse asks the resolver. NXDOMAIN is an answer here, other rcodes are errors.
 func (l *look) recurse(ctx context.Context, name zone.Name, t zone.Type, checkingDisabled bool) (*dns.Msg, error) {
-	m, err := l.client.Exchange(ctx, ask.Server{Addr: l.where.Resolver}, ask.Recursive(name.String(), uint16(t), checkingDisabled))
-	if err == nil && m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {
-		err = fmt.Errorf("ask %s for %s %s: %w", l.where.Resolver, name, t, refused(m))
+	resolver := ask.Server{Addr: l.where.Resolver}
+	m, err := l.client.Exchange(ctx, resolver, ask.Recursive(name.String(), uint16(t), checkingDisabled))
+	if err != nil || m.Rcode == dns.RcodeSuccess || m.Rcode == dns.RcodeNameError {
+		return m, err
 	}
-	return m, err
+	why := refused(m)
+	if m.Rcode == dns.RcodeServerFailure && !checkingDisabled && why.status != Stale {
+		// Was there no answer, or one that it does not believe? It gives that one to who
+		// asks for it, and its signatures tell more than its extended errors, which it
+		// may not have, or forgets with its cache.
+		raw, err := l.client.Exchange(ctx, resolver, ask.Recursive(name.String(), uint16(t), true))
+		if err == nil && raw.Rcode != dns.RcodeServerFailure && len(raw.Answer)+len(raw.Ns) > 0 {
+			why.status = l.fault(append(sigsIn(raw.Answer), sigsIn(raw.Ns)...))
+		}
+	}
+	return m, fmt.Errorf("ask %s for %s %s: %w", l.where.Resolver, name, t, why)
 }
 
 // enclosing is the zone that name is in.
 func (l *look) enclosing(ctx context.Context, name zone.Name) (zone.Name, error) {
-	m, err := l.recurse(ctx, name, zone.TypeSOA, false)
+	m, err := l.recurse(ctx, name, zone.TypeSOA, l.where.Anchor != "")
 	if err != nil {
 		return "", err
 	}
@@ -72,7 +83,7 @@ func (l *look) enclosing(ctx context.Context, name zone.Name) (zone.Name, error)
 
 // hosts adds every address of every nameserver of the parent to the targets.
 func (l *look) hosts(ctx context.Context) error {
-	m, err := l.recurse(ctx, l.parent, zone.TypeNS, false)
+	m, err := l.recurse(ctx, l.parent, zone.TypeNS, l.where.Anchor != "")
 	if err != nil {
 		return fmt.Errorf("find the servers of %s: %w", l.parent, err)
 	}

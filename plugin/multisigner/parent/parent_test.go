@@ -180,6 +180,12 @@ func TestResolver(t *testing.T) {
 	}
 }
 
+// withRaw has the resolver give keys that it does not believe to who disables checking.
+func withRaw(answers map[string]*dns.Msg, keys []dns.RR) map[string]*dns.Msg {
+	answers["test. DNSKEY CD"] = plain(keys)
+	return answers
+}
+
 // Where the resolver fails us, nothing is believed that it was to make believable;
 // and what was not found is said.
 func TestResolverThatFails(t *testing.T) {
@@ -206,6 +212,8 @@ func TestResolverThatFails(t *testing.T) {
 		{"silent", map[string]*dns.Msg{"test. SOA": nil}, parent.Unreachable, "find the parent of example.test.: ask 127.0.0.1"},
 		{"servers not found", without("test. DNSKEY", failing(dns.ExtendedErrorCodeNoReachableAuthority)), parent.Unreachable, "keys of test.: ask 127.0.0.1"},
 		{"keys bogus", without("test. DNSKEY", failing(dns.ExtendedErrorCodeDNSBogus)), parent.Bogus, "answered SERVFAIL"},
+		{"keys bogus, shown to who asks", withRaw(without("test. DNSKEY", failing(0)), newZone("test.").dnskey()), parent.Bogus, "answered SERVFAIL"},
+		{"keys expired, shown to who asks", withRaw(without("test. DNSKEY", failing(dns.ExtendedErrorCodeDNSBogus)), test.sign(now.Add(-48*time.Hour), []dns.RR{dns.Copy(test.key)})), parent.Stale, "answered SERVFAIL"},
 		{"keys expired", without("test. DNSKEY", failing(dns.ExtendedErrorCodeSignatureExpired)), parent.Stale, "answered SERVFAIL"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
