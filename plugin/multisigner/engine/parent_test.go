@@ -105,7 +105,7 @@ func (r *registry) answer(m *dns.Msg, q dns.Question) {
 		m.Answer = r.ds
 	case name == apex.String() && q.Qtype == dns.TypeNS:
 		m.Authoritative = false
-		m.Ns = []dns.RR{record("example.org. 1 NS ns.example.org.")}
+		m.Ns = []dns.RR{record("example.org. 1 NS ns.example.net.")}
 	case name == "org." && q.Qtype == dns.TypeSOA:
 		m.Answer = []dns.RR{record("org. 1 SOA . . 1 2 3 4 1")}
 	case name == "ns.org." && q.Qtype == dns.TypeA:
@@ -151,12 +151,13 @@ func (r *registry) update(w dns.ResponseWriter, q *dns.Msg) int {
 	return dns.RcodeSuccess
 }
 
+// Nobody has an address for the nameserver: the engine here listens nowhere.
 const shortLived = `
 $ORIGIN example.org.
 $TTL 1
-@    SOA ns hostmaster 1 7200 900 1209600 1
-@    NS  ns
-ns   A   192.0.2.53
+@    SOA ns.example.net. hostmaster 1 7200 900 1209600 1
+@    NS  ns.example.net.
+www  A   192.0.2.80
 `
 
 // delegated is a zone of one signer whose waits are short.

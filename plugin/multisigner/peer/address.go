@@ -152,6 +152,16 @@ func (l *look) other(ctx context.Context, s ask.Server, t zone.Type, a Address) 
 	if f != nil {
 		return zone.RRset{}, nil, f
 	}
+	if t == zone.TypeCSYNC {
+		if set.Rdata.Len() > 1 {
+			return zone.RRset{}, nil, faultf(Bogus, "there are %d records, and a parent takes no more than one (RFC 7477 2)", set.Rdata.Len())
+		}
+		for rdata := range set.Rdata.All() {
+			if _, ok := readCSYNC(rdata); !ok {
+				return zone.RRset{}, nil, faultf(Garbled, "it cannot be read")
+			}
+		}
+	}
 	return set, signers, nil
 }
 

@@ -324,6 +324,12 @@ func TestFaultsBesideDNSKEY(t *testing.T) {
 		}), peer.Bogus, "CDS: that it has none is not proved", zone.TypeCDS},
 		{"CDNSKEY refused", good, only(dns.TypeCDNSKEY, func(m *dns.Msg) { m.Rcode, m.Answer = dns.RcodeNotImplemented, nil }), peer.NotAuthoritative, "CDNSKEY: answered NOTIMP", zone.TypeCDNSKEY},
 		{"no SOA", good, only(dns.TypeSOA, func(m *dns.Msg) { m.Answer = nil }), peer.NotAuthoritative, "SOA: it has none", zone.TypeSOA},
+		{"two CSYNC", good, only(dns.TypeCSYNC, func(m *dns.Msg) {
+			m.Ns, m.Answer = nil, good.sign([]key{zsk}, rr("%s 60 CSYNC 0 1 NS", apex), rr("%s 60 CSYNC 0 3 NS A", apex))
+		}), peer.Good, "CSYNC: there are 2 records", zone.TypeCSYNC},
+		{"CSYNC by an unpublished key", good, only(dns.TypeCSYNC, func(m *dns.Msg) {
+			m.Ns, m.Answer = nil, good.sign([]key{newZSK()}, rr("%s 60 CSYNC 0 1 NS", apex))
+		}), peer.Good, "CSYNC: ", zone.TypeCSYNC},
 		{"CSYNC refused", good, only(dns.TypeCSYNC, func(m *dns.Msg) { m.Rcode, m.Ns = dns.RcodeRefused, nil }), peer.Good, "CSYNC: answered REFUSED", zone.TypeCSYNC},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -350,6 +356,38 @@ func TestAbsent(t *testing.T) {
 	require.Equal(t, peer.Good, a.Status, a.Err)
 	require.Equal(t, map[zone.Type]bool{zone.TypeCDS: true, zone.TypeCDNSKEY: true, zone.TypeCSYNC: true}, a.Absent)
 	require.Equal(t, c.data[0].rdata(), a.DataSigners[0])
+}
+
+// What an address asks its parent to copy is read, and who has signed it counts as
+// a signer of data.
+func TestCSYNC(t *testing.T) {
+	for text, want := range map[string]peer.CSYNC{
+		"0 1 NS":          {Flags: 1, Types: []zone.Type{zone.TypeNS}},
+		"66 3 A NS AAAA":  {Serial: 66, Flags: 3, Types: []zone.Type{zone.TypeA, zone.TypeNS, zone.TypeAAAA}},
+		"7 0 NS TYPE1234": {Serial: 7, Types: []zone.Type{zone.TypeNS, 1234}},
+		"7 1":             {Serial: 7, Flags: 1},
+	} {
+		ksk, zsk, more := newKSK(), newZSK(), newZSK()
+		c := usual(ksk, zsk)
+		c.keys = append(c.keys, more)
+		signed := c.sign([]key{more}, rr("%s 60 CSYNC %s", apex, text))
+		r := lookAt(t, trusting([]key{ksk}, serve(t, c).says(func(q, m *dns.Msg) *dns.Msg {
+			if q.Question[0].Qtype == dns.TypeCSYNC {
+				m.Answer, m.Ns = signed, nil
+			}
+			return m
+		}).Server))
+		a := r.Addresses[0]
+		require.Equal(t, peer.Good, a.Status, a.Err)
+		require.Empty(t, a.Err)
+		got, ok := a.CSYNC()
+		require.True(t, ok)
+		require.Equal(t, want, got)
+		require.Contains(t, a.DataSigners, more.rdata())
+	}
+	ksk := newKSK()
+	_, ok := lookAt(t, trusting([]key{ksk}, serve(t, usual(ksk, newZSK())).Server)).Addresses[0].CSYNC()
+	require.False(t, ok)
 }
 
 // One address that is at fault takes nothing from what the others show.
