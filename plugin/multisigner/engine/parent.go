@@ -111,16 +111,17 @@ type errand struct {
 // tellParent begins to tell the parent the first thing that is owed, if it is time.
 func (e *Engine) tellParent(z *Zone, cfg *Config, now time.Time) {
 	w := &z.work
+	if len(w.plan.DNSKEY) == 0 {
+		return // nothing was decided since the start: what is owed is not known to be wanted
+	}
 	w.settle(cfg)
-	if len(w.record.Owed) == 0 || w.telling.underway || now.Before(w.telling.due) {
+	if len(w.record.Owed) == 0 || w.telling.underway || now.Before(w.telling.due) || w.plan.Frozen {
 		return
 	}
-	t := errand{owed: w.record.Owed[0], apex: cfg.Apex, to: cfg.Parent, where: *whereParent(cfg)}
-	if cfg.Parent.pushes(t.owed.What) {
-		var ok bool
-		if t.change, ok = w.change(cfg, t.owed.DS); !ok {
-			return // the next look may show more
-		}
+	t, ok := w.nextErrand(cfg)
+	if !ok {
+		w.telling.due = time.Time{} // the next look may show more, and brings a turn
+		return
 	}
 	e.fail.reach("tell-parent")
 	w.telling.underway = true
@@ -139,6 +140,21 @@ func (e *Engine) tellParent(z *Zone, cfg *Config, now time.Time) {
 			w.look = w.look || told.err == nil || errors.Is(told.err, parent.ErrChanged)
 		})
 	})
+}
+
+// nextErrand is the first thing owed that can be told now.
+func (w *work) nextErrand(cfg *Config) (errand, bool) {
+	for _, o := range w.record.Owed {
+		t := errand{owed: o, apex: cfg.Apex, to: cfg.Parent, where: *whereParent(cfg)}
+		if !cfg.Parent.pushes(o.What) {
+			return t, true
+		}
+		var ok bool
+		if t.change, ok = w.change(cfg, o.DS); ok {
+			return t, true
+		}
+	}
+	return errand{}, false
 }
 
 // change is what UPDATE is to do, by what was seen of the parent. Where its servers
@@ -243,6 +259,7 @@ func (w *work) heard(e *Engine, cfg *Config, all []told, now time.Time) {
 			e.log.Info("the parent has no DSYNC record: it is not told, and looks by itself", "zone", cfg.Apex, "of", t.What)
 		case t.err != nil:
 			t.Again = again
+			w.postpone(t.owed)
 			e.log.Warn("the parent was not told", "zone", cfg.Apex, "of", t.What, "by", t.How, "error", t.Error)
 		default:
 			e.log.Info("told the parent", "zone", cfg.Apex, "of", t.What, "by", t.How, "to", t.To)
@@ -251,6 +268,19 @@ func (w *work) heard(e *Engine, cfg *Config, all []told, now time.Time) {
 			}
 		}
 	}
+}
+
+// postpone lets everything else that is owed come before o, which failed.
+func (w *work) postpone(o owed) {
+	var first, last []owed
+	for _, other := range w.record.Owed {
+		if other.What == o.What {
+			last = append(last, other)
+		} else {
+			first = append(first, other)
+		}
+	}
+	w.record.Owed = append(first, last...)
 }
 
 func (w *work) paid(o owed) {

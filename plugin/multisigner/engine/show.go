@@ -99,7 +99,7 @@ func (w *work) wake(now time.Time) time.Time {
 	if !w.looks {
 		sooner(w.lookAt)
 	}
-	if len(w.record.Owed) > 0 && !w.telling.underway {
+	if len(w.record.Owed) > 0 && !w.telling.underway && !w.plan.Frozen {
 		sooner(w.telling.due)
 	}
 	if !w.record.Mark.IsZero() {
