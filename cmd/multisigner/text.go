@@ -60,6 +60,7 @@ func writeZone(w io.Writer, z status.Zone) {
 	}
 	t.Flush()
 	writeAlarms(w, z)
+	writeGuard(w, z)
 	writeProblems(w, z)
 	if len(z.Keys) > 0 {
 		fmt.Fprintln(w, "\nkeys")
@@ -115,6 +116,23 @@ func parentHas(p status.Parent) string {
 func writeAlarms(w io.Writer, z status.Zone) {
 	for _, a := range z.Alarms {
 		fmt.Fprintf(w, "\nALARM %s\n  %s\n", a.What, a.Cure)
+	}
+}
+
+// writeGuard tells of versions that were not shown, or no longer.
+func writeGuard(w io.Writer, z status.Zone) {
+	g := z.Guard
+	if g.Verifying {
+		fmt.Fprintln(w, "\nsignatures are still being verified in the background")
+	}
+	if g.Withdrawals > 0 {
+		fmt.Fprintf(w, "\n%d times since the start a version was taken away for a bad signature\n", g.Withdrawals)
+	}
+	if r := g.Refused; r != nil {
+		fmt.Fprintf(w, "\nversion %d was refused %s, it would have been worse; see %s\n", r.Serial, moment(r.At, z.At), r.File)
+		for _, fault := range r.Faults {
+			fmt.Fprintf(w, "  %s\n", fault)
+		}
 	}
 }
 

@@ -46,6 +46,9 @@ var (
 	alarmsDesc    = describe("alarms", "Things that a person must see to.", "signer", "zone")
 	trustedDesc   = describe("peer_trusted", "1 if what the peer publishes is believed.", "signer", "zone", "peer")
 	seenDesc      = describe("peer_seen_timestamp_seconds", "When all addresses of the peer had been looked at.", "signer", "zone", "peer")
+	refusalsDesc  = describe("guard_refusals_total", "Versions that would have been worse than the one before, and were not shown.", "signer", "zone")
+	withdrawDesc  = describe("guard_withdrawals_total", "Versions that were taken away because a signature was bad.", "signer", "zone")
+	matrixDesc    = describe("matrix", "1 if the answers of one signer validate under the keys of the other, 0 if not; absent when that is not known.", "signer", "zone", "answers", "keys")
 	parentDesc    = describe("parent_ds", "DS records seen at the parent.", "signer", "zone")
 )
 
@@ -118,6 +121,15 @@ func collectZone(ch chan<- prometheus.Metric, z status.Zone) {
 		}
 	}
 	zone(parentDesc, float64(len(z.Parent.DS)))
+	counter(ch, refusalsDesc, float64(z.Guard.Refusals), z.Signer, z.Zone)
+	counter(ch, withdrawDesc, float64(z.Guard.Withdrawals), z.Signer, z.Zone)
+	if z.Matrix != nil {
+		for _, p := range z.Matrix.Pairs {
+			if p.State != status.Unknown {
+				zone(matrixDesc, truth(p.State == status.Green), p.Answers, p.Keys)
+			}
+		}
+	}
 }
 
 // allSeen is when the last of the peer's addresses was looked at; not ok while
@@ -136,6 +148,10 @@ func allSeen(p status.Peer) (at time.Time, ok bool) {
 
 func gauge(ch chan<- prometheus.Metric, desc *prometheus.Desc, value float64, labels ...string) {
 	ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+}
+
+func counter(ch chan<- prometheus.Metric, desc *prometheus.Desc, value float64, labels ...string) {
+	ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, value, labels...)
 }
 
 func truth(b bool) float64 {

@@ -28,7 +28,7 @@ func (e *Engine) Check(ctx context.Context, apex zone.Name) (status.Matrix, erro
 		return status.Matrix{}, fmt.Errorf("zone %s has nothing to check yet: %s", apex, z.Serving().Refuse)
 	}
 	now := e.clock.Now()
-	m := status.Matrix{At: now, DS: []string{}, Servers: []status.Server{}, Cells: []status.Cell{}}
+	m := status.Matrix{At: now, DS: []string{}, Servers: []status.Server{}, Cells: []status.Cell{}, Pairs: []status.Pair{}}
 	ds, err := e.checkDS(ctx, cfg, now)
 	if err != nil {
 		return status.Matrix{}, err

@@ -25,6 +25,9 @@ type Options struct {
 	Logger *slog.Logger // nil: slog.Default()
 	Clock  Clock        // nil: the system's
 	failpoints
+	// Key gives the key to use in the place of one that was found in the key
+	// directory or made there; nil: that one. Tests put devices in front of keys.
+	Key func(keystore.Key) keystore.Key
 }
 
 // Engine serves the zones of one state directory. Its methods may be called from
@@ -38,6 +41,10 @@ type Engine struct {
 	client *ask.Client
 	queue  *queue
 	fail   failpoints
+	// auditor verifies in the background what was shown on a sample.
+	auditor *auditor
+	// openKey gives the key to use for one of the key directory.
+	openKey func(keystore.Key) keystore.Key
 
 	zones   atomic.Pointer[map[zone.Name]*Zone]
 	ordered atomic.Pointer[[]*Zone]
@@ -69,6 +76,7 @@ func Open(stateDir string, o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		dir: stateDir, log: o.Logger, clock: o.Clock, store: st, keys: keys, fail: o.failpoints,
+		openKey: o.Key, auditor: newAuditor(),
 		client:  newClient(),
 		telling: make(chan struct{}, tellers),
 		looking: make(chan struct{}, lookers),
@@ -78,6 +86,9 @@ func Open(stateDir string, o Options) (*Engine, error) {
 	}
 	if e.clock == nil {
 		e.clock = systemClock{}
+	}
+	if e.openKey == nil {
+		e.openKey = func(k keystore.Key) keystore.Key { return k }
 	}
 	e.keys.Now = e.clock.Now
 	e.queue = newQueue(e.clock)
@@ -104,6 +115,7 @@ func (e *Engine) start() {
 		})
 	}
 	e.background.Go(func() { e.watch(e.life) })
+	e.background.Go(func() { e.auditor.run(e.life) })
 }
 
 // Close ends every turn and releases the state directory. Zones go on answering

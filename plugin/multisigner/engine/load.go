@@ -38,14 +38,19 @@ func (e *Engine) load(ctx context.Context, z *Zone, cfg *Config, now time.Time) 
 		w.known.learn(zone.DNSKEY(k))
 	}
 	for _, k := range keys {
-		w.adopt(k)
+		w.adopt(e.openKey(k))
 	}
 	if w.record.Steady.IsZero() {
 		w.record.Steady = now
 	}
 	w.times = beginTimes(r.Mark, now, e.clock.Steady())
 	w.steadyFrom = w.times.steady
+	w.recall(r.Held, w.steady())
 	w.loadSnapshot(e, cfg)
+	if w.signed != nil {
+		e.prove(z, cfg, w.signed)
+		w.proving.good = nil
+	}
 	w.loaded = true
 	return nil
 }

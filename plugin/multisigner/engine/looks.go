@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
-	"github.com/multisigner/multisigner/plugin/multisigner/validate"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -16,6 +15,7 @@ func (e *Engine) keepLooking(z *Zone, cfg *Config, asked wants, now time.Time) {
 	g := w.gaze(cfg)
 	if !g.looksAtAll() {
 		w.sight, w.lookAt = &sight{at: now}, time.Time{}
+		w.hold(w.sight, w.steady())
 		return
 	}
 	if w.looks {
@@ -49,6 +49,7 @@ func (w *work) take(e *Engine, cfg *Config, seen *sight) {
 	w.sight = seen
 	w.attribute(cfg, seen)
 	w.bearWitness(seen.self)
+	w.hold(seen, w.steady())
 	for _, p := range cfg.Peers {
 		report, ok := seen.peers[p.Name]
 		if !ok {
@@ -124,38 +125,4 @@ func (w *work) algorithms(cfg *Config) []uint8 {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
-}
-
-// chains are the ways in which a resolver may have come to trust us: each DNSKEY
-// RRset that a signer was seen to serve, under each DS RRset seen at the parent.
-func (w *work) chains() []validate.Chain {
-	if w.sight == nil {
-		return nil
-	}
-	var ds []zone.RRset
-	for _, a := range w.sight.parent.Addresses {
-		if a.DS.Exists() && !slices.ContainsFunc(ds, a.DS.SameData) {
-			ds = append(ds, a.DS)
-		}
-	}
-	var chains []validate.Chain
-	add := func(who string, addresses []peer.Address) {
-		for _, a := range addresses {
-			dnskey, ok := a.Sets[zone.TypeDNSKEY]
-			if a.Status != peer.Good || !ok {
-				continue
-			}
-			if len(ds) == 0 {
-				chains = append(chains, validate.Chain{DNSKEY: dnskey, Name: who})
-			}
-			for _, d := range ds {
-				chains = append(chains, validate.Chain{DS: d, DNSKEY: dnskey, Name: who})
-			}
-		}
-	}
-	add("us", w.sight.self.Addresses)
-	for name, r := range w.sight.peers {
-		add(name, r.Addresses)
-	}
-	return chains
 }

@@ -35,6 +35,8 @@ type record struct {
 	Peers map[string]remembered `json:"peers,omitempty"`
 	// Owed is what the parent is still to be told.
 	Owed []owed `json:"owed,omitempty"`
+	// Held is what resolvers may hold of what was served before.
+	Held []held `json:"held,omitempty"`
 	// Mark is the latest time that the engine has acted on: a clock that falls back
 	// must not make signatures that are expired in the world (protocol b.15 C14).
 	Mark time.Time `json:"mark"`

@@ -25,7 +25,7 @@ func (z *Zone) report(now, wake time.Time) {
 		Frozen: w.frozen || w.plan.Frozen, Insecure: w.plan.Unsigned, Denial: cfg.Denial.String(),
 		Source: w.files.report(), Keys: w.reportKeys(cfg), Parent: w.reportParent(cfg),
 		Waits: reportWaits(w.plan.Waits), Wake: wake, Matrix: w.matrix,
-		Self: []status.Address{}, Peers: []status.Peer{},
+		Self: []status.Address{}, Peers: []status.Peer{}, Guard: w.reportGuard(),
 	}
 	if v := serving.Version; v != nil {
 		s.Serial, s.Names, s.Records = v.Serial(), v.Names(), v.Records()
@@ -65,6 +65,12 @@ func (f *files) report() status.Source {
 
 func (w *work) reportAlarms(cfg *Config) []status.Alarm {
 	alarms := slices.Clone(w.alarms)
+	if w.proving.withdrawn {
+		alarms = append(alarms, status.Alarm{
+			What: "a signature that had been served is bad: " + describe(w.proving.found),
+			Cure: "the zone is signed anew by itself; look for what made it: a key device, memory, another program in the state directory",
+		})
+	}
 	if refused := w.files.refusal(); refused != "" {
 		alarms = append(alarms, status.Alarm{What: refused, Cure: "mend the file; it is read again when it is saved"})
 	}

@@ -11,6 +11,8 @@ func (z *Zone) show(cfg *Config) {
 	switch {
 	case w.signed == nil:
 		z.refuse(w.whyNothing())
+	case w.shown() == nil:
+		z.refuse("signatures of the zone were found to be bad, and it is signed anew")
 	case z.expire():
 	case w.plan.Refuse != "":
 		z.refuse(w.plan.Refuse)
@@ -56,17 +58,25 @@ func (z *Zone) expire() bool {
 // refuse takes outsiders their answers, unless why is empty. Those who look at us
 // still get them: they must see what we publish to get us out of there.
 func (z *Zone) refuse(why string) {
-	if is := z.Serving(); is.Refuse != why || is.Version != z.work.signed {
-		z.serving.Store(&Serving{Version: z.work.signed, Refuse: why})
+	v := z.work.signed
+	if good := z.work.proving.good; z.work.proving.withdrawn && good != nil && why == "" {
+		v = good
+	}
+	if is := z.Serving(); is.Refuse != why || is.Version != v {
+		z.serving.Store(&Serving{Version: v, Refuse: why})
 	}
 }
 
 // ends is when the first signature of the version ends; ok is false without any.
 func (w *work) ends() (end time.Time, ok bool) {
-	if w.signed == nil {
+	v := w.signed
+	if w.proving.withdrawn && w.proving.good != nil {
+		v = w.proving.good
+	}
+	if v == nil {
 		return time.Time{}, false
 	}
-	return w.signed.Earliest()
+	return v.Earliest()
 }
 
 // whyNothing says why there is no version to answer with. Outsiders read it: what
@@ -93,6 +103,7 @@ func (w *work) wake(now time.Time) time.Time {
 	}
 	sooner(w.plan.Wake)
 	sooner(w.refresh)
+	sooner(w.proving.next)
 	if end, ok := w.ends(); ok && w.times.judged().Before(end) {
 		sooner(w.times.until(end))
 	}

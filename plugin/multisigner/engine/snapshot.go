@@ -34,7 +34,7 @@ const (
 // keepSnapshot writes the snapshot if it is due.
 func (e *Engine) keepSnapshot(z *Zone, now time.Time) error {
 	w := &z.work
-	if !w.unsaved || w.signed == nil || w.signed.Records() > smallZone && now.Before(w.snapshotAt.Add(snapshotEvery)) {
+	if !w.unsaved || w.signed == nil || w.proving.withdrawn || w.signed.Records() > smallZone && now.Before(w.snapshotAt.Add(snapshotEvery)) {
 		return nil
 	}
 	if err := e.writeSnapshot(z.apex, w.signed, w.signedOf); err != nil {
@@ -51,7 +51,7 @@ func (e *Engine) flush() {
 		if err := e.saveTimes(z); err != nil {
 			e.log.Warn("the time was not saved; a restart takes it for earlier", "zone", z.apex, "error", err)
 		}
-		if z.work.unsaved {
+		if z.work.unsaved && !z.work.proving.withdrawn {
 			if err := e.writeSnapshot(z.apex, z.work.signed, z.work.signedOf); err != nil {
 				e.log.Warn("the last version was not kept; a restart signs anew", "zone", z.apex, "error", err)
 			}

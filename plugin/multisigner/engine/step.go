@@ -61,7 +61,7 @@ func (e *Engine) generate(z *Zone, cfg *Config, r roll.Request) error {
 		return fmt.Errorf("make %s: %w", r.Role, err)
 	}
 	e.fail.reach("make-after")
-	id := z.work.adopt(key)
+	id := z.work.adopt(e.openKey(key))
 	z.work.roles[id] = r.Role
 	e.log.Info("made a key", "zone", z.apex, "role", r.Role.String(), "algorithm", id.Algorithm, "tag", id.Tag)
 	return nil

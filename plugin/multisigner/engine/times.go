@@ -137,7 +137,7 @@ func (e *Engine) readClocks(z *Zone, now time.Time) {
 	if set == 0 {
 		return
 	}
-	for _, date := range []*time.Time{&w.lookAt, &w.snapshotAt, &w.telling.due} {
+	for _, date := range []*time.Time{&w.lookAt, &w.snapshotAt, &w.telling.due, &w.proving.next} {
 		if !date.IsZero() {
 			*date = date.Add(set)
 		}

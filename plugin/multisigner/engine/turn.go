@@ -53,11 +53,13 @@ type work struct {
 
 	telling telling
 
-	plan     roll.Plan
-	refresh  time.Time // when signatures are to be renewed next
-	rejected []validate.Fault
-	alarms   []status.Alarm
-	matrix   *status.Matrix
+	plan    roll.Plan
+	refresh time.Time // when signatures are to be renewed next
+	held    []held
+	guarded guarded
+	proving proving
+	alarms  []status.Alarm
+	matrix  *status.Matrix
 }
 
 // take takes z through one turn and says when the next is due.
@@ -114,6 +116,9 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 	if what := w.times.alarm(); what != "" {
 		w.alarm(what, "set the clock right; rollovers go on by the time that has passed, and signatures are renewed")
 	}
+	if asked.proved != nil {
+		e.proved(z, cfg, asked.proved)
+	}
 	asked.obey(e, z, cfg, now)
 	w.readContent(e, cfg, asked.reload)
 	if asked.seen != nil {
@@ -149,6 +154,9 @@ func (e *Engine) decide(ctx context.Context, z *Zone, cfg *Config, now time.Time
 	if w.content == nil {
 		w.content = content
 	}
+	if refreshErr != nil && refreshErr.Error() == err.Error() {
+		return err
+	}
 	return errors.Join(err, refreshErr)
 }
 
@@ -160,21 +168,26 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 	w := &z.work
 	next := w.record
 	next.Mark = w.times.mark
-	out, err := e.sign(ctx, w, cfg, plan)
-	if err != nil {
+	if err := w.proving.waits(now); err != nil {
 		return err
 	}
+	out, err := e.sign(ctx, w, cfg, plan)
+	if err != nil {
+		w.proving.tried(now)
+		return err
+	}
+	whole := true
 	if out.Changed {
-		faults := validate.Guard(w.signed, out.Diff, out.Version, w.chains(), w.times.judged())
-		w.rejected = faults
-		if len(faults) > 0 {
-			return fmt.Errorf("version %d was not published, it would be worse than the one that is served: %s", out.Version.Serial(), describe(faults))
+		if whole, err = e.guard(z, cfg, out, now); err != nil {
+			return err
 		}
 		next.Serial = out.Version.Serial()
+		w.holdOwn(out.Version, w.steady())
 	}
 	if durable {
 		next.owe(plan)
 	}
+	next.Held = w.held
 	if err := e.save(ctx, z, &next, state, plan, out.Changed, now); err != nil {
 		if durable {
 			return err
@@ -192,6 +205,12 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 	}
 	if out.Changed {
 		e.fail.reach("publish-before")
+		switch {
+		case w.proving.withdrawn:
+			w.proving.mended()
+		case !whole:
+			e.prove(z, cfg, out.Version)
+		}
 		w.signed, w.resign = out.Version, false
 		z.show(cfg)
 		e.log.Info("published", "zone", z.apex, "serial", w.signed.Serial(), "changes", len(out.Diff.Changes), "signatures", out.Signed)

@@ -19,6 +19,9 @@ type Key struct {
 	Rdata  string // its DNSKEY rdata in wire form
 	Signer crypto.Signer
 	Base   string // path of its files without .key and .private
+	// Token says that the private key is in a device, which signs on its own and can
+	// be wrong on its own; false for keys of files.
+	Token bool
 	// What the private file says of the key's life; zero when it says nothing.
 	// Keys that are imported keep what they came with; nothing here acts on it.
 	Created, Publish, Activate, Inactive, Delete time.Time

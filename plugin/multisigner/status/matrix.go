@@ -9,6 +9,7 @@ type Matrix struct {
 	DS      []string  `json:"ds"`      // what stood at the parent; empty: the zone is insecure there, and each DNSKEY RRset is taken as given
 	Servers []Server  `json:"servers"` // that were asked, in the order of rows and columns
 	Cells   []Cell    `json:"cells"`   // each pair of servers once, by row and then by column
+	Pairs   []Pair    `json:"pairs"`   // each pair of signers once: what their cells come to
 }
 
 // Server is one address that was asked.
@@ -16,6 +17,30 @@ type Server struct {
 	Signer  string `json:"signer"`
 	Address string `json:"address"`
 	Fault   string `json:"fault,omitempty"` // why it has no usable answers; its row and column have no cells then
+	// When the newest of its signatures begins and the first of them ends: beside
+	// Matrix.At they show a clock that is wrong. Zero when none was seen.
+	Inception  time.Time `json:"inception,omitzero"`
+	Expiration time.Time `json:"expiration,omitzero"`
+}
+
+// PairState says what is known of a pair of signers.
+type PairState string
+
+// Unknown is not red: somebody did not answer, or is not part of the chain yet.
+const (
+	Green   PairState = "green"
+	Red     PairState = "red"
+	Unknown PairState = "unknown"
+)
+
+// Pair says whether the answers of one signer validate under the keys of the other,
+// at every address of both.
+type Pair struct {
+	Answers string    `json:"answers"`
+	Keys    string    `json:"keys"`
+	State   PairState `json:"state"`
+	Since   time.Time `json:"since,omitzero"` // when it began to be so
+	Why     []string  `json:"why"`            // the first faults, or why nothing is known
 }
 
 // Cell says whether the answers of one server validate under the DNSKEY RRset

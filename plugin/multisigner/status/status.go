@@ -32,8 +32,9 @@ type Zone struct {
 	Parent     Parent     `json:"parent"`
 	Waits      []Wait     `json:"waits"`
 	Alarms     []Alarm    `json:"alarms"`
-	Wake       time.Time  `json:"wake,omitzero"`    // when the zone's next turn is due
-	Matrix     *Matrix    `json:"matrix,omitempty"` // of the last check, if there was one
+	Wake       time.Time  `json:"wake,omitzero"` // when the zone's next turn is due
+	Guard      Guard      `json:"guard"`
+	Matrix     *Matrix    `json:"matrix,omitempty"` // of the last survey, if there was one
 }
 
 // Source is where the unsigned content comes from.

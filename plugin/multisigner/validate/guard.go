@@ -11,19 +11,21 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
-// Chain is a way in which a resolver may come to trust what we serve: from a DS
-// RRset to a DNSKEY RRset, of any signer, to an RRset of ours.
-type Chain struct {
-	DS     zone.RRset // as seen at the parent; when it does not Exist, DNSKEY is taken as given
-	DNSKEY zone.RRset // as served or cached somewhere, with its signatures
-	Name   string     // who has it, for messages
+// Guard is the second look at a version before it is shown.
+type Guard struct {
+	Held
+	At time.Time
+	// Sample bounds how many RRsets besides those of the apex have their signatures
+	// verified, spread over the change; 0: all. The others are for an Audit, which
+	// must follow: signatures are nearly all the work where a zone is signed anew.
+	Sample int
 }
 
 // Fault is what a version makes worse.
 type Fault struct {
 	Name  zone.Name // "" when it is none of one name
 	Type  zone.Type
-	Chain string // the Chain's Name; "" for the version itself
+	Chain string // who has the keys, or the answer, that it is about; "" for the version itself
 	Why   string
 }
 
@@ -39,108 +41,98 @@ func (f Fault) String() string {
 // maxFaults bounds the list: our choice; whoever reads it has seen enough.
 const maxFaults = 100
 
-// Guard lists what is worse in new than in old, which is nil when new is the first
+// Faults lists what is worse in new than in old, which is nil when new is the first
 // version; d leads from one to the other. A version without faults may be shown.
 //
 // These must hold, unless they did not hold in old either: the serial comes after;
-// each RRset of d that is authoritative, and when the DNSKEY RRset has changed also
-// the others of the apex and a sample of the rest, has a signature by a key of
-// new's own DNSKEY RRset, and none by such a key that is bad; each chain that
-// accepted what was there before accepts it now, the new DNSKEY RRset under its DS,
-// all else under its DNSKEY RRset; and at each name of d the NSEC or NSEC3 records
-// are there, linked and true. A chain of which the DNSKEY RRset does not itself
-// follow from the DS is passed over, as is DS that no validator can use.
+// each RRset of d that is authoritative, or has become so, and when the DNSKEY RRset
+// has changed also the others of the apex and a few of the rest, has a signature by
+// a key of new's own DNSKEY RRset - one, not all - and none by a known key that is
+// bad; each DNSKEY RRset that somebody holds accepts what it accepted before, with
+// each algorithm of the DS RRset where it did so before; a new DNSKEY RRset follows
+// from each DS RRset and accepts the answers of others; a parent that takes up a new
+// CDS RRset breaks nobody's chain; and at each name of d the NSEC or NSEC3 records
+// are there, linked and true.
+//
+// A version without DNSKEY is not signed. It may follow a signed one, or be the
+// first, only if there is certainly no DS, and then has nothing of DNSSEC left.
 //
 // A signature that has ended at that moment does not count in new; it does in old,
-// so that one fault does not excuse another. That one has not begun is no reason to
-// refuse: the clock may have been set back.
+// so that one fault does not excuse another. One that has not begun counts if old
+// has it, too: the clock may have been set back since.
 //
 // The work is that of the change, divided among GOMAXPROCS goroutines that end
-// before the return. For a zone signed anew that is long: see Sample.
-func Guard(old *zone.Version, d zone.Diff, new *zone.Version, chains []Chain, at time.Time) []Fault {
-	g := newGuard(old, new, chains, at)
-	if g.unsigned {
-		return g.serial()
+// before the return.
+func (c Guard) Faults(old *zone.Version, d zone.Diff, new *zone.Version) []Fault {
+	g := newGuard(c, old, new)
+	faults := g.serial()
+	if len(g.own) == 0 && !g.dnskey().Exists() {
+		if old == nil || g.wasDNSKEY().Exists() {
+			faults = append(faults, g.insecure()...)
+		}
+		return faults
 	}
-	faults := append(g.serial(), g.entries(chains)...)
-	pairs := g.pairs(d)
+	faults = append(faults, g.entries()...)
+	faults = append(faults, g.answers()...)
+	faults = append(faults, g.adoption()...)
+	pairs := g.sampled(g.pairs(d))
 	faults = append(faults, parallel(len(pairs), func(i int) []Fault { return g.pair(pairs[i]) })...)
-	if !g.links.chained && g.old != nil && !g.before.chained {
-		return faults[:min(len(faults), maxFaults)] // not signed, before or now
-	}
 	places := g.places(d)
 	faults = append(faults, parallel(len(places), func(i int) []Fault { return g.link(places[i]) })...)
+	faults = append(faults, g.strays(d, places)...)
 	return faults[:min(len(faults), maxFaults)]
 }
 
-// Sample parts a difference in two, to be guarded one after the other: first the
-// apex and about n changes spread over the rest, then all others.
-func Sample(d zone.Diff, n int) (first, rest zone.Diff) {
-	first, rest = d, d
-	first.Changes, rest.Changes = nil, nil
-	step := max(len(d.Changes)/max(n, 1), 1)
-	for i, c := range d.Changes {
-		if i%step == 0 || c.Name() == d.Apex {
-			first.Changes = append(first.Changes, c)
-		} else {
-			rest.Changes = append(rest.Changes, c)
-		}
-	}
-	return first, rest
-}
-
-// guard is a call of Guard under way.
+// guard is a call of Faults under way.
 type guard struct {
+	Guard
 	old, new *zone.Version
-	own, was ring      // new's and old's own keys
-	rings    []chained // of the chains that lead somewhere
-	clock    clock
-	rekeyed  bool // the DNSKEY RRset has changed
-	unsigned bool // nobody validates either version
+	own, was ring // new's and old's own keys
+	makers   ring // and those that sign
+	wanted   []demand
+	clock    clock // by which signatures of new are judged
+	ends     clock // and those of others
+	rekeyed  bool  // there are other keys
 	links    linker
 	before   linker
 }
 
-type chained struct {
-	ring
-	name string
-}
-
-func newGuard(old, new *zone.Version, chains []Chain, at time.Time) *guard {
-	g := &guard{old: old, new: new, clock: clock{at: uint32(at.Unix()), ends: true}, links: newLinker(new)}
-	is, _ := new.Top().Get(zone.TypeDNSKEY)
-	var was zone.RRset
+func newGuard(c Guard, old, new *zone.Version) *guard {
+	at := uint32(c.At.Unix())
+	g := &guard{
+		Guard: c, old: old, new: new, links: newLinker(new),
+		clock: clock{at: at, ends: true, inception: true}, ends: clock{at: at, ends: true},
+	}
 	if old != nil {
-		was, _ = old.Top().Get(zone.TypeDNSKEY)
 		g.before = newLinker(old)
 	}
-	shared := map[zone.DNSKEY]*key{}
-	g.own, g.was = share(shared, is), share(shared, was)
-	g.rekeyed = is != was
-	delegated := false
-	for _, c := range chains {
-		delegated = delegated || c.DS.Exists()
-		if c.DS.Exists() {
-			if _, err := entry(c.DNSKEY, c.DS, new.Apex(), g.clock); err != nil {
-				continue
-			}
-		}
-		g.rings = append(g.rings, chained{share(shared, c.DNSKEY), c.Name})
-	}
-	g.unsigned = !is.Exists() && new.SOA().Sigs == "" && !delegated
+	known := map[zone.DNSKEY]*key{}
+	g.own, g.was = share(known, g.dnskey()), share(known, g.wasDNSKEY())
+	g.makers = share(known, zone.RRset{Rdata: pack(c.Makers)})
+	g.rekeyed = !g.dnskey().SameData(g.wasDNSKEY())
+	g.wanted = g.demands(known)
 	return g
 }
 
-// share makes rings of which equal keys are the same key.
-func share(known map[zone.DNSKEY]*key, keys zone.RRset) ring {
-	r := newRing(keys)
-	for i, k := range r {
-		if known[k.record] == nil {
-			known[k.record] = k
-		}
-		r[i] = known[k.record]
+func pack(keys []zone.DNSKEY) zone.Packed {
+	var rdata []string
+	for _, k := range keys {
+		rdata = append(rdata, string(k))
 	}
-	return r
+	return zone.Pack(rdata...)
+}
+
+func (g *guard) dnskey() zone.RRset { return top(g.new, zone.TypeDNSKEY) }
+
+func (g *guard) wasDNSKEY() zone.RRset { return top(g.old, zone.TypeDNSKEY) }
+
+// top gives an RRset of the apex; one that does not Exist when there is no version.
+func top(v *zone.Version, t zone.Type) zone.RRset {
+	if v == nil || v.Top() == nil {
+		return zone.RRset{}
+	}
+	s, _ := v.Top().Get(t)
+	return s
 }
 
 func (g *guard) serial() []Fault {
@@ -148,28 +140,6 @@ func (g *guard) serial() []Fault {
 		return nil
 	}
 	return []Fault{{g.new.Apex(), zone.TypeSOA, "", fmt.Sprintf("serial %d is not after %d", g.new.Serial(), g.old.Serial())}}
-}
-
-// entries holds the DNSKEY RRset against each DS RRset.
-func (g *guard) entries(chains []Chain) (faults []Fault) {
-	if g.old == nil || !g.rekeyed {
-		return nil
-	}
-	is, _ := g.new.Top().Get(zone.TypeDNSKEY)
-	was, _ := g.old.Top().Get(zone.TypeDNSKEY)
-	var seen []zone.Packed
-	for _, c := range chains {
-		if !c.DS.Exists() || slices.Contains(seen, c.DS.Rdata) {
-			continue
-		}
-		seen = append(seen, c.DS.Rdata)
-		if _, err := entry(is, c.DS, g.new.Apex(), g.clock); err != nil {
-			if _, before := entry(was, c.DS, g.new.Apex(), clock{}); before == nil {
-				faults = append(faults, Fault{g.new.Apex(), zone.TypeDNSKEY, c.Name, err.Error()})
-			}
-		}
-	}
-	return faults
 }
 
 // parallel collects what work gives for 0 to n-1, in that order.

@@ -14,14 +14,19 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
-// chains are ours and those of a peer with KSK 11 and ZSK 12, which has our ZSK, too.
-func chains(t *testing.T, v *zone.Version) []validate.Chain {
+// held is what we serve and what a peer with KSK 11 and ZSK 12 does, which has our
+// ZSK, too.
+func held(t *testing.T, v *zone.Version) validate.Held {
 	t.Helper()
-	both := ds(t, v.Apex(), 2, 1, 11)
-	return []validate.Chain{
-		{DS: both, DNSKEY: dnskeys(v), Name: "ours"},
-		{DS: both, DNSKEY: peerKeys(t, v, 2), Name: "the peer"},
+	return validate.Held{
+		DS:   []zone.RRset{ds(t, v.Apex(), 2, 1, 11)},
+		Keys: []validate.Seen{{Name: "ours", Set: dnskeys(v)}, {Name: "the peer", Set: peerKeys(t, v, 2)}},
 	}
+}
+
+// faults guards new against old.
+func faults(old *zone.Version, d zone.Diff, new *zone.Version, h validate.Held, at time.Time) string {
+	return why(validate.Guard{Held: h, At: at}.Faults(old, d, new))
 }
 
 // peerKeys is the peer's DNSKEY RRset, with one of our ZSKs.
@@ -60,7 +65,7 @@ func TestGuardPasses(t *testing.T) {
 		pass := func() {
 			t.Helper()
 			require.True(t, out.Changed)
-			require.Empty(t, why(validate.Guard(in.Old, out.Diff, out.Version, chains(t, out.Version), in.Now)))
+			require.Empty(t, faults(in.Old, out.Diff, out.Version, held(t, out.Version), in.Now))
 			in.Old, in.Content = out.Version, nil
 			in.Serial++
 		}
@@ -142,15 +147,14 @@ func TestGuardCatches(t *testing.T) {
 				b := good.Version.Edit()
 				tc.spoil(b, good.Version)
 				bad := b.Version()
-				faults := why(validate.Guard(old, zone.Compare(old, bad), bad, chains(t, old), now))
-				require.Contains(t, faults, tc.why)
+				require.Contains(t, faults(old, zone.Compare(old, bad), bad, held(t, old), now), tc.why)
 			})
 		}
 		t.Run(m.String()+"/expired", func(t *testing.T) {
-			require.Contains(t, why(validate.Guard(old, good.Diff, good.Version, chains(t, old), now.Add(30*24*time.Hour))), "expired")
+			require.Contains(t, faults(old, good.Diff, good.Version, held(t, old), now.Add(30*24*time.Hour)), "expired")
 		})
 		t.Run(m.String()+"/nothing", func(t *testing.T) {
-			require.Empty(t, why(validate.Guard(old, good.Diff, good.Version, chains(t, old), now)))
+			require.Empty(t, faults(old, good.Diff, good.Version, held(t, old), now))
 		})
 	}
 }
@@ -187,15 +191,15 @@ func TestGuardKeys(t *testing.T) {
 			in := base
 			tc.change(&in)
 			out := must(t, in)
-			require.Contains(t, why(validate.Guard(old, out.Diff, out.Version, chains(t, old), now)), tc.why)
+			require.Contains(t, faults(old, out.Diff, out.Version, held(t, old), now), tc.why)
 		})
 	}
 	t.Run("a published ZSK removed while its signatures are served", func(t *testing.T) {
 		in := base
 		in.Apex = []zone.RRset{rrset(apex, zone.TypeDNSKEY, string(key(t, 257, 1).Record), string(key(t, 256, 12).Record))}
 		out := must(t, in)
-		faults := validate.Guard(old, out.Diff, out.Version, nil, now)
-		require.True(t, slices.ContainsFunc(faults, func(f validate.Fault) bool { return f.Name != apex }), "%s", why(faults))
+		found := validate.Guard{At: now}.Faults(old, out.Diff, out.Version)
+		require.True(t, slices.ContainsFunc(found, func(f validate.Fault) bool { return f.Name != apex }), "%s", why(found))
 	})
 }
 
@@ -206,28 +210,14 @@ func TestGuardLetsRefreshPass(t *testing.T) {
 	old := must(t, in).Version
 	in.Old, in.Content, in.Serial, in.Now = old, nil, 101, now.Add(12*24*time.Hour)
 	out := must(t, in)
-	forgot := chains(t, old)
-	forgot[1].DNSKEY = peerKeys(t, old, 9)
-	require.Empty(t, why(validate.Guard(old, out.Diff, out.Version, forgot, in.Now)))
-	gone := []validate.Chain{{DS: ds(t, old.Apex(), 2, 7), DNSKEY: dnskeys(old), Name: "a parent with another's DS"}}
-	require.Empty(t, why(validate.Guard(old, out.Diff, out.Version, gone, in.Now)))
+	forgot := held(t, old)
+	forgot.Keys[1].Set = peerKeys(t, old, 9)
+	require.Empty(t, faults(old, out.Diff, out.Version, forgot, in.Now))
+	gone := validate.Held{DS: []zone.RRset{ds(t, old.Apex(), 2, 7)}, Keys: held(t, old).Keys}
+	require.Empty(t, faults(old, out.Diff, out.Version, gone, in.Now))
 
 	// After all signatures have ended, too.
 	in.Now = now.Add(60 * 24 * time.Hour)
 	out = must(t, in)
-	require.Empty(t, why(validate.Guard(old, out.Diff, out.Version, chains(t, out.Version), in.Now)))
-}
-
-// A sample and its rest are the whole, and each stands by itself.
-func TestSample(t *testing.T) {
-	in := input(t, nasty(t), denial.NSEC)
-	old := must(t, in).Version
-	in.Old, in.Serial, in.Resign, in.Now = old, 101, true, now.Add(time.Hour)
-	out := must(t, in)
-	first, rest := validate.Sample(out.Diff, 10)
-	require.Equal(t, len(out.Diff.Changes), len(first.Changes)+len(rest.Changes))
-	require.Less(t, len(first.Changes), len(out.Diff.Changes)/2)
-	for _, part := range []zone.Diff{first, rest} {
-		require.Empty(t, why(validate.Guard(old, part, out.Version, chains(t, old), now)))
-	}
+	require.Empty(t, faults(old, out.Diff, out.Version, held(t, out.Version), in.Now))
 }

@@ -33,6 +33,9 @@ type place struct{ name, owner zone.Name }
 // places lists the names that the changes of d concern: their own; where a cut or
 // a DNAME has come or gone, those below; for NSEC3 those above, too.
 func (g *guard) places(d zone.Diff) (places []place) {
+	if g.rechained() {
+		return g.everywhere()
+	}
 	seen := map[place]bool{}
 	add := func(p place) bool {
 		fresh := !seen[p]
@@ -52,9 +55,9 @@ func (g *guard) places(d zone.Diff) (places []place) {
 			continue
 		}
 		add(place{name: name})
-		if c.Type() == zone.TypeNS || c.Type() == zone.TypeDNAME {
+		if shades(c, g.new.Apex()) {
 			for n := range g.new.From(name) {
-				if !n.Name().Under(name) || name == g.new.Apex() && c.Type() == zone.TypeNS {
+				if !n.Name().Under(name) {
 					break
 				}
 				add(place{name: n.Name()})
@@ -70,6 +73,65 @@ func (g *guard) places(d zone.Diff) (places []place) {
 	return places
 }
 
+// rechained reports whether the chain is of another kind than before: then every
+// record of it must be.
+func (g *guard) rechained() bool {
+	return g.old == nil || g.before.chained != g.links.chained || g.before.hashed != g.links.hashed || g.before.optOut != g.links.optOut
+}
+
+// everywhere lists every name, and every owner of an NSEC3 record.
+func (g *guard) everywhere() (places []place) {
+	for n := range g.new.All() {
+		places = append(places, place{name: n.Name()})
+	}
+	for n := range g.new.Hashed() {
+		places = append(places, place{owner: n.Name()})
+	}
+	return places
+}
+
+// strays finds NSEC3 records that are new, or show other types than before, and are
+// of no name that was looked at: they deny what exists, or show what does not.
+func (g *guard) strays(d zone.Diff, places []place) (faults []Fault) {
+	if !g.links.hashed {
+		return nil
+	}
+	var owners map[zone.Name]bool
+	for _, c := range d.Changes {
+		if c.Type() != zone.TypeNSEC3 || !c.New.Exists() {
+			continue
+		}
+		if owners == nil {
+			owners = g.owners(places)
+		}
+		if owners[c.Name()] {
+			continue
+		}
+		is, err := g.links.record(c.Name())
+		if err != nil {
+			continue // its place says so
+		}
+		if g.old != nil && c.Old.Exists() {
+			if was, err := g.before.record(c.Name()); err == nil && was.types == is.types {
+				continue
+			}
+		}
+		faults = append(faults, Fault{c.Name(), zone.TypeNSEC3, "", "it is of no name that has changed, and says something else than before"})
+	}
+	return faults
+}
+
+// owners are those of the NSEC3 records of the names among places.
+func (g *guard) owners(places []place) map[zone.Name]bool {
+	owners := make(map[zone.Name]bool, len(places))
+	for _, p := range places {
+		if p.name != "" {
+			owners[g.links.owner(p.name)] = true
+		}
+	}
+	return owners
+}
+
 // link checks one place; what was wrong there before is no fault.
 func (g *guard) link(p place) []Fault {
 	t, name := zone.TypeNSEC, p.name
@@ -80,7 +142,7 @@ func (g *guard) link(p place) []Fault {
 		name = p.owner
 	}
 	why := g.links.at(p)
-	if why == nil || g.before.chained && g.before.hashed == g.links.hashed && g.before.at(p) != nil {
+	if why == nil || g.wasDNSKEY().Exists() && g.before.hashed == g.links.hashed && g.before.at(p) != nil {
 		return nil
 	}
 	return []Fault{{name, t, "", why.Error()}}

@@ -1,12 +1,11 @@
 package validate
 
 import (
-	"fmt"
-
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
-// pair is an RRset of the new version and what was there before.
+// pair is an RRset of the new version and what was there before; was does not
+// Exist when it was not the zone's to sign.
 type pair struct{ was, is zone.RRset }
 
 // sampleSize is how many RRsets from each end of the zone stand for those that a
@@ -15,12 +14,26 @@ const sampleSize = 8
 
 // pairs lists the RRsets whose signatures are to be checked.
 func (g *guard) pairs(d zone.Diff) (pairs []pair) {
-	inDiff := map[zone.Type]bool{} // apex types
+	type place struct {
+		name zone.Name
+		t    zone.Type
+	}
+	listed := map[place]bool{}
+	add := func(was, is zone.RRset) {
+		if at := (place{is.Name, is.Type}); !listed[at] {
+			listed[at] = true
+			pairs = append(pairs, pair{was, is})
+		}
+	}
 	for _, c := range d.Changes {
-		if c.New.Exists() && g.authoritative(c.New) {
-			pairs = append(pairs, pair{c.Old, c.New})
-			if c.New.Name == g.new.Apex() {
-				inDiff[c.New.Type] = true
+		if c.New.Exists() && authoritative(g.new, c.New) {
+			add(g.signedBefore(c.Old), c.New)
+		}
+	}
+	for _, c := range d.Changes {
+		if shades(c, g.new.Apex()) {
+			for s := range g.surfaced(c.Name()) {
+				add(zone.RRset{}, s)
 			}
 		}
 	}
@@ -28,17 +41,54 @@ func (g *guard) pairs(d zone.Diff) (pairs []pair) {
 		return pairs
 	}
 	for s := range g.new.Top().All() {
-		if !inDiff[s.Type] {
-			pairs = append(pairs, pair{s, s})
-		}
+		add(s, s)
 	}
-	return g.sample(pairs)
+	return g.ofTheRest(pairs)
 }
 
-func (g *guard) sample(pairs []pair) []pair {
+// signedBefore is s if it was the zone's to sign: what was glue was not, and that
+// it had no signature excuses nothing.
+func (g *guard) signedBefore(s zone.RRset) zone.RRset {
+	if g.old != nil && s.Exists() && authoritative(g.old, s) {
+		return s
+	}
+	return zone.RRset{}
+}
+
+// shades reports whether a change brings or takes away what makes the names below
+// it another's, and at a cut most of what is at the name.
+func shades(c zone.Change, apex zone.Name) bool {
+	if c.Old.Exists() == c.New.Exists() {
+		return false
+	}
+	return c.Type() == zone.TypeNS && c.Name() != apex || c.Type() == zone.TypeDNAME
+}
+
+// surfaced yields the RRsets at and below top that have become the zone's to sign.
+// Nothing of their own need have changed.
+func (g *guard) surfaced(top zone.Name) func(yield func(zone.RRset) bool) {
+	return func(yield func(zone.RRset) bool) {
+		if g.old == nil {
+			return
+		}
+		for n := range g.new.From(top) {
+			if !n.Name().Under(top) {
+				return
+			}
+			for s := range n.All() {
+				if authoritative(g.new, s) && !authoritative(g.old, s) && !yield(s) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// ofTheRest adds some RRsets that are as they were.
+func (g *guard) ofTheRest(pairs []pair) []pair {
 	take := func(n *zone.Node, count *int) bool {
 		for s := range n.All() {
-			if was, ok := g.old.RRset(s.Name, s.Type); ok && was == s && g.authoritative(s) {
+			if was, ok := g.old.RRset(s.Name, s.Type); ok && was == s && authoritative(g.new, s) {
 				pairs = append(pairs, pair{s, s})
 				*count++
 			}
@@ -63,38 +113,53 @@ func (g *guard) sample(pairs []pair) []pair {
 	return pairs
 }
 
-// authoritative reports whether an RRset has to be signed (RFC 4035 2.2).
-func (g *guard) authoritative(s zone.RRset) bool {
+// sampled keeps the apex and about Sample others of the pairs, each time others.
+func (g *guard) sampled(pairs []pair) []pair {
+	if g.Sample <= 0 || len(pairs) <= g.Sample {
+		return pairs
+	}
+	// An odd step, so that of names and their denial records, which take turns, both
+	// kinds are met.
+	step := len(pairs)/g.Sample | 1
+	at := int(g.new.Serial()) % step
+	kept := pairs[:0:0]
+	for i, p := range pairs {
+		if p.is.Name == g.new.Apex() || i%step == at {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+// authoritative reports whether an RRset has to be signed in v (RFC 4035 2.2).
+func authoritative(v *zone.Version, s zone.RRset) bool {
 	if s.Type == zone.TypeNSEC3 {
 		return true
 	}
-	n := g.new.Get(s.Name)
+	n := v.Get(s.Name)
 	return n != nil && !n.Occluded() && (!n.IsCut() || s.Type == zone.TypeDS || s.Type == zone.TypeNSEC)
 }
 
-// pair checks an RRset under the version's own keys and along every chain.
+// pair checks an RRset under the version's own keys and for whoever holds others.
 func (g *guard) pair(p pair) (faults []Fault) {
-	t := trial{made: map[tried]bool{}, apex: g.new.Apex()}
-	if why := t.own(g.own, p.is, g.clock); why != nil && !g.wasBroken(p) {
-		faults = append(faults, Fault{p.is.Name, p.is.Type, "", why.Error()})
+	t := newTrial(g.new.Apex())
+	if why := t.own(g.own, g.makers, p.is, g.clock, p.was.Sigs); why != nil && !g.wasBroken(t, p) {
+		return []Fault{{p.is.Name, p.is.Type, "", why.Error()}}
 	}
-	if p.is.Type == zone.TypeDNSKEY && p.is.Name == g.new.Apex() {
-		return faults // trusted through DS, never through another DNSKEY RRset
+	if p.is.Type == zone.TypeDNSKEY && p.is.Name == g.new.Apex() || g.old == nil {
+		return nil // trusted through DS, never through another DNSKEY RRset; or there was nothing before
 	}
-	if p.is == p.was || g.old == nil {
-		return faults // the chains do not see that anything is new, or had nothing before
+	before := p.was
+	if !before.Exists() {
+		before = g.old.SOA() // stands for the zone
 	}
-	for _, c := range g.rings {
-		why := t.accepts(c.ring, p.is, g.clock)
-		if why == nil {
-			continue
-		}
-		before := p.was
-		if !before.Exists() {
-			before = g.old.SOA() // stands for the zone
-		}
-		if t.accepts(c.ring, before, clock{}) == nil {
-			faults = append(faults, Fault{p.is.Name, p.is.Type, c.name, why.Error()})
+	for _, d := range g.wanted {
+		for _, algorithm := range d.algorithms {
+			why := t.accepts(d.ring, p.is, algorithm, g.clock, p.was.Sigs)
+			if why != nil && t.accepts(d.was, before, algorithm, clock{}, "") == nil {
+				faults = append(faults, Fault{p.is.Name, p.is.Type, d.name, why.Error()})
+				break
+			}
 		}
 	}
 	return faults
@@ -102,90 +167,13 @@ func (g *guard) pair(p pair) (faults []Fault) {
 
 // wasBroken reports whether what p was did not verify before: then that it does
 // not now is nothing new.
-func (g *guard) wasBroken(p pair) bool {
-	if len(g.was) == 0 {
-		return len(g.own) == 0 && g.old != nil // not signed, before or now
+func (g *guard) wasBroken(t trial, p pair) bool {
+	if g.old == nil || !g.wasDNSKEY().Exists() {
+		return false // it is signed for the first time
 	}
 	was := p.was
 	if !was.Exists() {
 		was = g.old.SOA()
 	}
-	t := trial{made: map[tried]bool{}, apex: g.new.Apex()}
-	return t.own(g.was, was, clock{}) != nil
-}
-
-// trial verifies the signatures of one RRset under many rings, each once per key.
-type trial struct {
-	made map[tried]bool
-	apex zone.Name
-}
-
-type tried struct {
-	sig zone.RRSIG
-	key *key
-}
-
-func (t trial) by(k *key, sig zone.RRSIG, s zone.RRset) bool {
-	at := tried{sig, k}
-	good, known := t.made[at]
-	if !known {
-		good = k.unfit == nil && k.verify(zone.AppendSigned(nil, sig.Header(), s), []byte(sig.Signature()))
-		t.made[at] = good
-	}
-	return good
-}
-
-// accepts says why no key of r has signed s.
-func (t trial) accepts(r ring, s zone.RRset, c clock) error {
-	why := fmt.Errorf("no signature")
-	for rdata := range s.Sigs.All() {
-		sig := zone.RRSIG(rdata)
-		if why = form(sig, s, t.apex); why != nil {
-			continue
-		}
-		if why = c.check(sig); why != nil {
-			continue
-		}
-		why = fmt.Errorf("no key with tag %d and algorithm %d", sig.KeyTag(), sig.Algorithm())
-		for _, k := range r {
-			if k.tag == sig.KeyTag() && k.record.Algorithm() == sig.Algorithm() {
-				if t.by(k, sig, s) {
-					return nil
-				}
-				why = fmt.Errorf("signature by key %d is bad", sig.KeyTag())
-			}
-		}
-	}
-	return why
-}
-
-// own is accepts, and refuses besides a bad signature next to a good one, and one
-// over another TTL or another name.
-func (t trial) own(r ring, s zone.RRset, c clock) error {
-	if err := t.accepts(r, s, c); err != nil {
-		return err
-	}
-	labels := s.Name.Labels()
-	if s.Name.IsWildcard() {
-		labels--
-	}
-	for rdata := range s.Sigs.All() {
-		sig := zone.RRSIG(rdata)
-		if err := form(sig, s, t.apex); err != nil {
-			return err
-		}
-		if sig.OriginalTTL() != s.TTL || sig.Labels() != labels {
-			return fmt.Errorf("signature is over TTL %d and %d labels", sig.OriginalTTL(), sig.Labels())
-		}
-		var known, good bool
-		for _, k := range r {
-			if k.tag == sig.KeyTag() && k.record.Algorithm() == sig.Algorithm() {
-				known, good = true, good || t.by(k, sig, s)
-			}
-		}
-		if known && !good {
-			return fmt.Errorf("signature by key %d is bad", sig.KeyTag())
-		}
-	}
-	return nil
+	return t.own(g.was, nil, was, clock{}, "") != nil
 }

@@ -121,6 +121,8 @@ func form(sig zone.RRSIG, s zone.RRset, apex zone.Name) error {
 // check compares by serial arithmetic, as RFC 4034 3.1.5 says.
 func (c clock) check(sig zone.RRSIG) error {
 	switch {
+	case int32(sig.Expiration()-sig.Inception()) < 0:
+		return fmt.Errorf("signature by key %d ends before it begins", sig.KeyTag())
 	case c.ends && int32(sig.Expiration()-c.at) < 0:
 		return fmt.Errorf("signature by key %d expired %v", sig.KeyTag(), zone.Time(sig.Expiration()).Format(time.RFC3339))
 	case c.inception && int32(c.at-sig.Inception()) < 0:

@@ -1,7 +1,9 @@
 package validate_test
 
 import (
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"os"
 	"regexp"
 	"testing"
@@ -24,6 +26,16 @@ func key(t testing.TB, flags uint16, which byte) sign.Key {
 	seed := make([]byte, ed25519.SeedSize)
 	seed[0] = which
 	k, err := sign.NewKey(flags, 15, ed25519.NewKeyFromSeed(seed))
+	require.NoError(t, err)
+	return k
+}
+
+// ecdsaKey gives a key of another algorithm than key does.
+func ecdsaKey(t testing.TB, flags uint16) sign.Key {
+	t.Helper()
+	private, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), append(make([]byte, 31), byte(flags)+2))
+	require.NoError(t, err)
+	k, err := sign.NewKey(flags, 13, private)
 	require.NoError(t, err)
 	return k
 }
