@@ -104,6 +104,10 @@ func (w *work) order(c *command, cfg *Config, now time.Time) error {
 		return err
 	}
 	w.state = state
+	if order.Hasty {
+		w.record.Hasty = []byte(w.known.records[order.Key])
+		w.dirty = true
+	}
 	return nil
 }
 

@@ -176,7 +176,11 @@ func (w *work) recall(saved []held, now time.Time) {
 func (w *work) heldNow(cfg *Config) validate.Held {
 	w.prune(w.steady())
 	var h validate.Held
+	hasty := w.hasty()
 	for _, each := range w.held {
+		if hasty && !each.Served {
+			continue
+		}
 		seen := validate.Seen{Name: each.Who, Set: each.set(cfg.Apex)}
 		same := func(o validate.Seen) bool { return o.Set.Rdata == seen.Set.Rdata && o.Set.Sigs == seen.Set.Sigs }
 		switch {
@@ -196,6 +200,16 @@ func (w *work) heldNow(cfg *Config) validate.Held {
 		h.Makers = append(h.Makers, zone.DNSKEY(k.Rdata))
 	}
 	return h
+}
+
+// hasty reports whether a compromised key is on its way out without waiting for
+// caches: as long as we publish it. What is served anywhere counts all the same.
+func (w *work) hasty() bool {
+	if w.signed == nil || len(w.record.Hasty) == 0 {
+		return false
+	}
+	s, _ := w.signed.RRset(w.known.apex, zone.TypeDNSKEY)
+	return s.Rdata.Has(string(w.record.Hasty))
 }
 
 // answersOfPeers are the RRsets of the apex that the last look saw.

@@ -37,6 +37,9 @@ type record struct {
 	Owed []owed `json:"owed,omitempty"`
 	// Held is what resolvers may hold of what was served before.
 	Held []held `json:"held,omitempty"`
+	// Hasty is the DNSKEY record of a compromised key that an operator has ordered to
+	// go without waiting for caches, knowing what it costs.
+	Hasty []byte `json:"hasty,omitempty"`
 	// Mark is the latest time that the engine has acted on: a clock that falls back
 	// must not make signatures that are expired in the world (protocol b.15 C14).
 	Mark time.Time `json:"mark"`

@@ -75,6 +75,10 @@ func (w *work) shown() *zone.Version {
 // prove has v verified in the background, which takes the place of what is served.
 func (e *Engine) prove(z *Zone, cfg *Config, v *zone.Version) {
 	w := &z.work
+	if !v.Top().Has(zone.TypeDNSKEY) {
+		w.proving.version, w.proving.good = nil, nil
+		return // it has gone insecure: there is nothing to verify
+	}
 	if w.proving.version == nil {
 		w.proving.good, w.proving.goodOf = w.signed, w.signedOf
 	}
