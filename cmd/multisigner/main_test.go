@@ -132,6 +132,15 @@ func rolling() status.Zone {
 			{What: "b.example.net to publish zsk 1003", Why: "its resolvers must know our new key before we sign with it", Key: 1003, Since: ago(10 * time.Minute), Holding: []string{"192.0.2.3:53"}},
 			{What: "the DNSKEY TTL to pass", Since: ago(10 * time.Minute), Earliest: now.Add(50 * time.Minute), From: "1h0m0s DNSKEY TTL of b.example.net, since 2026-11-23T11:50:00Z"},
 		},
+		Guard: status.Guard{Refusals: 1, Withdrawals: 1, Verifying: true, Refused: &status.Refused{
+			At: ago(3 * time.Hour), Serial: 2026112300, File: "/var/lib/multisigner/zones/example.org.refused",
+			Faults: []string{"www.example.org. A: no key with tag 1003 and algorithm 13 (for b.example.net)"},
+		}},
+		Matrix: &status.Matrix{At: ago(20 * time.Second), Pairs: []status.Pair{
+			{Answers: "a.example.net", Keys: "a.example.net", State: status.Green, Since: ago(48 * time.Hour)},
+			{Answers: "a.example.net", Keys: "b.example.net", State: status.Red, Since: ago(time.Minute), Why: []string{"www.example.org. A: no key with tag 1003 and algorithm 13"}},
+			{Answers: "b.example.net", Keys: "a.example.net", State: status.Unknown, Since: ago(time.Hour), Why: []string{"timeout"}},
+		}},
 		Alarms: []status.Alarm{{What: "192.0.2.3:53 of b.example.net has not answered for 2 days", Cure: "start it, or remove the address"}},
 	}
 }

@@ -71,6 +71,7 @@ func writeZone(w io.Writer, z status.Zone) {
 		writeWaits(w, z)
 	}
 	writeServers(w, z)
+	writePairs(w, z)
 }
 
 func parentLine(p status.Parent) string {
@@ -119,6 +120,24 @@ func writeAlarms(w io.Writer, z status.Zone) {
 	}
 }
 
+// writePairs tells how the last survey has found the signers of a group.
+func writePairs(w io.Writer, z status.Zone) {
+	if z.Matrix == nil || len(z.Matrix.Pairs) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\nmatrix, looked at %s\n", moment(z.Matrix.At, z.At))
+	t := table(w)
+	fmt.Fprintln(t, "  ANSWERS OF\tUNDER KEYS OF\tSTATE\tSINCE\tWHY")
+	for _, p := range z.Matrix.Pairs {
+		why := "-"
+		if len(p.Why) > 0 {
+			why = p.Why[0]
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", p.Answers, p.Keys, p.State, moment(p.Since, z.At), why)
+	}
+	t.Flush()
+}
+
 // writeGuard tells of versions that were not shown, or no longer.
 func writeGuard(w io.Writer, z status.Zone) {
 	g := z.Guard
@@ -126,7 +145,7 @@ func writeGuard(w io.Writer, z status.Zone) {
 		fmt.Fprintln(w, "\nsignatures are still being verified in the background")
 	}
 	if g.Withdrawals > 0 {
-		fmt.Fprintf(w, "\n%d times since the start a version was taken away for a bad signature\n", g.Withdrawals)
+		fmt.Fprintf(w, "\na version was taken away for a bad signature: %d since the start\n", g.Withdrawals)
 	}
 	if r := g.Refused; r != nil {
 		fmt.Fprintf(w, "\nversion %d was refused %s, it would have been worse; see %s\n", r.Serial, moment(r.At, z.At), r.File)

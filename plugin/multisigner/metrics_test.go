@@ -36,6 +36,10 @@ func TestZoneMetrics(t *testing.T) {
 			{Name: "c", Addresses: []status.Address{{Seen: at}, {}}},
 		},
 		Parent: status.Parent{DS: []string{"1", "2"}},
+		Guard:  status.Guard{Refusals: 3, Withdrawals: 1},
+		Matrix: &status.Matrix{Pairs: []status.Pair{
+			{Answers: "a", Keys: "a", State: status.Green}, {Answers: "a", Keys: "b", State: status.Red}, {Answers: "b", Keys: "a", State: status.Unknown},
+		}},
 	}
 	registry := prometheus.NewPedanticRegistry()
 	require.NoError(t, registry.Register(zoneMetrics{z}))

@@ -47,6 +47,7 @@ func (e *Engine) Check(ctx context.Context, apex zone.Name) (status.Matrix, erro
 			}
 		}
 	}
+	m.Pairs = pairs(&m, func(status.Pair) bool { return true })
 	return m, nil
 }
 

@@ -65,6 +65,7 @@ func (f *files) report() status.Source {
 
 func (w *work) reportAlarms(cfg *Config) []status.Alarm {
 	alarms := slices.Clone(w.alarms)
+	alarms = append(alarms, w.surveyAlarms(cfg)...)
 	if w.proving.withdrawn {
 		alarms = append(alarms, status.Alarm{
 			What: "a signature that had been served is bad: " + describe(w.proving.found),

@@ -46,6 +46,9 @@ type work struct {
 	sight  *sight    // the last look; nil: none yet since the start
 	lookAt time.Time // when to look next
 	looks  bool      // a look is under way
+	// surveys: a survey is under way; sampleAt is the name that the next asks for first.
+	surveys  bool
+	sampleAt zone.Name
 	// lookAgain: somebody told of a change while a look was under way.
 	lookAgain bool
 	memories  map[string]peer.Memory // what the next look at each peer must know
@@ -121,8 +124,12 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 	}
 	asked.obey(e, z, cfg, now)
 	w.readContent(e, cfg, asked.reload)
+	if asked.surveyed != nil {
+		w.surveys, w.matrix, w.sampleAt = false, asked.surveyed.matrix, asked.surveyed.next
+	}
 	if asked.seen != nil {
 		w.take(e, cfg, asked.seen)
+		e.keepSurveying(z, cfg)
 	}
 	w.heard(e, cfg, asked.told, now)
 	if err := e.decide(ctx, z, cfg, now); err != nil && ctx.Err() == nil {

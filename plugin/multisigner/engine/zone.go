@@ -40,6 +40,7 @@ type wants struct {
 	look       bool // look at peers and the parent now
 	seen       *sight
 	told       []told // what came of telling the parent
+	surveyed   *survey
 	proved     *audit // what the verification in the background has found
 	commands   []*command
 }
