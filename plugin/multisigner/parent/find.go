@@ -117,9 +117,13 @@ func (l *look) hosts(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// add adds a target that is not there yet.
+// add adds a target that is not there yet. A server counts as there whatever the port
+// that is configured with its address: NS records have none, and who writes another
+// than 53 has something in between.
 func (l *look) add(addr netip.AddrPort, host string) {
-	if !slices.ContainsFunc(l.targets, func(t target) bool { return t.addr == addr }) {
+	if i := slices.IndexFunc(l.targets, func(t target) bool { return t.addr.Addr() == addr.Addr() }); i < 0 {
 		l.targets = append(l.targets, target{addr, host})
+	} else if l.targets[i].host == "" {
+		l.targets[i].host = host
 	}
 }

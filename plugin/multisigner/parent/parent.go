@@ -53,7 +53,7 @@ func (s Status) String() string { return statuses[s] }
 // Address is what one address of the parent publishes.
 type Address struct {
 	Addr      netip.AddrPort
-	Host      string     // the nameserver's name; "": a configured address
+	Host      string     // the nameserver's name; "": a configured address that no name led to
 	At        time.Time  // of the look's beginning
 	Status    Status     // of what it says of the DS. Where no keys could be had to validate it, it is why not
 	Err       string     // why it is not Good, or why the delegation is not known

@@ -186,6 +186,18 @@ func withRaw(answers map[string]*dns.Msg, keys []dns.RR) map[string]*dns.Msg {
 	return answers
 }
 
+// A server that is found is not asked twice: the port that is configured with its
+// address counts, as for nameservers of the zone.
+func TestFoundAndConfigured(t *testing.T) {
+	test, signer := newZone("test."), newZone(child)
+	s := serve(t, delegating(test, signer.ds()))
+	r := lookAt(t, parent.Where{Servers: []netip.AddrPort{s.addr}, Resolver: serve(t, resolving(test, "127.0.0.1")).addr}, child)
+	require.Len(t, r.Addresses, 1)
+	require.Equal(t, "ns.test.", r.Addresses[0].Host)
+	require.Equal(t, s.addr, r.Addresses[0].Addr)
+	require.True(t, r.Addresses[0].Validated)
+}
+
 // Where the resolver fails us, nothing is believed that it was to make believable;
 // and what was not found is said.
 func TestResolverThatFails(t *testing.T) {
