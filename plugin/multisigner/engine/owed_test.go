@@ -132,6 +132,13 @@ func TestTellingGoesOn(t *testing.T) {
 	require.Zero(t, w.telling.due)
 	w.heard(e, cfg, []told{{owed: cds, Told: status.Told{What: "CDS", How: "UPDATE"}}}, at)
 	require.Equal(t, []owed{cds}, w.record.Owed, "an answer to UPDATE is no look")
+	w.telling, w.record.Owed = telling{}, []owed{cds}
+	changed := told{owed: cds, Told: status.Told{What: "CDS", How: "UPDATE", Error: "changed"}, err: parent.ErrChanged}
+	w.heard(e, cfg, []told{changed}, at)
+	require.Nil(t, w.reportTold(), "a peer was quicker: nothing to complain of")
+	w.heard(e, cfg, []told{changed}, at)
+	require.Equal(t, "changed", w.reportTold().Error, "but not again and again")
+	require.Len(t, w.alarmOfTelling(cfg), 1)
 	w.heard(e, cfg, []told{{owed: cds, Told: status.Told{What: "CDS", How: "NOTIFY"}, err: parent.ErrNoEndpoint, none: true}}, at)
 	require.Empty(t, w.record.Owed)
 }

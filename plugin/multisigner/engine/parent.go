@@ -252,6 +252,11 @@ func (w *work) heard(e *Engine, cfg *Config, all []told, now time.Time) {
 		w.telling.tries++
 		again := now.Add(min(cfg.LookBusy<<min(w.telling.tries, 16), max(tellAtLeast, cfg.LookBusy)))
 		w.telling.due = again
+		if errors.Is(t.err, parent.ErrChanged) && w.telling.tries == 1 {
+			// Of signers that push the same set one is the first; the look shows it.
+			e.log.Info("the parent has changed meanwhile: looking", "zone", cfg.Apex, "error", t.Error)
+			continue
+		}
 		w.telling.last = &t.Told
 		switch {
 		case t.none:

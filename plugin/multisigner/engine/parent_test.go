@@ -25,6 +25,7 @@ type registry struct {
 
 	mu       sync.Mutex
 	ds       []dns.RR
+	target   string // the address of ns.org.
 	dsync    []dns.RR
 	notified []dns.Question
 	updates  int
@@ -33,7 +34,7 @@ type registry struct {
 }
 
 func register(t *testing.T) *registry {
-	r := &registry{}
+	r := &registry{target: "127.0.0.1"}
 	var conn net.PacketConn
 	var listener net.Listener
 	require.Eventually(t, func() (ok bool) {
@@ -109,7 +110,7 @@ func (r *registry) answer(m *dns.Msg, q dns.Question) {
 	case name == "org." && q.Qtype == dns.TypeSOA:
 		m.Answer = []dns.RR{record("org. 1 SOA . . 1 2 3 4 1")}
 	case name == "ns.org." && q.Qtype == dns.TypeA:
-		m.Answer = []dns.RR{record("ns.org. 1 A 127.0.0.1")}
+		m.Answer = []dns.RR{record("ns.org. 1 A " + r.target)}
 	case q.Qtype == 66 && name == "example._dsync.org." && len(r.dsync) > 0:
 		m.Answer = r.dsync
 	default:
@@ -287,6 +288,24 @@ func TestParentIsNotTold(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A DSYNC record does not make us send to where only we can: nothing goes there, and
+// a person is told what to do if it is meant.
+func TestParentLeadsAstray(t *testing.T) {
+	t.Parallel()
+	r := register(t)
+	r.dsync, r.target = dsyncTo(r.addr), "10.1.2.3"
+	cfg := delegated(t, r)
+	e := serve(t, t.TempDir(), cfg)
+	defer e.Close()
+	require.Eventually(t, func() bool {
+		return slices.ContainsFunc(statusOf(t, e).Alarms, func(a status.Alarm) bool {
+			return strings.Contains(a.What, "10.1.2.3 is a private address") && strings.Contains(a.Cure, "parent-notify")
+		})
+	}, 20*time.Second, 10*time.Millisecond)
+	notified, _, _ := r.came()
+	require.Empty(t, notified)
 }
 
 // By UPDATE the whole DS RRset is put there, and only the look after it counts.
