@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/xfr"
@@ -44,18 +45,38 @@ func (e *Engine) keepSnapshot(z *Zone, now time.Time) error {
 	return nil
 }
 
+// flushers is how many zones are flushed at once: our choice, so that saves share
+// a sync, and ten thousand zones end in seconds.
+const flushers = 256
+
 // flush writes what is not yet, when no turn is taken any more: how far the time
 // has come, and snapshots.
 func (e *Engine) flush() {
-	for _, z := range e.list() {
-		if err := e.saveTimes(z); err != nil {
-			e.log.Warn("the time was not saved; a restart takes it for earlier", "zone", z.apex, "error", err)
-		}
-		if z.work.unsaved && !z.work.proving.withdrawn {
-			if err := e.writeSnapshot(z.apex, z.work.signed, z.work.signedOf); err != nil {
-				e.log.Warn("the last version was not kept; a restart signs anew", "zone", z.apex, "error", err)
+	zones := make(chan *Zone)
+	var all sync.WaitGroup
+	for range min(flushers, len(e.list())) {
+		all.Go(func() {
+			for z := range zones {
+				e.flushZone(z)
 			}
-		}
+		})
+	}
+	for _, z := range e.list() {
+		zones <- z
+	}
+	close(zones)
+	all.Wait()
+}
+
+func (e *Engine) flushZone(z *Zone) {
+	if err := e.saveTimes(z); err != nil {
+		e.log.Warn("the time was not saved; a restart takes it for earlier", "zone", z.apex, "error", err)
+	}
+	if !z.work.unsaved || z.work.proving.withdrawn {
+		return
+	}
+	if err := e.writeSnapshot(z.apex, z.work.signed, z.work.signedOf); err != nil {
+		e.log.Warn("the last version was not kept; a restart signs anew", "zone", z.apex, "error", err)
 	}
 }
 
