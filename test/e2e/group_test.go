@@ -107,13 +107,17 @@ func (g *group) await(t *testing.T, ended chan error) {
 			t.Fatalf("not ready after %s\n%s", patience, g.logs())
 		case <-ticker.C:
 		}
-		text, err := os.ReadFile(filepath.Join(g.dir, lab.File))
-		if errors.Is(err, os.ErrNotExist) {
-			continue
+		if _, err := os.Stat(filepath.Join(g.dir, lab.File)); err == nil {
+			g.describe(t)
 		}
-		require.NoError(t, err)
-		require.NoError(t, json.Unmarshal(text, &g.Description))
 	}
+}
+
+// describe reads what the lab has written of itself.
+func (g *group) describe(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(g.dir, lab.File))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &g.Description))
 }
 
 // end stops the lab as Ctrl-C does and looks that nothing is left.

@@ -4,12 +4,14 @@ package e2e
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
@@ -86,23 +88,15 @@ func (s *story) outage(t *testing.T, m moment, victim int) {
 		z, _ := s.see(other)
 		return slices.ContainsFunc(z.Waits, func(w status.Wait) bool { return m.waits.MatchString(w.What + " for " + w.Why) }), ""
 	})
-	s.w.expect(*dead, false)
-	s.kill(t, dead)
+	s.fell(t, dead)
 	s.until(t, other.Name+" to notice", func() (bool, string) {
 		z, ok := s.see(other)
 		return ok && slices.ContainsFunc(z.Peers[0].Addresses, func(a status.Address) bool { return a.State == "unreachable" }), ""
 	})
-	held := s.whatNeedsTheOther(t, other.Name)
-	over := time.After(hour)
-	for away := true; away; {
-		select {
-		case <-over:
-			away = false
-		case <-time.After(pause):
-			require.Equal(t, held, s.whatNeedsTheOther(t, other.Name), "%s while %s was away", other.Name, dead.Name)
-			s.r.check(t)
-		}
-	}
+	held := s.whatNeedsTheOther(t, other)
+	s.pass(t, hour, func() {
+		require.Equal(t, held, s.whatNeedsTheOther(t, other), "%s while %s was away", other.Name, dead.Name)
+	})
 	z, ok := s.see(other)
 	require.True(t, ok)
 	if m.holds {
@@ -110,23 +104,82 @@ func (s *story) outage(t *testing.T, m moment, victim int) {
 			return slices.ContainsFunc(w.Holding, func(who string) bool { return who == dead.Name || strings.HasPrefix(who, dead.Name+" ") })
 		}), "%s does not say that it waits for %s: %+v", other.Name, dead.Name, z.Waits)
 	}
+	s.rise(t, dead)
+}
+
+// fell kills a signer.
+func (s *story) fell(t *testing.T, dead *lab.Signer) {
+	s.w.expect(*dead, false)
+	s.kill(t, dead)
+}
+
+// rise starts it again, and waits until it answers everybody.
+func (s *story) rise(t *testing.T, dead *lab.Signer) {
+	t.Helper()
 	s.restart(t, dead)
 	t.Cleanup(func() { s.stop(t) }) // before what was restarted ends
 	s.until(t, dead.Name+" to answer again", func() (bool, string) {
-		_, err := signersOf(*dead)
+		_, err := fetch(dead.Address, s.Zone, dns.TypeSOA)
 		return err == nil, fmt.Sprint(err)
 	})
 	s.w.expect(*dead, true)
 	s.outages++
 }
 
+// pass lets time pass, and looks again and again.
+func (s *story) pass(t *testing.T, d time.Duration, look func()) {
+	t.Helper()
+	over := time.After(d)
+	for {
+		look()
+		s.r.check(t)
+		select {
+		case <-over:
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Keys that live for seconds roll at both signers, and now one, now the other is
+// killed at any moment and stays away for anything up to two hours of the lab's.
+func TestKilledAtRandom(t *testing.T) {
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	random := rand.New(rand.NewPCG(seed, 0))
+	t.Logf("seed %d", seed)
+	s := startStory(t, "--lifetime-zsk", "20s", "--lifetime-ksk", "40s")
+	upTo := func(d time.Duration) time.Duration { return time.Duration(random.Int64N(int64(d))) }
+	outages := 12
+	if all {
+		outages = 120
+	}
+	for range outages {
+		s.pass(t, upTo(2*hour), func() {})
+		dead := &s.Signers[random.IntN(len(s.Signers))]
+		s.fell(t, dead)
+		s.pass(t, upTo(2*hour), func() {})
+		s.rise(t, dead)
+	}
+	// Then the keys still roll, at both.
+	before := s.withdrawn()
+	s.until(t, "the keys of both signers to roll again", func() (bool, string) {
+		for name, n := range s.withdrawn() {
+			if n < before[name]+1 {
+				return false, name
+			}
+		}
+		return true, ""
+	})
+	s.end(t, s.rolls())
+}
+
 // whatNeedsTheOther is what a signer may not change while its peer is away: the keys
 // that its data is signed with, those of the peer that it publishes, and the DS RRset.
-func (s *story) whatNeedsTheOther(t *testing.T, name string) string {
-	i := slices.IndexFunc(s.Signers, func(o lab.Signer) bool { return o.Name == name })
-	tags, err := signersOf(s.Signers[i])
+func (s *story) whatNeedsTheOther(t *testing.T, signer lab.Signer) string {
+	tags, err := signersOf(signer)
 	require.NoError(t, err)
-	z, ok := s.see(s.Signers[i])
+	z, ok := s.see(signer)
 	require.True(t, ok)
 	var theirs []uint16
 	for _, k := range z.Keys {

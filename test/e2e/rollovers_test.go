@@ -3,40 +3,40 @@
 package e2e
 
 import (
+	"slices"
+	"strings"
 	"testing"
-
-	"github.com/multisigner/multisigner/plugin/multisigner/status"
+	"time"
 )
 
-// Keys that live for seconds change by themselves, at both signers, over and over and
+// Keys that live for seconds change by themselves, at every signer, over and over and
 // across each other.
 func TestLifetimes(t *testing.T) {
-	t.Parallel()
-	s := startStory(t, "--lifetime-zsk", "20s", "--lifetime-ksk", "40s")
-	const zsks, ksks = 4, 2
-	done := map[string]int{}
-	s.until(t, "rollover after rollover", func() (bool, string) {
-		enough := true
-		clear(done)
-		for _, signer := range s.Signers {
-			z, _ := s.see(signer)
-			zsk, ksk := withdrawn(z, "zsk"), withdrawn(z, "ksk")
-			done["ZSK"] += zsk
-			done["KSK"] += ksk
-			enough = enough && zsk >= zsks && ksk >= ksks
+	settings := [][]string{{"--lifetime-zsk", "20s", "--lifetime-ksk", "40s"}}
+	rounds := 2
+	if all {
+		rounds = 10
+		for _, algorithm := range []string{"ECDSAP384SHA384", "ED25519", "RSASHA256"} {
+			settings = append(settings, slices.Concat(settings[0], []string{"--signers", "3", "--algorithm", algorithm, "--denial", "nsec3"}))
 		}
-		return enough, ""
-	})
-	s.end(t, done)
-}
-
-func withdrawn(z status.Zone, role string) (n int) {
-	for _, k := range z.Keys {
-		if k.Own && k.Role == role && k.State == "removed" {
-			n++
-		}
+		settings = append(settings, []string{"--keys", "csk", "--lifetime-ksk", "30s", "--signers", "3"})
 	}
-	return n
+	for _, args := range settings {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			t.Parallel()
+			s := startStory(t, args...)
+			s.patience *= time.Duration(rounds)
+			s.until(t, "rollover after rollover", func() (bool, string) {
+				for name, n := range s.withdrawn() {
+					if n < rounds || strings.HasSuffix(name, "zsk") && n < 2*rounds {
+						return false, name
+					}
+				}
+				return true, ""
+			})
+			s.end(t, s.rolls())
+		})
+	}
 }
 
 // Each kind of rollover, begun by order or by configuration at every signer at once.
@@ -46,9 +46,13 @@ func TestRollovers(t *testing.T) {
 		"zone":      {"algorithm", "insecure", "secure", "algorithm"},
 		"emergency": {"KSK by double DS", "standby keys", "compromised ZSK", "compromised KSK"},
 	} {
+		args := []string(nil)
+		if all {
+			args = []string{"--signers", "3"}
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := startStory(t)
+			s := startStory(t, args...)
 			done := map[string]int{}
 			for _, kind := range kinds {
 				s.change(t, kind, func() {})

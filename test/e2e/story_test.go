@@ -28,8 +28,12 @@ type story struct {
 	r     *resolvers
 	roles []string // of the keys that each signer is to have
 
-	outages int
+	outages  int
+	patience time.Duration // of until
 }
+
+// all is the long form, of make interop-all.
+var all = os.Getenv("INTEROP") == "all"
 
 // slots bounds how many stories run at the same time: each is some nine processes.
 var slots = make(chan struct{}, 3)
@@ -37,7 +41,7 @@ var slots = make(chan struct{}, 3)
 func startStory(t *testing.T, args ...string) *story {
 	slots <- struct{}{}
 	t.Cleanup(func() { <-slots })
-	s := &story{group: startGroup(t, args...), roles: []string{"ksk", "zsk"}}
+	s := &story{group: startGroup(t, args...), roles: []string{"ksk", "zsk"}, patience: 2 * patience}
 	if slices.Contains(args, "csk") {
 		s.roles = []string{"csk"}
 	}
@@ -76,7 +80,7 @@ func (s *story) end(t *testing.T, rolls map[string]int) {
 // until waits for what is to come true. It gives up at the first fault that anybody sees.
 func (s *story) until(t *testing.T, what string, is func() (bool, string)) {
 	t.Helper()
-	deadline := time.NewTimer(2 * patience)
+	deadline := time.NewTimer(s.patience)
 	defer deadline.Stop()
 	ticker := time.NewTicker(25 * time.Millisecond)
 	defer ticker.Stop()
@@ -91,7 +95,7 @@ func (s *story) until(t *testing.T, what string, is func() (bool, string)) {
 			s.r.check(t)
 			t.FailNow()
 		case <-deadline.C:
-			t.Fatalf("%s: not after %s: %s\n%s", what, 2*patience, why, s.waits())
+			t.Fatalf("%s: not after %s: %s\n%s", what, s.patience, why, s.waits())
 		}
 	}
 }
@@ -212,6 +216,34 @@ func keysOf(tags map[uint16]bool) (all []uint16) {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// withdrawn counts the keys that each signer has made and withdrawn, by its name and
+// their role. Roles that it has none of at all are left out.
+func (s *story) withdrawn() map[string]int {
+	count := map[string]int{}
+	for _, signer := range s.Signers {
+		z, _ := s.see(signer)
+		for _, k := range z.Keys {
+			if k.Own {
+				count[signer.Name+" "+k.Role] += 0
+				if k.State == "removed" {
+					count[signer.Name+" "+k.Role]++
+				}
+			}
+		}
+	}
+	return count
+}
+
+// rolls counts the rollovers of all signers that have ended, by kind.
+func (s *story) rolls() map[string]int {
+	done := map[string]int{}
+	for name, n := range s.withdrawn() {
+		_, role, _ := strings.Cut(name, " ")
+		done[strings.ToUpper(role)] += n
+	}
+	return done
 }
 
 // reconfigure changes a line of every signer's Corefile and has it read again.

@@ -24,21 +24,26 @@ import (
 // anybody, or a signer that should be there gave no answer.
 type watch struct {
 	g      *group
+	ask    []question
 	cancel context.CancelFunc
 	ended  sync.WaitGroup
 
 	mu       sync.Mutex
-	down     map[string]bool // signers that may be silent: killed, or not yet back
+	away     map[string]time.Time // signers that were killed, and until when they may be silent; zero: still
 	rounds   int
 	verified int
 	faults   map[string]time.Time // the first time of each
 	onFault  chan struct{}        // closed at the first
 }
 
-// startWatch begins to look; stop ends it, at the latest with the test.
-func startWatch(t *testing.T, g *group) *watch {
+// startWatch begins to look, with all questions if none are given; stop ends it, at
+// the latest with the test.
+func startWatch(t *testing.T, g *group, ask ...question) *watch {
+	if len(ask) == 0 {
+		ask = questions
+	}
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &watch{g: g, cancel: cancel, down: map[string]bool{}, faults: map[string]time.Time{}, onFault: make(chan struct{})}
+	w := &watch{g: g, ask: ask, cancel: cancel, away: map[string]time.Time{}, faults: map[string]time.Time{}, onFault: make(chan struct{})}
 	signers := slices.Clone(g.Signers)
 	w.ended.Go(func() { w.run(ctx, signers) })
 	t.Cleanup(func() { w.stop(t) })
@@ -81,12 +86,21 @@ func (w *watch) fault(format string, args ...any) {
 	w.faults[text] = time.Now()
 }
 
-// expect says whether a signer must answer from now on. One that comes back may
-// take its time: it counts again from its first answer on.
+// expect says whether a signer must answer what it is asked from now on.
 func (w *watch) expect(s lab.Signer, answers bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.down[s.Name] = !answers
+	w.away[s.Name] = time.Time{}
+	if answers {
+		w.away[s.Name] = time.Now()
+	}
+}
+
+func (w *watch) expected(s lab.Signer, askedAt time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	until, killed := w.away[s.Name]
+	return !killed || !until.IsZero() && askedAt.After(until)
 }
 
 // pause is the least between two rounds: the caches of the lab live for two seconds.
@@ -133,17 +147,14 @@ func (w *watch) lookAtParent(c *caches) {
 
 // lookAt asks a signer everything.
 func (w *watch) lookAt(s lab.Signer, c *caches, mu *sync.Mutex) {
-	for _, q := range questions {
+	for _, q := range w.ask {
 		askedAt := time.Now()
 		resp, err := exchange(s.Address, q.full(), q.t)
 		if err == nil && resp.Rcode != dns.RcodeSuccess && resp.Rcode != dns.RcodeNameError {
 			err = fmt.Errorf("answers %s", dns.RcodeToString[resp.Rcode])
 		}
 		if err != nil {
-			w.mu.Lock()
-			down := w.down[s.Name]
-			w.mu.Unlock()
-			if !down {
+			if w.expected(s, askedAt) {
 				w.fault("signer %s, %s: %v", s.Name, q, err)
 			}
 			return
