@@ -1,0 +1,284 @@
+//go:build interop
+
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
+	"github.com/multisigner/multisigner/plugin/multisigner/validate"
+	"github.com/multisigner/multisigner/test/lab"
+	"github.com/multisigner/multisigner/test/lab/registry"
+)
+
+// Knot is the second signer, and rolls by timers of its own; our keys are given to
+// it by hand, as its operator would with nsupdate. Both roll, and the zone is secure
+// throughout.
+func TestForeignPeer(t *testing.T) {
+	t.Parallel()
+	slots <- struct{}{}
+	defer func() { <-slots }()
+	g := draft(t)
+	k := startKnot(t, g)
+	corefile := filepath.Join(g.dir, g.Signers[0].Corefile)
+	text, err := os.ReadFile(corefile)
+	require.NoError(t, err)
+	text = []byte(strings.Replace(string(text), "            trust tsig\n", "            trust tsig\n            foreign\n", 1))
+	require.NoError(t, os.WriteFile(corefile, text, 0o600))
+	g.restart(t, &g.Signers[0])
+
+	s := &story{group: g, roles: []string{"ksk", "zsk"}, patience: 2 * patience}
+	s.w = &watch{onFault: make(chan struct{})}
+	s.until(t, "the parent to have the DS of both", func() (bool, string) {
+		k.hand(t)
+		ds, err := g.chain(time.Now())
+		return err == nil && ds.Rdata.Len() == 2, k.last
+	})
+	s.w = startWatch(t, g, s.agreeable(t)...)
+	s.r = startResolvers(t, g, s.w)
+
+	old := s.own(t, g.Signers[0])
+	s.roll(t, g.Signers[0], "zsk")
+	s.roll(t, g.Signers[0], "ksk")
+	s.until(t, "Knot and us to roll", func() (bool, string) {
+		k.hand(t)
+		z, _ := s.see(g.Signers[0])
+		mine := slices.DeleteFunc(inUse(z), func(k status.Key) bool { return !slices.Contains(old, k.Tag) })
+		theirs := k.rolled(z)
+		return len(mine) == 0 && theirs["ksk"] > 0 && theirs["zsk"] > 0, k.last
+	})
+	z, _ := s.see(g.Signers[0])
+	theirs := k.rolled(z)
+	s.end(t, map[string]int{"ZSK": 1, "KSK": 1, "ZSK by Knot's timers": theirs["zsk"], "KSK by Knot's timers": theirs["ksk"]})
+}
+
+// draft has a lab written down for two signers, and nothing of it runs but the parent.
+func draft(t *testing.T) *group {
+	g := &group{dir: t.TempDir()}
+	cmd := exec.Command(filepath.Join(bin, "multisigner"), "lab", "--fast", "--dir", g.dir)
+	require.NoError(t, lab.Start(cmd))
+	require.Eventually(t, func() bool { _, err := os.Stat(filepath.Join(g.dir, lab.File)); return err == nil }, patience, 10*time.Millisecond)
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, cmd.Wait())
+	g.describe(t)
+	for _, path := range []string{"a/state", "b/state", "parent/keys", "parent/delegation.json", "parent/anchors"} {
+		require.NoError(t, os.RemoveAll(filepath.Join(g.dir, path)))
+	}
+	runServer(t, filepath.Join(g.dir, "parent", "log"), filepath.Join(bin, "multisigner"), "lab-parent", "-config", filepath.Join(g.dir, "parent", "config.json"))
+	require.Eventually(t, func() bool {
+		text, err := os.ReadFile(filepath.Join(g.dir, "parent", registry.AnchorsFile))
+		g.Parent.Anchors = strings.Split(strings.TrimSpace(string(text)), "\n")
+		return !errors.Is(err, fs.ErrNotExist) && len(text) > 0
+	}, patience, 10*time.Millisecond)
+	return g
+}
+
+// knot is the second signer of a group.
+type knot struct {
+	*group
+	us, them lab.Signer
+	key      string          // of TSIG
+	secret   string          // its
+	given    map[uint16]bool // tags of keys of ours that it was given at some time
+	handed   time.Time
+	last     string // what was handed over, for a test that fails
+}
+
+const knotConfig = `
+server:
+    rundir: {dir}
+    listen: {address}
+log:
+  - target: stderr
+    any: info
+database:
+    storage: {dir}
+key:
+  - id: {key}
+    algorithm: hmac-sha256
+    secret: {secret}
+remote:
+  - id: parent
+    address: {parent}
+acl:
+  - id: hand
+    key: {key}
+    action: [transfer, update]
+submission:
+  - id: look
+    parent: parent
+    check-interval: 2
+    parent-delay: 6
+policy:
+  - id: quick
+    algorithm: ecdsap256sha256
+    dnskey-ttl: 2
+    zone-max-ttl: 2
+    propagation-delay: 12
+    zsk-lifetime: 45
+    ksk-lifetime: 90
+    cds-cdnskey-publish: always
+    dnskey-management: incremental
+    delete-delay: 3600
+    ksk-submission: look
+zone:
+  - domain: example.test
+    file: {dir}/zone
+    zonefile-sync: -1
+    zonefile-load: difference
+    journal-content: all
+    dnssec-signing: on
+    dnssec-policy: quick
+    acl: hand
+`
+
+func startKnot(t *testing.T, g *group) *knot {
+	k := &knot{group: g, us: g.Signers[0], them: g.Signers[1], key: "a-b.lab.", given: map[uint16]bool{}}
+	text, err := os.ReadFile(filepath.Join(g.dir, k.us.Corefile))
+	require.NoError(t, err)
+	_, after, found := strings.Cut(string(text), "secret "+k.key+" ")
+	require.True(t, found)
+	k.secret = strings.Fields(after)[0]
+	dir := t.TempDir()
+	plain(t, filepath.Join(g.dir, "db.example.test"), filepath.Join(dir, "zone"))
+	config := strings.NewReplacer("{dir}", dir, "{address}", knotAddress(k.them.Address), "{parent}", knotAddress(g.Parent.Address), "{key}", k.key, "{secret}", k.secret).Replace(knotConfig)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "conf"), []byte(config), 0o600))
+	runServer(t, filepath.Join(dir, "log"), "knotd", "-c", filepath.Join(dir, "conf"))
+	return k
+}
+
+func knotAddress(address string) string { return strings.Replace(address, ":", "@", 1) }
+
+// plain writes a zone file anew in the form that every server reads.
+func plain(t *testing.T, from, to string) {
+	in, err := os.Open(from)
+	require.NoError(t, err)
+	defer in.Close()
+	parser := dns.NewZoneParser(in, "example.test.", from)
+	var b strings.Builder
+	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
+		b.WriteString(strings.Replace(rr.String(), "\tCLASS1\t", "\tIN\t", 1) + "\n")
+	}
+	require.NoError(t, parser.Err())
+	require.NoError(t, os.WriteFile(to, []byte(b.String()), 0o644))
+}
+
+// hand gives Knot what it lacks of our keys and of our part of CDS and CDNSKEY, and
+// takes what we no longer have. It looks twice a second.
+func (k *knot) hand(t *testing.T) {
+	if time.Since(k.handed) < 500*time.Millisecond {
+		return
+	}
+	k.handed = time.Now()
+	z, ok := k.see(k.us)
+	if !ok {
+		return
+	}
+	ours := map[uint16]bool{}
+	for _, key := range z.Keys {
+		if key.Own {
+			k.given[key.Tag] = true
+			ours[key.Tag] = key.State != "removed" && key.State != "generated"
+		}
+	}
+	update := new(dns.Msg).SetUpdate(k.Zone)
+	for _, typ := range []uint16{dns.TypeDNSKEY, dns.TypeCDS, dns.TypeCDNSKEY} {
+		here, err := exchange(k.us.Address, k.Zone, typ)
+		there, err2 := exchange(k.them.Address, k.Zone, typ)
+		if err != nil || err2 != nil {
+			return
+		}
+		mine := func(rr dns.RR) bool { return k.given[tagOf(rr)] && (typ != dns.TypeDNSKEY || ours[tagOf(rr)]) }
+		for _, rr := range lacking(here.Answer, there.Answer) {
+			if rr.Header().Rrtype == typ && mine(rr) {
+				update.Insert([]dns.RR{rr})
+			}
+		}
+		for _, rr := range lacking(there.Answer, here.Answer) {
+			if rr.Header().Rrtype == typ && k.given[tagOf(rr)] {
+				update.Remove([]dns.RR{rr})
+			}
+		}
+	}
+	if len(update.Ns) == 0 {
+		return
+	}
+	update.SetTsig(k.key, dns.HmacSHA256, 300, time.Now().Unix())
+	client := &dns.Client{Net: "tcp", Timeout: 10 * time.Second, TsigSecret: map[string]string{k.key: k.secret}}
+	resp, _, err := client.Exchange(update, k.them.Address)
+	if err == nil && resp.Rcode != dns.RcodeSuccess {
+		err = errors.New(dns.RcodeToString[resp.Rcode])
+	}
+	k.last = fmt.Sprintf("handed %v: %v", update.Ns, err)
+}
+
+// lacking gives the records of a that b does not have, whatever their TTLs.
+func lacking(a, b []dns.RR) []dns.RR {
+	return slices.DeleteFunc(slices.Clone(a), func(rr dns.RR) bool {
+		return slices.ContainsFunc(b, func(o dns.RR) bool { return dns.IsDuplicate(rr, o) })
+	})
+}
+
+func tagOf(rr dns.RR) uint16 {
+	switch rr := rr.(type) {
+	case *dns.DNSKEY:
+		return rr.KeyTag()
+	case *dns.CDNSKEY:
+		return rr.DNSKEY.KeyTag()
+	case *dns.CDS:
+		return rr.KeyTag
+	}
+	return 0
+}
+
+// rolled counts the keys of Knot that have come and gone, by role.
+func (k *knot) rolled(z status.Zone) map[string]int {
+	n := map[string]int{}
+	for _, key := range z.Keys {
+		if !key.Own && key.State == "withdrawn" {
+			n[key.Role]++
+		}
+	}
+	return n
+}
+
+// agreeable are the questions to which both make of answers what we take for valid
+// when nothing happens: our check of answers is stricter than validators are.
+func (s *story) agreeable(t *testing.T) []question {
+	keys, err := fetch(s.Signers[1].Address, s.Zone, dns.TypeDNSKEY)
+	require.NoError(t, err)
+	good := slices.DeleteFunc(slices.Clone(questions), func(q question) bool {
+		if q.t == dns.TypeDNSKEY {
+			return false
+		}
+		resp, err := exchange(s.Signers[1].Address, q.full(), q.t)
+		if err == nil {
+			err = validate.Response(resp, dns.Question{Name: q.full(), Qtype: q.t, Qclass: dns.ClassINET}, apex, keys, time.Now())
+		}
+		if err != nil {
+			t.Logf("not asked: %v", err)
+		}
+		return err != nil
+	})
+	require.Greater(t, len(good), len(questions)*3/4)
+	return good
+}
+
+func (s *story) own(t *testing.T, signer lab.Signer) []uint16 {
+	z, ok := s.see(signer)
+	require.True(t, ok)
+	return tagsOf(inUse(z))
+}
