@@ -11,7 +11,7 @@ build: ## bin/coredns and bin/multisigner
 
 test: ## every test that needs Go alone, the end-to-end ones too; and signers that die at failpoints
 	$(GO) test ./...
-	$(GO) test -tags failpoints -run 'Crashes|ProcessDies' ./plugin/multisigner/engine
+	$(GO) test -tags failpoints -run 'Crashes|ProcessDies|Disk|FrozenZone|LongBefore|WhileNothing|OthersAreAway' ./plugin/multisigner/engine
 
 race: ## the packages that share memory between goroutines, under the race detector
 	$(GO) test -race ./plugin/... ./test/lab/...

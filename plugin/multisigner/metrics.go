@@ -40,6 +40,7 @@ var (
 	serialDesc    = describe("zone_serial", "Serial of the version that is served.", "signer", "zone")
 	servingDesc   = describe("zone_serving", "1 if everybody is answered, 0 while outsiders get SERVFAIL.", "signer", "zone")
 	expiresDesc   = describe("signature_expiration_timestamp_seconds", "When the first signature ends.", "signer", "zone")
+	overdueDesc   = describe("signatures_overdue", "1 if signatures that were due for renewal have not been renewed.", "signer", "zone")
 	keysDesc      = describe("keys", "Keys of all signers.", "signer", "zone", "owner", "role", "state")
 	waitsDesc     = describe("waits", "Things that are waited for.", "signer", "zone")
 	waitSinceDesc = describe("wait_since_timestamp_seconds", "When the longest wait began.", "signer", "zone")
@@ -95,6 +96,7 @@ func collectZone(ch chan<- prometheus.Metric, z status.Zone) {
 	if !z.Signatures.Earliest.IsZero() {
 		zone(expiresDesc, seconds(z.Signatures.Earliest))
 	}
+	zone(overdueDesc, truth(z.Signatures.Overdue))
 	type kind struct{ owner, role, state string }
 	keys := make(map[kind]int)
 	for _, k := range z.Keys {

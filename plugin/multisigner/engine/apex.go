@@ -71,9 +71,9 @@ func (w *work) privateKeys(ids []roll.KeyID) ([]sign.Key, error) {
 const backDate = time.Hour
 
 // sign makes the version that the plan asks for; with nothing new it is the one
-// that is served. It stops when ctx ends: a large zone takes minutes, and who is
-// told to end may be killed before.
-func (e *Engine) sign(ctx context.Context, w *work, cfg *Config, plan roll.Plan) (sign.Output, error) {
+// that is served. Renewing, it does with the private keys that are there. It stops
+// when ctx ends: a large zone takes minutes, and who is told to end may be killed before.
+func (e *Engine) sign(ctx context.Context, w *work, cfg *Config, plan roll.Plan, renewing bool) (sign.Output, error) {
 	if w.signed == nil && w.content == nil || len(plan.SignData) == 0 {
 		return sign.Output{Version: w.signed}, nil // there is nothing to sign, or nothing to sign with
 	}
@@ -84,7 +84,11 @@ func (e *Engine) sign(ctx context.Context, w *work, cfg *Config, plan roll.Plan)
 		if apex, err = w.apexSets(cfg, plan); err != nil {
 			return sign.Output{}, err
 		}
-		if keys, err = w.signers(plan); err != nil {
+		keys, err = w.signers(plan)
+		if err != nil && renewing && w.signed != nil {
+			keys, err = w.signersThere(plan, apex)
+		}
+		if err != nil {
 			return sign.Output{}, err
 		}
 	}

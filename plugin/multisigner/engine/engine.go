@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
 	"github.com/multisigner/multisigner/plugin/multisigner/keystore"
@@ -114,7 +115,8 @@ func (e *Engine) start() {
 			}
 		})
 	}
-	e.background.Go(func() { e.watch(e.life) })
+	clocks := beginTimes(time.Time{}, e.clock.Now(), e.clock.Steady())
+	e.background.Go(func() { e.watch(e.life, &clocks) })
 	e.background.Go(func() { e.auditor.run(e.life) })
 }
 

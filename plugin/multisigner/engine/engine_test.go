@@ -211,8 +211,7 @@ func TestLostKeysAndState(t *testing.T) {
 }
 
 // A private key that is gone, or that others could read, takes nothing from what
-// is served: the last version is, until somebody has seen to the key. In a group
-// the others answer, and a version that may be an old one does not.
+// is served: the last version is, until somebody has seen to the key.
 func TestLostPrivateKey(t *testing.T) {
 	dir, file := t.TempDir(), write(t, content)
 	cfg := alone(t, file)
@@ -239,7 +238,7 @@ func TestLostPrivateKey(t *testing.T) {
 	require.Contains(t, s.Alarms[0].What, "has no private key beside it: put "+filepath.Base(keys[0])+" back")
 	for range 3 {
 		_, err = e.Do(context.Background(), apex, engine.Command{Kind: "look"})
-		require.ErrorContains(t, err, "no private key")
+		require.NoError(t, err)
 	}
 	require.NoError(t, os.Rename(filepath.Join(dir, "away"), keys[0]))
 	_, err = e.Do(context.Background(), apex, engine.Command{Kind: "reload"})
@@ -252,7 +251,7 @@ func TestLostPrivateKey(t *testing.T) {
 	cfg.Peers = []engine.Peer{{Name: "b", Addresses: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:1")}}}
 	e = serve(t, dir, cfg)
 	defer e.Close()
-	require.Equal(t, "the zone's state cannot be read", e.Find(apex).Serving().Refuse)
+	require.Contains(t, e.Find(apex).Serving().Refuse, "looking", "it may be an old version: not before a look")
 }
 
 // A state directory has one user.

@@ -297,6 +297,7 @@ func signAs(reply, q *dns.Msg) {
 // above is a parent that takes CDS when all signers that answer agree.
 type above struct {
 	addr netip.AddrPort
+	away atomic.Bool // it answers SERVFAIL
 
 	mu sync.Mutex
 	ds zone.RRset
@@ -332,6 +333,10 @@ func (r *above) scan(signers []*member) {
 
 func (r *above) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	reply := new(dns.Msg).SetReply(q)
+	if r.away.Load() {
+		w.WriteMsg(reply.SetRcode(q, dns.RcodeServerFailure))
+		return
+	}
 	soa, _ := dns.NewRR("org. 300 SOA ns.org. hostmaster.org. 1 7200 900 1209600 300")
 	ns, _ := dns.NewRR(fmt.Sprintf("%s 300 NS ns.%s", apex, apex))
 	switch ds := r.set(); {

@@ -14,7 +14,6 @@ import (
 
 // load reads what an earlier process left: the record, the private keys and the
 // last signed version. An error leaves the disk as it is; the next turn tries again.
-// Where it is the keys that are at fault, the last signed version is there.
 func (e *Engine) load(ctx context.Context, z *Zone, cfg *Config, now time.Time) error {
 	w := &z.work
 	r, state, err := loadRecord(ctx, e.store, cfg.Apex)
@@ -24,21 +23,14 @@ func (e *Engine) load(ctx context.Context, z *Zone, cfg *Config, now time.Time) 
 	if r.Signer != "" && r.Signer != cfg.Signer {
 		return fmt.Errorf("the state directory holds %s as signer %s, the configuration says %s: a signer keeps its name", cfg.Apex, r.Signer, cfg.Signer)
 	}
-	keys, errs := e.keys.List(cfg.Apex.String())
-	if len(errs) > 0 {
-		// The last version is served on until its signatures end.
-		w.times = beginTimes(r.Mark, now, e.clock.Steady())
-		w.loadSnapshot(e, cfg)
-		return errors.Join(errs...)
-	}
 	w.record, w.state, w.saved = r, state, state
 	w.own, w.roles = map[roll.KeyID]keystore.Key{}, map[roll.KeyID]roll.Role{}
 	w.memories, w.believed = map[string]peer.Memory{}, map[string]bool{}
 	for _, k := range r.Keys {
 		w.known.learn(zone.DNSKEY(k))
 	}
-	for _, k := range keys {
-		w.adopt(e.openKey(k))
+	if e.readKeys(z); len(w.keyFaults) > 0 && state.Empty() {
+		return errors.Join(w.keyFaults...) // a new key beside one that cannot be read might be one too many
 	}
 	if w.record.Steady.IsZero() {
 		w.record.Steady = now

@@ -47,6 +47,7 @@ func (w *work) take(e *Engine, cfg *Config, seen *sight) {
 		seen.at = w.times.wall // the clock was set back meanwhile
 	}
 	w.sight = seen
+	w.keepUp(seen.self)
 	w.attribute(cfg, seen)
 	w.bearWitness(seen.self)
 	w.hold(seen, w.steady())
@@ -65,6 +66,22 @@ func (w *work) take(e *Engine, cfg *Config, seen *sight) {
 		if !now.equal(w.record.Peers[p.Name]) {
 			w.record.Peers[p.Name] = now
 			w.dirty = true
+		}
+	}
+}
+
+// keepUp takes in which serial our own servers have already: after a disk was full,
+// or an older state was restored, it may be later than ours, and they would wait for
+// one after it.
+func (w *work) keepUp(self peer.Report) {
+	for _, a := range self.Addresses {
+		if a.Status != peer.Good {
+			continue
+		}
+		for rdata := range a.Sets[zone.TypeSOA].Rdata.All() {
+			if serial := zone.SOASerial(rdata); zone.SerialAfter(serial, w.record.Serial) {
+				w.record.Serial, w.dirty, w.resign = serial, true, true
+			}
 		}
 	}
 }

@@ -46,6 +46,9 @@ type record struct {
 	// Steady is how far the steady clock had come when this was saved.
 	Steady time.Time `json:"steady"`
 
+	// Refused says that outsiders were refused by the rules when this was saved.
+	Refused bool `json:"refused,omitempty"`
+
 	revision uint64
 }
 

@@ -30,7 +30,7 @@ func (z *Zone) report(now, wake time.Time) {
 	if v := serving.Version; v != nil {
 		s.Serial, s.Names, s.Records = v.Serial(), v.Names(), v.Records()
 		if end, signed := v.Earliest(); signed {
-			s.Signatures.Earliest, s.Signatures.Renewed = end, w.refresh
+			s.Signatures.Earliest, s.Signatures.Renewed, s.Signatures.Overdue = end, w.refresh, w.overdue
 		}
 	}
 	s.DS, s.DSWhy = w.reportDS(cfg)

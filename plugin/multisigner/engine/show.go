@@ -26,24 +26,6 @@ func (z *Zone) show(cfg *Config) {
 	}
 }
 
-// showUnloaded answers with the last version while the state cannot be read, and
-// says when to try again. In a group that version may be an old one, with keys
-// that the others have long withdrawn (protocol b.15 C9): they answer then, not we.
-func (z *Zone) showUnloaded(cfg *Config, now time.Time) (wake time.Time) {
-	wake = now.Add(retryBroken)
-	switch end, signed := z.work.ends(); {
-	case z.work.signed == nil || len(cfg.Peers)+len(cfg.Secondaries) > 0:
-		z.refuse("the zone's state cannot be read")
-	case z.expire():
-	default:
-		z.refuse("")
-		if until := z.work.times.until(end); signed && until.Before(wake) {
-			wake = until
-		}
-	}
-	return wake
-}
-
 // expire takes away answers with signatures that have ended: nobody answers with
 // those (design: law 10).
 func (z *Zone) expire() bool {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/multisigner/multisigner/plugin/multisigner/keystore"
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
@@ -51,7 +50,11 @@ func (e *Engine) generate(z *Zone, cfg *Config, r roll.Request) error {
 		}
 		return slices.Contains(r.Avoid, tag)
 	}
-	if err := e.fail.pass("make-before"); err != nil {
+	err := e.fail.pass("make-before")
+	if err == nil {
+		err = e.whole(z)
+	}
+	if err != nil {
 		return fmt.Errorf("make %s: %w", r.Role, err)
 	}
 	key, err := e.keys.Create(z.apex.String(), r.Algorithm, flags, func(tag uint16) bool {
@@ -65,12 +68,6 @@ func (e *Engine) generate(z *Zone, cfg *Config, r roll.Request) error {
 	z.work.roles[id] = r.Role
 	e.log.Info("made a key", "zone", z.apex, "role", r.Role.String(), "algorithm", id.Algorithm, "tag", id.Tag)
 	return nil
-}
-
-func (w *work) adopt(key keystore.Key) roll.KeyID {
-	id := w.known.learn(zone.DNSKEY(key.Rdata))
-	w.own[id] = key
-	return id
 }
 
 // destroy takes private keys out of use that nobody can need any more.
@@ -124,7 +121,7 @@ func (e *Engine) save(ctx context.Context, z *Zone, next *record, state roll.Sta
 	}
 	next.Format, next.Signer = recordFormat, z.Config().Signer
 	next.Roll = state.Encode()
-	next.Steady = w.steady()
+	next.Steady, next.Refused = w.steady(), plan.Refuse != ""
 	next.Keys = w.known.toSave(plan)
 	if err := e.saveRecord(ctx, z.apex, next); err != nil {
 		return err

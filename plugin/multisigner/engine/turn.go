@@ -23,6 +23,9 @@ type work struct {
 	unread string // why they could not, as the log was told
 	fault  string // why the zone cannot be taken through turns; "" when it can
 	frozen bool   // an invariant broke: nothing is decided any more
+	stuck  bool   // and signatures cannot be renewed either
+	// overdue: signatures should have been renewed, and were not.
+	overdue bool
 
 	record     record
 	state      roll.State
@@ -33,6 +36,7 @@ type work struct {
 	known      *known
 	own        map[roll.KeyID]keystore.Key
 	roles      map[roll.KeyID]roll.Role // what the keys made here were made for
+	keyFaults  []error                  // of files in the key directory that cannot be used
 
 	files               files
 	content             *zone.Version // unsigned content that waits to be signed; nil: as it is
@@ -101,7 +105,9 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 	}
 	if w.frozen {
 		asked.refuse(errors.New(w.fault))
-		z.expire()
+		e.renewFrozen(ctx, z, cfg)
+		e.noticeOverdue(z, cfg)
+		z.showFrozen()
 		return w.wake(now)
 	}
 	w.alarms = nil
@@ -113,9 +119,11 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 				e.log.Error("the zone's state cannot be read; it is tried again", "zone", z.apex, "error", err)
 			}
 			asked.refuse(err)
-			return z.showUnloaded(cfg, now)
+			z.refuse("the zone's state cannot be read")
+			return now.Add(retryBroken)
 		}
 	}
+	e.checkKeys(z)
 	if what := w.times.alarm(); what != "" {
 		w.alarm(what, "set the clock right; rollovers go on by the time that has passed, and signatures are renewed")
 	}
@@ -136,6 +144,7 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 		w.alarm(err.Error(), "what is served goes on; it is tried again")
 		e.log.Error("the zone could not be brought up to date", "zone", z.apex, "error", err)
 	}
+	e.noticeOverdue(z, cfg)
 	e.keepLooking(z, cfg, *asked, now)
 	e.tellParent(z, cfg, now)
 	z.show(cfg)
@@ -146,25 +155,17 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 // the guard lets through. On an error what is served stays, and its signatures
 // are renewed all the same.
 func (e *Engine) decide(ctx context.Context, z *Zone, cfg *Config, now time.Time) error {
-	w := &z.work
 	state, plan, err := e.step(z, cfg, now)
 	if err == nil {
 		if err = e.bring(ctx, z, cfg, state, plan, now, true); err == nil {
 			return nil
 		}
 	}
-	// What we have shown so far is safe with fresh signatures, whatever was wrong
-	// with the next step: no peer, parent or file may freeze us into expiry.
-	content := w.content
-	w.content = nil
-	refreshErr := e.bring(ctx, z, cfg, w.state, w.plan, now, false)
-	if w.content == nil {
-		w.content = content
-	}
-	if refreshErr != nil && refreshErr.Error() == err.Error() {
+	renewErr := e.renew(ctx, z, cfg, plan)
+	if renewErr != nil && renewErr.Error() == err.Error() {
 		return err
 	}
-	return errors.Join(err, refreshErr)
+	return errors.Join(err, renewErr)
 }
 
 // bring signs what the plan wants, has it looked at by the guard, saves, and shows
@@ -178,7 +179,7 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 	if err := w.proving.waits(now); err != nil {
 		return err
 	}
-	out, err := e.sign(ctx, w, cfg, plan)
+	out, err := e.sign(ctx, w, cfg, plan, !durable)
 	if err != nil {
 		w.proving.tried(now)
 		return err

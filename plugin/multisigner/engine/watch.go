@@ -13,11 +13,10 @@ const looksPerSecond = 1000
 // looksPerSecond makes them, and gives a turn to the zones whose files changed.
 // A change counts when two looks in a row saw the same: a file that is still
 // being written is left alone until it rests.
-func (e *Engine) watch(ctx context.Context) {
-	clocks := beginTimes(time.Time{}, e.clock.Now(), e.clock.Steady())
+func (e *Engine) watch(ctx context.Context, clocks *times) {
 	for {
 		began := e.clock.Steady()
-		e.watchClock(&clocks)
+		e.watchClock(clocks)
 		for i, z := range e.list() {
 			if i > 0 && i%looksPerSecond == 0 && !e.pause(ctx, began+time.Duration(i/looksPerSecond)*time.Second) {
 				return

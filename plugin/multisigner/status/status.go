@@ -58,6 +58,7 @@ type Problem struct {
 type Signatures struct {
 	Earliest time.Time `json:"earliest,omitzero"` // end of the one that ends first
 	Renewed  time.Time `json:"renewed,omitzero"`  // when it is due to be made anew
+	Overdue  bool      `json:"overdue,omitempty"` // that has passed, and it was not
 }
 
 // Key is a key of the group.

@@ -1,0 +1,202 @@
+package engine_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/keystore"
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// days lets days pass, and demands on each that holds becomes true.
+func days(t *testing.T, clock *manual, n int, holds func() string) {
+	t.Helper()
+	for range n {
+		clock.step(day)
+		why := ""
+		for deadline := time.Now().Add(10 * time.Second); ; {
+			if why = holds(); why == "" {
+				break
+			}
+			require.False(t, time.Now().After(deadline), "at %s: %s", clock.Now(), &why)
+			<-time.After(time.Millisecond)
+		}
+	}
+}
+
+// fresh says what is wrong with the signatures that are served, if anything.
+func fresh(clock *manual, e *engine.Engine, cfg engine.Config) string {
+	serving := e.Find(apex).Serving()
+	if serving.Version == nil || serving.Refuse != "" {
+		return "it refuses: " + serving.Refuse
+	}
+	if end, ok := serving.Version.Earliest(); !ok || end.Sub(clock.Now()) < cfg.Refresh {
+		return "a signature ends at " + end.String()
+	}
+	return ""
+}
+
+// alarmed reports whether an alarm speaks of what.
+func alarmed(t *testing.T, e *engine.Engine, what string) bool {
+	t.Helper()
+	s, ok := e.Status(apex)
+	require.True(t, ok)
+	for _, a := range s.Alarms {
+		if strings.Contains(a.What, what) {
+			require.NotEmpty(t, a.Cure)
+			return true
+		}
+	}
+	return false
+}
+
+// published is the DNSKEY RRset without its signatures.
+func published(t *testing.T, e *engine.Engine) zone.Packed {
+	t.Helper()
+	s, ok := served(t, e).RRset(apex, zone.TypeDNSKEY)
+	require.True(t, ok)
+	return s.Rdata
+}
+
+func keyDir(dir string) string { return filepath.Join(dir, "keys", "example.org") }
+
+// files gives the private files of the zone's keys with the flags.
+func files(t *testing.T, dir string, flags uint16) (paths []string) {
+	t.Helper()
+	d, err := keystore.Open(filepath.Join(dir, "keys"))
+	require.NoError(t, err)
+	keys, _ := d.List(apex.String())
+	for _, k := range keys {
+		if k.Flags() == flags {
+			paths = append(paths, k.Base+".private")
+		}
+	}
+	require.NotEmpty(t, paths)
+	return paths
+}
+
+// A key directory that is away, when a rollover is due and for months, keeps no
+// signature from being renewed, and no key is made in an empty one that has come in
+// its place. When it is back the rollover goes on.
+func TestKeyDirectoryIsAway(t *testing.T) {
+	for _, empty := range []bool{false, true} {
+		dir, clock := t.TempDir(), newManual(moment)
+		cfg := alone(t, write(t, content))
+		cfg.LifetimeZSK = 30 * day
+		e := by(t, clock, dir, cfg)
+		before := published(t, e)
+		require.NoError(t, os.Rename(keyDir(dir), keyDir(dir)+".away"))
+		if empty {
+			require.NoError(t, os.Mkdir(keyDir(dir), 0o700))
+		}
+		days(t, clock, 60, func() string { return fresh(clock, e, cfg) })
+		require.Equal(t, before, published(t, e))
+		require.True(t, alarmed(t, e, "put it back"))
+		made, err := filepath.Glob(keyDir(dir) + "/*")
+		require.NoError(t, err)
+		require.Empty(t, made)
+		require.NoError(t, os.RemoveAll(keyDir(dir)))
+		require.NoError(t, os.Rename(keyDir(dir)+".away", keyDir(dir)))
+		days(t, clock, 8, func() string { return fresh(clock, e, cfg) })
+		require.NotEqual(t, before, published(t, e))
+		require.False(t, alarmed(t, e, "put it back"))
+	}
+}
+
+// A restart with a key file missing, unreadable or another's serves the last version
+// all the same. Without the KSK, data is renewed; without the ZSK there is an alarm a
+// refresh interval before the end, and SERVFAIL at it. Either file is noticed when it
+// is back, without a restart.
+func TestRestartWithoutAKey(t *testing.T) {
+	away := func(path string) { os.Rename(path, path+".away") }
+	back := func(path string) { os.Rename(path+".away", path) }
+	for _, tc := range []struct {
+		name       string
+		flags      uint16
+		away, back func(path string)
+	}{
+		{"KSK away", 257, away, back},
+		{"ZSK away", 256, away, back},
+		{"KSK unreadable", 257, func(p string) { os.Chmod(p, 0o644) }, func(p string) { os.Chmod(p, 0o600) }},
+		{"ZSK unreadable", 256, func(p string) { os.Chmod(p, 0o644) }, func(p string) { os.Chmod(p, 0o600) }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			dir, clock := t.TempDir(), newManual(moment)
+			cfg := alone(t, write(t, content))
+			e := by(t, clock, dir, cfg)
+			before := served(t, e)
+			require.NoError(t, e.Close())
+			path := files(t, dir, tc.flags)[0]
+			tc.away(path)
+			e = by(t, clock, dir, cfg)
+			require.Equal(t, before.Serial(), served(t, e).Serial())
+			require.True(t, alarmed(t, e, filepath.Base(strings.TrimSuffix(path, ".private"))), "the alarm names the file")
+			keys := published(t, e)
+
+			end, _ := before.Earliest()
+			due := end.Add(-cfg.Refresh)
+			clock.step(due.Sub(clock.Now()) - time.Minute)
+			s := settled(t, e)
+			require.False(t, s.Signatures.Overdue)
+			clock.step(6 * day / 2)
+			s = settled(t, e)
+			require.True(t, s.Signatures.Overdue)
+			require.True(t, alarmed(t, e, "have not been renewed"))
+			require.Empty(t, e.Find(apex).Serving().Refuse, "there are days left")
+			soa := zone.RRSIG("")
+			for sig := range served(t, e).SOA().Sigs.All() {
+				soa = zone.RRSIG(sig)
+			}
+			if tc.flags == 257 {
+				require.Greater(t, zone.Time(soa.Expiration()), clock.Now().Add(cfg.Refresh), "the ZSK is there: data is renewed")
+			}
+			clock.step(3 * day)
+			settled(t, e)
+			require.Contains(t, e.Find(apex).Serving().Refuse, "signatures have ended")
+
+			tc.back(path)
+			clock.step(time.Minute)
+			settled(t, e)
+			require.Empty(t, fresh(clock, e, cfg))
+			require.Equal(t, keys, published(t, e), "no key was made in its stead")
+			require.False(t, settled(t, e).Signatures.Overdue)
+		})
+	}
+}
+
+// settled waits until the engine has nothing to do, and gives its status.
+func settled(t *testing.T, e *engine.Engine) status.Zone {
+	t.Helper()
+	require.Eventually(t, e.Idle, 10*time.Second, time.Millisecond)
+	s, ok := e.Status(apex)
+	require.True(t, ok)
+	return s
+}
+
+// A key file that cannot be read at a first start, without any state, holds the zone:
+// a new key beside it might be one too many.
+func TestFirstStartWithAKeyThatCannotBeRead(t *testing.T) {
+	dir, cfg := t.TempDir(), alone(t, write(t, content))
+	e := serve(t, dir, cfg)
+	before := published(t, e)
+	require.NoError(t, e.Close())
+	path := files(t, dir, 257)[0]
+	require.NoError(t, os.Remove(filepath.Join(dir, "state.db")))
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "zones")))
+	require.NoError(t, os.Chmod(path, 0o644))
+	clock := newManual(moment)
+	e = by(t, clock, dir, cfg)
+	require.NotEmpty(t, e.Find(apex).Serving().Refuse)
+	require.True(t, alarmed(t, e, "chmod 600"))
+	require.NoError(t, os.Chmod(path, 0o600))
+	clock.step(time.Minute)
+	settled(t, e)
+	require.Equal(t, before, published(t, e))
+}

@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/keystore"
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// readKeys reads the private keys of a zone, at the start, and again as long as
+// something is wrong with them: a key directory that comes back is noticed. Keys that
+// were read stay in use when their files go away.
+func (e *Engine) readKeys(z *Zone) {
+	w := &z.work
+	keys, faults := e.keys.List(z.apex.String())
+	for _, k := range keys {
+		w.adopt(e.openKey(k))
+	}
+	if fault := errors.Join(faults...); fault != nil && fmt.Sprint(fault) != fmt.Sprint(errors.Join(w.keyFaults...)) {
+		e.log.Error("a private key cannot be used; what can be signed is", "zone", z.apex, "error", fault)
+	}
+	w.keyFaults = faults
+}
+
+// checkKeys looks for keys that are missing, and raises an alarm for each file that
+// cannot be used.
+func (e *Engine) checkKeys(z *Zone) {
+	w := &z.work
+	if len(w.keyFaults) > 0 || w.lacking() != nil {
+		e.readKeys(z)
+	}
+	for _, fault := range w.keyFaults {
+		w.alarm(fault.Error(), "see the message; no key is made until then, and what can be signed is")
+	}
+}
+
+// lacking names a key that the plan signs with and that is not there; nil when all are.
+func (w *work) lacking() error {
+	for _, ids := range [][]roll.KeyID{w.plan.SignDNSKEY, w.plan.SignCDS, w.plan.SignData} {
+		if _, err := w.privateKeys(ids); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// whole says why the key directory must be left alone: not all is there that should
+// be, because it is away, or another one in its place.
+func (e *Engine) whole(z *Zone) error {
+	w := &z.work
+	keys, faults := e.keys.List(z.apex.String())
+	there := map[roll.KeyID]bool{}
+	for _, k := range keys {
+		there[keyID(zone.DNSKEY(k.Rdata))] = true
+	}
+	for id, k := range w.own {
+		if !there[id] {
+			return fmt.Errorf("the key directory does not hold key %d of algorithm %d (%s), which is in use: put it back", id.Tag, id.Algorithm, k.Base)
+		}
+	}
+	if err := w.lacking(); err != nil {
+		return err
+	}
+	return errors.Join(faults...)
+}
+
+func (w *work) adopt(key keystore.Key) roll.KeyID {
+	id := w.known.learn(zone.DNSKEY(key.Rdata))
+	w.own[id] = key
+	return id
+}

@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+	"github.com/multisigner/multisigner/plugin/multisigner/sign"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// Signatures are renewed whatever else is wrong: with the next step, a file, the
+// disk, a peer, the parent, the key directory, or with ourselves. What we have shown
+// so far is safe with fresh signatures, and nothing must freeze us into expiry.
+
+// renew gives what is shown fresh signatures when the next step, planned, could not be
+// taken.
+func (e *Engine) renew(ctx context.Context, z *Zone, cfg *Config, planned roll.Plan) error {
+	w := &z.work
+	content := w.content
+	w.content = nil
+	err := e.bring(ctx, z, cfg, w.state, w.shownPlan(planned), w.times.wall, false)
+	if w.content == nil {
+		w.content = content
+	}
+	return err
+}
+
+// shownPlan is the plan of what is shown, with what is to be said of the next step.
+// After a start it is read off the last version.
+func (w *work) shownPlan(planned roll.Plan) roll.Plan {
+	p := w.plan
+	if len(p.SignData) == 0 && w.signed != nil {
+		shown := w.published()
+		cds, _ := w.signed.RRset(w.signed.Apex(), zone.TypeCDS)
+		dnskey, _ := w.signed.RRset(w.signed.Apex(), zone.TypeDNSKEY)
+		p = roll.Plan{
+			DNSKEY: shown.DNSKEY, CDS: shown.CDS, CDSDelete: shown.CDSDelete, DS: shown.CDS, Refuse: planned.Refuse,
+			SignDNSKEY: w.madeBy(dnskey.Sigs), SignCDS: w.madeBy(cds.Sigs), SignData: w.madeBy(w.signed.SOA().Sigs),
+		}
+	}
+	p.Destroy, p.TellParent, p.Frozen = nil, nil, planned.Frozen
+	p.Waits, p.Alarms, p.Keys, p.Wake, p.Busy = planned.Waits, planned.Alarms, planned.Keys, planned.Wake, planned.Busy
+	return p
+}
+
+// madeBy gives the keys that made sigs, whether or not their private halves are there.
+func (w *work) madeBy(sigs zone.Packed) (ids []roll.KeyID) {
+	for sig := range sigs.All() {
+		for id := range w.known.records {
+			if id.Tag == zone.RRSIG(sig).KeyTag() && id.Algorithm == zone.RRSIG(sig).Algorithm() {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return sortIDs(ids)
+}
+
+// signersThere are the private keys of the plan that are there. Where one is missing,
+// DNSKEY and CDS keep the signatures they have, and data is signed by the others:
+// the guard sees whether that is enough.
+func (w *work) signersThere(plan roll.Plan, apex []zone.RRset) (keys sign.Keys, err error) {
+	there := func(ids []roll.KeyID) (found []sign.Key, missing error) {
+		for _, id := range ids {
+			each, err := w.privateKeys([]roll.KeyID{id})
+			missing = errors.Join(missing, err)
+			found = append(found, each...)
+		}
+		return found, missing
+	}
+	keep := func(types ...zone.Type) {
+		for i := range apex {
+			for _, t := range types {
+				if was, ok := w.signed.RRset(apex[i].Name, t); ok && apex[i].Type == t && was.SameData(apex[i]) {
+					apex[i].Sigs, apex[i].TTL = was.Sigs, was.TTL
+				}
+			}
+		}
+	}
+	if keys.Data, err = there(plan.SignData); len(keys.Data) == 0 {
+		return keys, err
+	}
+	if keys.DNSKEY, err = there(plan.SignDNSKEY); err != nil {
+		keys.DNSKEY = nil
+		keep(zone.TypeDNSKEY)
+	}
+	if keys.CDS, err = there(plan.SignCDS); err != nil {
+		keys.CDS = nil
+		keep(zone.TypeCDS, zone.TypeCDNSKEY)
+	}
+	return keys, nil
+}
+
+// renewFrozen renews the signatures of a zone that is frozen. When that breaks an
+// invariant, too, it is not tried again: the zone is served until they end.
+func (e *Engine) renewFrozen(ctx context.Context, z *Zone, cfg *Config) {
+	w := &z.work
+	if w.stuck || !w.loaded {
+		return
+	}
+	w.alarms = nil
+	defer func() {
+		if broken := recover(); broken != nil {
+			w.stuck = true
+			w.fault = fmt.Sprintf("%s; its signatures cannot be renewed: %v", w.fault, broken)
+			e.log.Error("internal error: signatures cannot be renewed", "zone", z.apex, "error", broken, "stack", string(debug.Stack()))
+		}
+	}()
+	if err := e.renew(ctx, z, cfg, w.plan); err != nil && ctx.Err() == nil {
+		w.alarm(err.Error(), "restart the server, and report this with the log")
+	}
+}
+
+// showFrozen shows what a frozen zone has, also when it froze at the start, before
+// it was known what is to be done: unless outsiders were refused before.
+func (z *Zone) showFrozen() {
+	w := &z.work
+	switch {
+	case w.signed == nil, z.expire():
+	case w.plan.Refuse != "":
+		z.refuse(w.plan.Refuse)
+	case w.record.Refused && len(w.plan.SignData) == 0:
+		z.refuse("internal error")
+	default:
+		z.refuse("")
+	}
+}
+
+// noticeOverdue raises an alarm as soon as signatures that were due have not been
+// renewed: that is a refresh interval before the first of them ends.
+func (e *Engine) noticeOverdue(z *Zone, cfg *Config) {
+	w := &z.work
+	was := w.overdue
+	end, signed := w.ends()
+	w.overdue = signed && end.Before(w.times.latest().Add(cfg.Refresh))
+	if !w.overdue {
+		return
+	}
+	w.alarm(fmt.Sprintf("signatures were due for renewal and have not been renewed; the first ends at %s, and then outsiders get SERVFAIL", stamp(end)),
+		"see the other alarms for what keeps them from it")
+	if !was {
+		e.log.Error("signatures were not renewed in time", "zone", z.apex, "end", end)
+	}
+}
