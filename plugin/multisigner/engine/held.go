@@ -33,10 +33,13 @@ func (h held) set(apex zone.Name) zone.RRset {
 	return zone.RRset{Name: apex, Type: h.Type, TTL: h.TTL, Rdata: zone.Packed(h.Rdata), Sigs: zone.Packed(h.Sigs)}
 }
 
-// maxHeld bounds what is remembered for a zone: our choice, far above what ten
-// signers in the middle of rollovers show. Beyond it what is longest out of service
-// is forgotten first.
-const maxHeld = 128
+// What is remembered is bounded for a zone and for each address, so that one signer
+// cannot push out what others have shown: our choice, far above what ten signers in
+// the middle of rollovers show. Beyond it what passes first is forgotten first.
+const (
+	maxHeld   = 256
+	maxHeldAt = 16
+)
 
 // hold takes in what a look saw. What an address showed at the look before may have
 // been fetched from it until now.
@@ -147,15 +150,24 @@ func (w *work) prune(now time.Time) {
 		}
 	}
 	w.held = slices.DeleteFunc(w.held, func(h held) bool { return !h.Served && !h.Until.After(now) })
-	if len(w.held) > maxHeld {
-		slices.SortStableFunc(w.held, func(a, b held) int {
-			if a.Served != b.Served {
-				return map[bool]int{true: -1, false: 1}[a.Served]
-			}
-			return b.Until.Compare(a.Until)
-		})
-		w.held = w.held[:maxHeld]
+	if len(w.held) > maxHeldAt {
+		w.bound()
 	}
+}
+
+func (w *work) bound() {
+	slices.SortStableFunc(w.held, func(a, b held) int {
+		if a.Served != b.Served {
+			return map[bool]int{true: -1, false: 1}[a.Served]
+		}
+		return b.Until.Compare(a.Until)
+	})
+	count := map[netip.AddrPort]int{}
+	w.held = slices.DeleteFunc(w.held, func(h held) bool {
+		count[h.At]++
+		return count[h.At] > maxHeldAt
+	})
+	w.held = w.held[:min(len(w.held), maxHeld)]
 }
 
 // recall takes over what an earlier process remembered. It may have been served

@@ -39,6 +39,16 @@ func peerKeys(t *testing.T, v *zone.Version, zsk byte) zone.RRset {
 	return dnskeys(must(t, in).Version)
 }
 
+// signedBy signs a DNSKEY RRset with a key that is in it.
+func signedBy(t *testing.T, set zone.RRset, by sign.Key) zone.RRset {
+	t.Helper()
+	in := input(t, nasty(t), denial.NSEC)
+	in.Now = now.Add(12 * 24 * time.Hour)
+	in.Apex = []zone.RRset{set.WithSigs("")}
+	in.Keys = sign.Keys{DNSKEY: []sign.Key{by}, Data: []sign.Key{by}}
+	return dnskeys(must(t, in).Version)
+}
+
 func why(faults []validate.Fault) string {
 	var lines []string
 	for _, f := range faults {
@@ -215,6 +225,20 @@ func TestGuardLetsRefreshPass(t *testing.T) {
 	require.Empty(t, faults(old, out.Diff, out.Version, forgot, in.Now))
 	gone := validate.Held{DS: []zone.RRset{ds(t, old.Apex(), 2, 7)}, Keys: held(t, old).Keys}
 	require.Empty(t, faults(old, out.Diff, out.Version, gone, in.Now))
+
+	// A poisoned set, whether it is signed or not, and whatever keys it has.
+	poisoned := held(t, old)
+	var crowd []string
+	for i := range 60 {
+		k := []byte(key(t, 256, 2).Record)
+		k[4+2*i%28], k[6+2*i%28] = k[6+2*i%28], k[4+2*i%28] // the same tag
+		crowd = append(crowd, string(k))
+	}
+	set := peerKeys(t, old, 9)
+	poisoned.Keys = append(poisoned.Keys,
+		validate.Seen{Name: "a liar", Set: merge(set, rrset(old.Apex(), zone.TypeDNSKEY, crowd...))},
+		validate.Seen{Name: "a signer of nonsense", Set: signedBy(t, merge(set, rrset(old.Apex(), zone.TypeDNSKEY, crowd...)), key(t, 257, 11))})
+	require.Empty(t, faults(old, out.Diff, out.Version, poisoned, in.Now))
 
 	// After all signatures have ended, too.
 	in.Now = now.Add(60 * 24 * time.Hour)

@@ -39,6 +39,10 @@ type demand struct {
 	name       string
 	ring, was  ring    // was is ring, but for our own keys those of the version before
 	algorithms []uint8 // 0 is any
+	// below are those that the version before met with its SOA: for names below the
+	// apex there is nothing to lose with the others. So a set of many keys with our
+	// tags, which somebody may publish to make work, costs one round of it.
+	below []uint8
 }
 
 // demands lists what resolvers that hold something may ask. A DNSKEY RRset that
@@ -64,7 +68,25 @@ func (g *guard) demands(known map[zone.DNSKEY]*key) (all []demand) {
 		own.algorithms = append(own.algorithms, algorithmsOf(ds)...)
 	}
 	own.algorithms = compact(own.algorithms)
-	return append(all, own)
+	all = append(all, own)
+	for i := range all {
+		all[i].below = g.met(all[i])
+	}
+	return all
+}
+
+// met lists the algorithms with which the SOA of the version before met a demand.
+func (g *guard) met(d demand) (met []uint8) {
+	if g.old == nil {
+		return d.algorithms
+	}
+	t := newTrial(g.new.Apex())
+	for _, algorithm := range d.algorithms {
+		if t.accepts(d.was, g.old.SOA(), algorithm, clock{}, "") == nil {
+			met = append(met, algorithm)
+		}
+	}
+	return met
 }
 
 func compact(list []uint8) []uint8 {

@@ -154,7 +154,11 @@ func (g *guard) pair(p pair) (faults []Fault) {
 		before = g.old.SOA() // stands for the zone
 	}
 	for _, d := range g.wanted {
-		for _, algorithm := range d.algorithms {
+		algorithms := d.below
+		if p.is.Name == g.new.Apex() {
+			algorithms = d.algorithms // which is signed by several kinds of keys
+		}
+		for _, algorithm := range algorithms {
 			why := t.accepts(d.ring, p.is, algorithm, g.clock, p.was.Sigs)
 			if why != nil && t.accepts(d.was, before, algorithm, clock{}, "") == nil {
 				faults = append(faults, Fault{p.is.Name, p.is.Type, d.name, why.Error()})

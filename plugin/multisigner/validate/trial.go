@@ -53,8 +53,15 @@ func (t trial) accepts(r ring, s zone.RRset, algorithm uint8, c clock, before zo
 			continue
 		}
 		why = fmt.Errorf("no key with tag %d and algorithm %d", sig.KeyTag(), sig.Algorithm())
+		if t.known(r, sig, s) {
+			return nil
+		}
+		tries := 0
 		for _, k := range r {
 			if k.made(sig) {
+				if tries++; tries > maxTries {
+					return fmt.Errorf("too many keys with tag %d", sig.KeyTag())
+				}
 				if t.by(k, sig, s) {
 					return nil
 				}
@@ -63,6 +70,17 @@ func (t trial) accepts(r ring, s zone.RRset, algorithm uint8, c clock, before zo
 		}
 	}
 	return why
+}
+
+// known reports whether a key of r is known to have made sig: others with its tag
+// need not be tried then.
+func (t trial) known(r ring, sig zone.RRSIG, s zone.RRset) bool {
+	for _, k := range r {
+		if t.made[tried{sig, s.Rdata, k}] {
+			return true
+		}
+	}
+	return false
 }
 
 // made reports whether sig says that it is k's.
