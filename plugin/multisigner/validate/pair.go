@@ -131,13 +131,14 @@ func (g *guard) sampled(pairs []pair) []pair {
 	return kept
 }
 
-// authoritative reports whether an RRset has to be signed in v (RFC 4035 2.2).
+// authoritative reports whether an RRset has to be signed in v (RFC 4035 2.2). A
+// CNAME has no place beside NS; if it is there, servers answer with it.
 func authoritative(v *zone.Version, s zone.RRset) bool {
 	if s.Type == zone.TypeNSEC3 {
 		return true
 	}
 	n := v.Get(s.Name)
-	return n != nil && !n.Occluded() && (!n.IsCut() || s.Type == zone.TypeDS || s.Type == zone.TypeNSEC)
+	return n != nil && !n.Occluded() && (!n.IsCut() || s.Type == zone.TypeDS || s.Type == zone.TypeNSEC || s.Type == zone.TypeCNAME)
 }
 
 // pair checks an RRset under the version's own keys and for whoever holds others.
