@@ -314,7 +314,7 @@ func (w *work) alarmOfTelling(cfg *Config) []status.Alarm {
 	if last == nil || last.Error == "" || len(w.record.Owed) == 0 || w.telling.tries < 2 {
 		return nil
 	}
-	cure := "it is tried again; the lines of `ds` can be put in place by hand, or parent-notify say where it listens"
+	cure := "it is tried again; the lines of `ds` can be put in place by hand, and parent-notify says where it listens, or none"
 	if last.How == "UPDATE" {
 		cure = "mend parent-update or its key, here or at the parent; it is tried again, and the lines of `ds` can be put in place by hand"
 	}

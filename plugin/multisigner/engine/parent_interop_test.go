@@ -143,4 +143,15 @@ func updated(t *testing.T, way string) {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return inStep(first) }, time.Minute, 50*time.Millisecond)
 	require.Equal(t, "UPDATE", statusOf(t, e).Parent.Told.How)
+
+	// Going insecure, the DS is removed in the same way, and comes back with the keys.
+	_, err = e.Do(t.Context(), apex, engine.Command{Kind: "insecure"})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		s := statusOf(t, e)
+		return s.Insecure && len(s.Parent.DS) == 0
+	}, time.Minute, 50*time.Millisecond)
+	_, err = e.Do(t.Context(), apex, engine.Command{Kind: "secure"})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return inStep(nil) }, time.Minute, 50*time.Millisecond)
 }
