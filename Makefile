@@ -2,6 +2,7 @@
 GO ?= go
 FUZZTIME ?= 30s
 SIM_YEARS ?= 1000000
+SBIN = PATH=$$PATH:/usr/sbin:/sbin
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .PHONY: build test race interop interop-all lab lint bench fuzz soak clean
@@ -17,10 +18,10 @@ race: ## the packages that share memory between goroutines, under the race detec
 	$(GO) test -race ./plugin/... ./test/lab/...
 
 interop: ## the tests against other people's validators and servers, which it installs first
-	.ci/packages && $(GO) test -tags interop -timeout 30m ./...
+	.ci/packages && $(SBIN) $(GO) test -tags interop -timeout 30m ./...
 
 interop-all: ## the same over every size, algorithm and denial
-	.ci/packages && INTEROP=all $(GO) test -tags interop -timeout 3h -v ./test/...
+	.ci/packages && $(SBIN) INTEROP=all $(GO) test -tags interop -timeout 3h -v ./test/...
 
 lab: build ## a parent and two signers to play with, until Ctrl-C
 	@bin/multisigner lab $(LAB)

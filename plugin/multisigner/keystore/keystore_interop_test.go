@@ -20,9 +20,7 @@ import (
 func run(t *testing.T, dir string, name string, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Skipf("%s is not installed", name)
-	}
+	require.NoError(t, err, "make interop installs it")
 	cmd := exec.Command(path, args...)
 	cmd.Dir = dir
 	var stdout, stderr strings.Builder
