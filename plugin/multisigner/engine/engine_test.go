@@ -57,8 +57,14 @@ func serve(t *testing.T, dir string, cfg engine.Config) *engine.Engine {
 	return e
 }
 
+// served is what everybody gets now. A start does not wait for a busy machine to
+// load a zone; the tests do.
 func served(t *testing.T, e *engine.Engine) *zone.Version {
 	t.Helper()
+	loaded := func() bool { return e.Find(apex).Serving().Refuse != "the zone is being loaded" }
+	if !loaded() {
+		require.Eventually(t, loaded, time.Minute, 10*time.Millisecond)
+	}
 	serving := e.Find(apex).Serving()
 	require.Empty(t, serving.Refuse)
 	require.NotNil(t, serving.Version)
