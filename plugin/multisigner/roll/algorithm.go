@@ -288,7 +288,7 @@ func (z *step) algorithmGoes() {
 	for k := range z.f.Keys {
 		// Our copies of the peers' keys go as well: all that they sign is signed with
 		// the zone's algorithm, too.
-		if key := &z.f.Keys[k]; z.moves(key) && key.Gone == 0 && (key.Owner == 0 || key.Pub != 0) {
+		if key := &z.f.Keys[k]; z.moves(key) && key.published() {
 			key.Gone = z.t
 		}
 	}
@@ -302,8 +302,15 @@ func (z *step) algorithmGoes() {
 		return
 	}
 	for k := range z.f.Keys {
-		if key := &z.f.Keys[k]; key.Owner == 0 && z.moves(key) && key.signing() {
+		key := &z.f.Keys[k]
+		if key.Owner != 0 || !z.moves(key) {
+			continue
+		}
+		if key.signing() {
 			key.DataOff = z.t
+		}
+		if key.Gone == 0 {
+			key.Gone = z.t // it was given up before it was published
 		}
 	}
 }
@@ -350,6 +357,9 @@ func (z *step) clearOf(h *hold, i int) {
 	s := &z.f.Signers[i]
 	if s.Clear == 0 || !z.fresh[i] {
 		grave, why := missing, "every signer to withdraw its keys of it"
+		if z.f.neverAsked() {
+			why += " (give `abort` there, too)"
+		}
 		if !z.fresh[i] {
 			grave, why = unknown, "a new look at every signer"
 		}

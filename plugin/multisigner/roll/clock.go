@@ -1,6 +1,9 @@
 package roll
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // moment is a time on the state's own clock, in nanoseconds; 0 is never. That clock
 // starts at the wall clock's time and then advances only by what the wall clock and
@@ -20,8 +23,38 @@ func (f *facts) advance(now, steady time.Time) {
 		f.Clock += moment(max(passed, 0))
 	}
 	f.Wall = wall
+	f.lags()
 	if !steady.IsZero() {
 		f.Steady = steady.UnixNano()
+	}
+}
+
+// lag is how far our own time is behind the wall clock from a moment on. Only people
+// need it, who look moments up in a log.
+type lag struct {
+	From moment `json:"from"`
+	By   int64  `json:"by"`
+}
+
+// Lags that are remembered, and the least change of one that is: our choice.
+const (
+	lagsAtMost = 16
+	lagLeast   = int64(time.Second)
+)
+
+// lags notes when the lag has changed.
+func (f *facts) lags() {
+	by, last := f.Wall-int64(f.Clock), int64(0)
+	if n := len(f.Behind); n > 0 {
+		last = f.Behind[n-1].By
+	}
+	if d := by - last; d < lagLeast && d > -lagLeast {
+		return
+	}
+	// What has this moment happened before: our time may have stood still since.
+	f.Behind = append(slices.Clip(f.Behind), lag{f.Clock + 1, by})
+	if len(f.Behind) > lagsAtMost {
+		f.Behind = f.Behind[1:]
 	}
 }
 
@@ -30,13 +63,20 @@ func (z *step) at(wall time.Time) moment {
 	return z.t - moment(max(z.now.Sub(wall), 0))
 }
 
-// wall translates back, for people: a moment to come is what the wall clock will
-// show if it runs as it should.
+// wall translates back, for people: what the wall clock showed then, or will show if
+// it runs as it should.
 func (z *step) wall(m moment) time.Time {
 	if m == 0 {
 		return time.Time{}
 	}
-	return z.now.Add(time.Duration(m - z.t))
+	lost := time.Duration(0)
+	for i := len(z.f.Behind) - 1; i >= 0 && m < z.f.Behind[i].From; i-- {
+		lost = time.Duration(z.f.Behind[len(z.f.Behind)-1].By)
+		if i > 0 {
+			lost -= time.Duration(z.f.Behind[i-1].By)
+		}
+	}
+	return z.now.Add(time.Duration(m-z.t) - lost)
 }
 
 // horizon is for how long a TTL of someone else is expected to come back: it may be

@@ -121,7 +121,7 @@ func (f *facts) mayRollTo(algorithm uint8) error {
 		return errors.New("name the new algorithm")
 	case f.Moving != 0 && f.Moving == f.Orders.Algorithm && f.Moving != algorithm:
 		return fmt.Errorf("algorithm %d is on its way in: let it arrive, or give `abort`", f.Moving)
-	case f.Moving != 0 && f.Moving != f.Orders.Algorithm && (f.Moving != algorithm || !f.aborting()):
+	case f.Moving != 0 && f.Moving != f.Orders.Algorithm && (f.Moving != algorithm || !f.neverAsked()):
 		return fmt.Errorf("algorithm %d is still on its way out: wait until it has gone", f.Moving)
 	case algorithm == f.Algorithm:
 		return fmt.Errorf("the zone has algorithm %d already", algorithm)
@@ -132,18 +132,23 @@ func (f *facts) mayRollTo(algorithm uint8) error {
 // aborting reports whether the algorithm on its way out has never been the zone's,
 // and its keys still stand in our DNSKEY RRset.
 func (f *facts) aborting() bool {
-	published := false
 	for k := range f.Keys {
-		key := &f.Keys[k]
-		if key.Owner != 0 || key.ID.Algorithm != f.Moving {
-			continue
+		if key := &f.Keys[k]; key.Owner == 0 && key.ID.Algorithm == f.Moving && key.published() {
+			return f.neverAsked()
 		}
-		if key.EntryOn != 0 {
+	}
+	return false
+}
+
+// neverAsked reports whether no key of ours of the algorithm on its way was ever to
+// have a DS: it is coming, or was given up.
+func (f *facts) neverAsked() bool {
+	for k := range f.Keys {
+		if key := &f.Keys[k]; key.Owner == 0 && key.ID.Algorithm == f.Moving && key.EntryOn != 0 {
 			return false
 		}
-		published = published || key.published()
 	}
-	return published
+	return true
 }
 
 // mayAbortAlgorithm says why an algorithm must be let in: when every signer publishes

@@ -102,13 +102,8 @@ func (w *forecast) pass(to time.Time) {
 	if !w.seen.Steady.IsZero() {
 		w.seen.Steady = w.seen.Steady.Add(to.Sub(w.now))
 	}
-	since := w.now
 	w.now = to
-	look := func(a *Address) {
-		if a.Seen = to; a.State == Good && (a.Since.IsZero() || a.Since.After(since)) {
-			a.Since = since
-		}
-	}
+	look := func(a *Address) { a.Since, a.Seen = unbroken(a.Since, a.Seen, to), to }
 	for i := range w.seen.Self.Addresses {
 		look(&w.seen.Self.Addresses[i])
 	}
@@ -119,10 +114,19 @@ func (w *forecast) pass(to time.Time) {
 	}
 	for i := range w.seen.Parent.Addresses {
 		a := &w.seen.Parent.Addresses[i]
-		if a.Seen = to; a.Since.IsZero() || a.Since.After(since) {
-			a.Since = since
-		}
+		a.Since, a.Seen = unbroken(a.Since, a.Seen, to), to
 	}
+}
+
+// unbroken is since when looks have followed each other, if they do so until a time.
+func unbroken(since, seen, to time.Time) time.Time {
+	switch {
+	case !since.IsZero() && !since.After(seen):
+		return since
+	case !seen.IsZero():
+		return seen
+	}
+	return to
 }
 
 // step takes a turn; keys that are asked for are made up.

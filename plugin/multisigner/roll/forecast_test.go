@@ -90,3 +90,53 @@ func (s *story) told(found []roll.Happening) string {
 	}
 	return out.String()
 }
+
+// A plan goes on with what has begun: when our own servers were last seen before they
+// had the new key, and when the last look of before a restart is some while ago.
+func TestForecastGoesOn(t *testing.T) {
+	id := func(tag uint16) roll.KeyID { return roll.KeyID{Algorithm: 13, Tag: tag} }
+	policy := roll.Policy{Signer: "a", Split: true, Algorithm: 13, DNSKEYTTL: time.Hour, Margin: time.Hour, LifetimeKSK: 365 * 24 * time.Hour, Interval: time.Minute}
+	seen := roll.Observation{Own: []roll.OwnKey{{ID: id(1), Role: roll.KSK, SEP: true}, {ID: id(2), Role: roll.ZSK}}}
+	publish := func(plan roll.Plan, serial uint32) {
+		seen.Published = roll.Published{DNSKEY: plan.DNSKEY, DNSKEYTTL: time.Hour, MaxTTL: time.Hour, Serial: serial, Signers: plan.SignData, Entry: plan.SignDNSKEY}
+	}
+	look := func(at time.Time) {
+		p := seen.Published
+		seen.Self.Addresses = []roll.Address{{Addr: "a1", State: roll.Good, Seen: at, DNSKEY: p.DNSKEY, DNSKEYTTL: time.Hour, Entry: p.Entry, DataSigners: p.Signers, Serial: p.Serial}}
+	}
+	state, plan := roll.Step(roll.State{}, policy, seen, start)
+	publish(plan, 1)
+	look(start)
+	state, _ = roll.Step(state, policy, seen, start)
+	state, err := roll.Do(state, roll.Command{Kind: roll.RollKey, Role: roll.ZSK}, policy, start)
+	require.NoError(t, err)
+	seen.Own = append(seen.Own, roll.OwnKey{ID: id(3), Role: roll.ZSK})
+	state, plan = roll.Step(state, policy, seen, start)
+	require.Len(t, plan.DNSKEY, 3)
+	publish(plan, 2)
+
+	// The look is older than what is published now.
+	found, _ := roll.Forecast(state, policy, seen, start, time.Minute, start.Add(24*time.Hour))
+	require.Equal(t, "sign the zone with ZSK 3", found[0].What)
+	require.Equal(t, start.Add(time.Minute+2*time.Hour), found[0].At)
+
+	// The last look was five seconds ago, as after a restart; the wait goes on.
+	look(start.Add(30 * time.Second))
+	state, _ = roll.Step(state, policy, seen, start.Add(30*time.Second))
+	found, _ = roll.Forecast(state, policy, seen, start.Add(35*time.Second), time.Minute, start.Add(24*time.Hour))
+	require.Equal(t, start.Add(30*time.Second+2*time.Hour), found[0].At)
+}
+
+// A moment that is shown stays where it was when the process was down in between, or
+// the clock was wrong: an operator looks it up in a log.
+func TestMomentsStay(t *testing.T) {
+	own := []roll.OwnKey{{ID: roll.KeyID{Algorithm: 13, Tag: 1}, Role: roll.CSK, SEP: true}}
+	policy := roll.Policy{Signer: "a", Algorithm: 13}
+	steady := start
+	state, _ := roll.Step(roll.State{}, policy, roll.Observation{Own: own, Steady: steady}, start)
+	for _, tc := range []struct{ wall, steady time.Duration }{{time.Hour, time.Hour}, {25 * time.Hour, time.Hour}, {26 * time.Hour, 2 * time.Hour}, {49 * time.Hour, 2*time.Hour + time.Second}, {40 * time.Hour, 3 * time.Hour}} {
+		var plan roll.Plan
+		state, plan = roll.Step(state, policy, roll.Observation{Own: own, Steady: steady.Add(tc.steady)}, start.Add(tc.wall))
+		require.WithinDuration(t, start, plan.Keys[0].Since, time.Second, "at %s", tc.wall)
+	}
+}

@@ -29,17 +29,21 @@ func (w *forecast) publish(plan Plan) bool {
 		next.Signers, next.Algorithms = plan.SignData, algorithmsOf(plan.SignData)
 		next.CDS, next.CDSDelete = plan.CDS, plan.CDSDelete
 	}
-	if sameKeys(p.DNSKEY, next.DNSKEY) && sameKeys(p.Signers, next.Signers) && sameKeys(p.CDS, next.CDS) && p.CDSDelete == next.CDSDelete {
-		return false
+	changed := !sameKeys(p.DNSKEY, next.DNSKEY) || !sameKeys(p.Signers, next.Signers) || !sameKeys(p.CDS, next.CDS) || p.CDSDelete != next.CDSDelete
+	if changed {
+		*p = next
 	}
-	*p = next
-	for i := range w.seen.Self.Addresses {
+	for i := range w.seen.Self.Addresses { // they may lag behind what was published long ago
 		a := &w.seen.Self.Addresses[i]
-		a.State, a.Serial = Good, next.Serial
+		if !changed && a.State == Good && a.Serial == p.Serial {
+			continue
+		}
+		changed = true
+		a.State, a.Serial = Good, p.Serial
 		a.DNSKEY, a.Entry, a.DataSigners, a.Algorithms = next.DNSKEY, next.Entry, next.Signers, next.Algorithms
 		a.CDS, a.CDNSKEY, a.CDSDelete = next.CDS, next.CDS, next.CDSDelete
 	}
-	return true
+	return changed
 }
 
 func algorithmsOf(ids []KeyID) (all []uint8) {

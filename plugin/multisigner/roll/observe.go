@@ -123,7 +123,8 @@ func (z *step) observeSigner(i int) {
 		missing := i == 0 && !contains(z.seen.Published.DNSKEY, z.f.Keys[k].ID)
 		for n := range v.Addresses {
 			a := &v.Addresses[n]
-			if a.State == Good && !a.Transfer && !contains(a.DNSKEY, z.f.Keys[k].ID) {
+			// Unsigned answers are no evidence of anything, but caches may hold them.
+			if a.State == Unsigned || a.State == Good && !a.Transfer && !contains(a.DNSKEY, z.f.Keys[k].ID) {
 				missing = true
 			}
 		}

@@ -175,7 +175,8 @@ func (z *step) settle(i int, signers []KeyID, data bool) {
 }
 
 // signsZone reports whether id signs data of signer i by itself: where no other key
-// does, it is a CSK. KSKs sign CDS and CDNSKEY, too, so that alone says nothing.
+// of its algorithm does, it is a CSK. KSKs sign CDS and CDNSKEY, too, so that alone
+// says nothing.
 func (z *step) signsZone(i int, id KeyID) bool {
 	for n := range z.views[i].Addresses {
 		a := &z.views[i].Addresses[n]
@@ -183,7 +184,7 @@ func (z *step) signsZone(i int, id KeyID) bool {
 			continue
 		}
 		for _, other := range a.DataSigners {
-			if !contains(a.SEP, other) {
+			if other.Algorithm == id.Algorithm && !contains(a.SEP, other) {
 				return false
 			}
 		}

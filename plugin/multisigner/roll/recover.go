@@ -94,7 +94,7 @@ func (z *step) restored() {
 	}
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
-		if key.Owner == 0 && key.published() && key.Role.Entry() && key.EntryOn == 0 && z.held[k] && z.hasDS(key.ID) {
+		if key.Owner == 0 && key.published() && key.Role.Entry() && key.EntryOn == 0 && z.held[k] && z.hasDS(key.ID) && !z.moves(key) {
 			key.EntryOn, found = z.t, true // we must have asked for it
 			z.retireEntry(k)
 		}

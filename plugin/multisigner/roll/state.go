@@ -19,6 +19,7 @@ type facts struct {
 	Wall   int64  `json:"wall"`             // the wall clock at the last step, Unix nanoseconds
 	Steady int64  `json:"steady,omitempty"` // Observation.Steady at the last step
 	Clock  moment `json:"clock"`            // our own time: what both of them agree has passed
+	Behind []lag  `json:"behind,omitempty"` // how far it was behind the wall clock, and since when
 
 	Keys      []key     `json:"keys,omitempty"`
 	Spread    []moment  `json:"spread,omitempty"` // per key and signer: since when all its addresses serve the key
