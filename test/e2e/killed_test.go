@@ -79,6 +79,31 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// The same on rarer ways, one after the other in one group.
+func TestKilledOnRarerWays(t *testing.T) {
+	t.Parallel()
+	s := startStory(t)
+	done := map[string]int{}
+	for i, way := range []struct {
+		kind string
+		moment
+	}{
+		{"split to CSK", at("waiting for the TTL", "sign the zone with CSK .* to leave the caches", true)},
+		{"CSK to split", at("before withdrawal", "withdraw CSK .* to leave the caches", true)},
+		{"KSK by double DS", at("waiting for the DS", "change the DS to KSK", true)},
+		{"compromised ZSK", at("published", "sign the zone with ZSK", true)},
+		{"compromised KSK", at("before withdrawal", "withdraw KSK", true)},
+		{"insecure", at("asking for the end of the DS", "go insecure", true)},
+		{"secure", at("before the DS", "(publish CDS|have the DS|ask the parent)", true)},
+	} {
+		s.change(t, way.kind, func() { s.outage(t, way.moment, i%2) })
+		done[way.kind] += len(s.Signers)
+		t.Log(way.kind, way.name, "survived")
+	}
+	s.gone(t)
+	s.end(t, done)
+}
+
 // outage kills one of two signers at a moment that the other tells of. While it is
 // away the other does nothing that needs it, and afterwards both go on.
 func (s *story) outage(t *testing.T, m moment, victim int) {
