@@ -59,6 +59,7 @@ func (w *work) privateKeys(ids []roll.KeyID) ([]sign.Key, error) {
 	for _, id := range ids {
 		k, ok := w.own[id]
 		if !ok {
+			w.wanting = true
 			return nil, fmt.Errorf("the private key %d of algorithm %d is not in the key directory: put it back from a backup", id.Tag, id.Algorithm)
 		}
 		keys = append(keys, sign.Key{Record: zone.DNSKEY(k.Rdata), Signer: k.Signer})

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"path/filepath"
+	"testing"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/store"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
@@ -36,4 +37,24 @@ func Saved(dir string, apex zone.Name) (serial uint32, keys map[string]bool, err
 		keys[string(k)] = true
 	}
 	return r.Serial, keys, err
+}
+
+// EditRecord gives the record of a zone in a state directory that nobody uses, and
+// puts another in its place unless that is nil.
+func EditRecord(t testing.TB, dir string, apex zone.Name, edited *string) string {
+	t.Helper()
+	ctx := context.Background()
+	st, err := store.OpenBolt(filepath.Join(dir, "state.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	value, revision, err := st.Load(ctx, recordKey(apex))
+	if err == nil && edited != nil {
+		_, err = st.Save(ctx, recordKey(apex), []byte(*edited), revision)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(value)
 }

@@ -320,13 +320,16 @@ func (r *above) scan(signers []*member) {
 	for _, m := range signers {
 		v := m.version()
 		if v == nil {
-			return
+			continue // one that refuses is passed over, as parents do
 		}
 		cds, ok := v.RRset(apex, zone.TypeCDS)
 		if !ok || agreed != "" && cds.Rdata != agreed {
 			return
 		}
 		agreed = cds.Rdata
+	}
+	if agreed == "" {
+		return
 	}
 	r.put(zone.RRset{Name: apex, Type: zone.TypeDS, TTL: uint32(groupTTL / time.Second), Rdata: agreed})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
@@ -69,6 +70,30 @@ func (w *work) nameservers(cfg *Config) map[string][]netip.Addr {
 		}
 	}
 	return found
+}
+
+// ourHosts are the nameservers, of the zone or its delegation, that have an address
+// of ours, or our name. Who asks them asks us: a signer without any state that is in
+// the delegation has lost it, and does not just begin (protocol b.15 C8).
+func (w *work) ourHosts(cfg *Config) (names []string) {
+	found := w.nameservers(cfg)
+	if w.signed == nil && w.content != nil {
+		ns, _ := w.content.RRset(cfg.Apex, zone.TypeNS)
+		for _, host := range hosts(ns) {
+			found[host] = append(found[host], inZone(w.content, host)...)
+		}
+	}
+	for host, addrs := range found {
+		ours := strings.TrimSuffix(host, ".") == strings.TrimSuffix(strings.ToLower(cfg.Signer), ".")
+		for _, a := range cfg.Addresses {
+			ours = ours || slices.Contains(addrs, a.Addr())
+		}
+		if ours {
+			names = append(names, host)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // inZone gives the addresses that v has for a host; none when it is not in the zone.

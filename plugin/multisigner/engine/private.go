@@ -28,7 +28,8 @@ func (e *Engine) readKeys(z *Zone) {
 // cannot be used.
 func (e *Engine) checkKeys(z *Zone) {
 	w := &z.work
-	if len(w.keyFaults) > 0 || w.lacking() != nil {
+	if len(w.keyFaults) > 0 || w.wanting {
+		w.wanting = false
 		e.readKeys(z)
 	}
 	for _, fault := range w.keyFaults {
@@ -36,9 +37,9 @@ func (e *Engine) checkKeys(z *Zone) {
 	}
 }
 
-// lacking names a key that the plan signs with and that is not there; nil when all are.
-func (w *work) lacking() error {
-	for _, ids := range [][]roll.KeyID{w.plan.SignDNSKEY, w.plan.SignCDS, w.plan.SignData} {
+// lacking names a key that plan signs with and that is not there; nil when all are.
+func (w *work) lacking(plan roll.Plan) error {
+	for _, ids := range [][]roll.KeyID{plan.SignDNSKEY, plan.SignCDS, plan.SignData} {
 		if _, err := w.privateKeys(ids); err != nil {
 			return err
 		}
@@ -48,7 +49,7 @@ func (w *work) lacking() error {
 
 // whole says why the key directory must be left alone: not all is there that should
 // be, because it is away, or another one in its place.
-func (e *Engine) whole(z *Zone) error {
+func (e *Engine) whole(z *Zone, plan roll.Plan) error {
 	w := &z.work
 	keys, faults := e.keys.List(z.apex.String())
 	there := map[roll.KeyID]bool{}
@@ -60,7 +61,7 @@ func (e *Engine) whole(z *Zone) error {
 			return fmt.Errorf("the key directory does not hold key %d of algorithm %d (%s), which is in use: put it back", id.Tag, id.Algorithm, k.Base)
 		}
 	}
-	if err := w.lacking(); err != nil {
+	if err := w.lacking(plan); err != nil {
 		return err
 	}
 	return errors.Join(faults...)

@@ -21,6 +21,8 @@ func (z *Zone) show(cfg *Config) {
 		// long withdrawn: look before the first answer (protocol b.15 C9). A look
 		// is bounded, so that a group that is down together comes up again.
 		z.refuse("looking at the peers and the parent after the start")
+	case w.backup.why != "":
+		z.refuse(w.backup.why)
 	default:
 		z.refuse("")
 	}

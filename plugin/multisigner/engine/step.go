@@ -16,6 +16,7 @@ const stepsAtMost = 8
 // step runs the rules until they ask for no more keys.
 func (e *Engine) step(z *Zone, cfg *Config, now time.Time) (roll.State, roll.Plan, error) {
 	w, policy := &z.work, policyOf(cfg)
+	policy.Hosts = w.ourHosts(cfg)
 	state := w.state
 	var tell []roll.Tell
 	for range stepsAtMost {
@@ -27,7 +28,7 @@ func (e *Engine) step(z *Zone, cfg *Config, now time.Time) (roll.State, roll.Pla
 			return state, plan, nil
 		}
 		for _, request := range plan.Generate {
-			if err := e.generate(z, cfg, request); err != nil {
+			if err := e.generate(z, cfg, plan, request); err != nil {
 				return state, plan, err
 			}
 		}
@@ -37,7 +38,7 @@ func (e *Engine) step(z *Zone, cfg *Config, now time.Time) (roll.State, roll.Pla
 
 // generate makes a key. It is in the key store before the rules hear of it; one
 // that is found without a record after a crash is adopted by them.
-func (e *Engine) generate(z *Zone, cfg *Config, r roll.Request) error {
+func (e *Engine) generate(z *Zone, cfg *Config, plan roll.Plan, r roll.Request) error {
 	flags := uint16(zone.FlagZone)
 	if r.Role.Entry() {
 		flags |= zone.FlagSEP
@@ -52,7 +53,7 @@ func (e *Engine) generate(z *Zone, cfg *Config, r roll.Request) error {
 	}
 	err := e.fail.pass("make-before")
 	if err == nil {
-		err = e.whole(z)
+		err = e.whole(z, plan)
 	}
 	if err != nil {
 		return fmt.Errorf("make %s: %w", r.Role, err)

@@ -36,7 +36,9 @@ type work struct {
 	known      *known
 	own        map[roll.KeyID]keystore.Key
 	roles      map[roll.KeyID]roll.Role // what the keys made here were made for
-	keyFaults  []error                  // of files in the key directory that cannot be used
+	wanting    bool                     // a key was missing: the key directory is to be read again
+	backup     backup
+	keyFaults  []error // of files in the key directory that cannot be used
 
 	files               files
 	content             *zone.Version // unsigned content that waits to be signed; nil: as it is
@@ -139,6 +141,7 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 		w.take(e, cfg, asked.seen)
 		e.keepSurveying(z, cfg)
 	}
+	w.compareWithPeers(cfg)
 	w.heard(e, cfg, asked.told, now)
 	if err := e.decide(ctx, z, cfg, now); err != nil && ctx.Err() == nil {
 		w.alarm(err.Error(), "what is served goes on; it is tried again")

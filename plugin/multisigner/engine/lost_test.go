@@ -1,0 +1,164 @@
+package engine_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+)
+
+// rounds lets some time pass in which nothing is to change.
+func (g *group) rounds(n int) {
+	for range n {
+		g.round()
+	}
+}
+
+// What becomes of a signer in a group whose state directory is lost, in part or
+// whole: it makes no key behind anybody's back, says which command or which file
+// settles it, and the others' answers stay good all the while.
+func TestLostState(t *testing.T) {
+	wipe := func(names ...string) func(*testing.T, *member) {
+		return func(t *testing.T, m *member) {
+			for _, name := range names {
+				require.NoError(t, os.RemoveAll(filepath.Join(m.dir, name)))
+			}
+		}
+	}
+	for _, tc := range []struct {
+		name   string
+		lose   func(*testing.T, *member)
+		alarm  string // what the alarm says
+		serves bool   // the last version, all the same
+		keys   int    // private keys there are then
+		settle string // the command that settles it, or "" to put back the keys
+	}{
+		{name: "everything", lose: wipe("state.db", "keys", "zones"), alarm: "our own keys are lost", settle: "rejoin"},
+		{name: "state and snapshot", lose: wipe("state.db", "zones"), alarm: "a key in our key store", keys: 2, settle: "recover"},
+		{name: "state", lose: wipe("state.db"), alarm: "a key in our key store", keys: 2, settle: "recover"},
+		{name: "keys", lose: wipe("keys"), alarm: "put it back", serves: true},
+		{name: "keys and snapshot", lose: wipe("keys", "zones"), alarm: "put it back"},
+		{name: "snapshot", lose: wipe("zones"), serves: true, keys: 2},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			g := newGroup(t, "a b", nil)
+			g.begin()
+			a := g.signers[0]
+			before := published(t, a.e.Load())
+			a.stop()
+			backup := t.TempDir()
+			restore(t, backup, a.dir)
+			tc.lose(t, a)
+			a.start()
+			g.rounds(6)
+			if tc.alarm != "" {
+				require.True(t, alarmed(t, a.e.Load(), tc.alarm), "%+v", settled(t, a.e.Load()).Alarms)
+			}
+			require.Equal(t, tc.serves, a.version() != nil)
+			private, err := filepath.Glob(filepath.Join(a.dir, "keys", "*", "*.private"))
+			require.NoError(t, err)
+			require.Len(t, private, tc.keys, "no key was made")
+
+			if tc.settle != "" {
+				a.do(tc.settle)
+			} else if tc.keys == 0 {
+				restore(t, filepath.Join(a.dir, "keys"), filepath.Join(backup, "keys"))
+			}
+			if tc.name == "state and snapshot" {
+				a.serial = 0 // nobody knows it any more
+			}
+			if tc.settle == "rejoin" {
+				// It has new keys, and answers outsiders when the others, who do not know them,
+				// and the parent have taken them in.
+				g.rounds(6)
+				private, err = filepath.Glob(filepath.Join(a.dir, "keys", "*", "*.private"))
+				require.NoError(t, err)
+				require.Len(t, private, 2)
+				require.Nil(t, a.version())
+				require.True(t, alarmed(t, g.signers[1].e.Load(), "peer a is not trusted"))
+				return
+			}
+			g.until("a serves again", func() bool { return a.version() != nil && g.calm() })
+			require.Equal(t, before, published(t, a.e.Load()))
+		})
+	}
+}
+
+// An older state that comes back, with the keys of today or with those of then, is
+// found out by a look before the first answer to outsiders; peers' looks are answered
+// meanwhile. Nothing that is answered after it is bogus in whatever a resolver holds.
+func TestRestoredBackup(t *testing.T) {
+	for _, keysToo := range []bool{false, true} {
+		t.Run(fmt.Sprintf("keys too %v", keysToo), func(t *testing.T) {
+			g := newGroup(t, "a b", nil)
+			g.begin()
+			a, b := g.signers[0], g.signers[1]
+			backup := t.TempDir()
+			a.stop()
+			restore(t, backup, a.dir)
+			a.start()
+			for _, m := range []*member{b, a, b} {
+				m.do("roll", "zsk")
+				g.settle()
+				g.rounds(2)
+				g.until("a rollover is over", g.calm)
+			}
+			g.rounds(4)
+			a.stop()
+			if keysToo {
+				require.NoError(t, os.RemoveAll(a.dir))
+				restore(t, a.dir, backup)
+			} else {
+				for _, name := range []string{"state.db", "zones"} {
+					require.NoError(t, os.RemoveAll(filepath.Join(a.dir, name)))
+				}
+				restore(t, filepath.Join(a.dir, "zones"), filepath.Join(backup, "zones"))
+				old, err := os.ReadFile(filepath.Join(backup, "state.db"))
+				require.NoError(t, err)
+				require.NoError(t, os.WriteFile(filepath.Join(a.dir, "state.db"), old, 0o600))
+			}
+			a.serial = 0 // there is no secondary that could tell
+			a.start()
+			g.matrix()
+			if g.rounds(2); keysToo {
+				require.Nil(t, a.version(), "its keys were withdrawn")
+				require.True(t, alarmed(t, a.e.Load(), "an older state was restored"))
+			}
+			g.until("it is as it should be", func() bool { return a.version() != nil && g.calm() })
+		})
+	}
+}
+
+// A record that is damaged, or of a newer program, stops its zone with a message that
+// says what to do, and is left as it is; so is one of another signer.
+func TestRecordThatCannotBeRead(t *testing.T) {
+	for _, tc := range []struct{ from, to, says, cure string }{
+		{`{"format":1,`, `{"format":1`, "damaged", "restore state.db from a backup"},
+		{`"format":1,`, `"format":99,`, "format 99", "run the newer program"},
+		{`"signer":"a"`, `"signer":"z"`, "as signer z", "a signer keeps its name"},
+		{`"roll":"`, `"roll":"AAAA`, "damaged", "restore state.db from a backup"},
+	} {
+		dir, cfg := t.TempDir(), alone(t, write(t, content))
+		e := serve(t, dir, cfg)
+		require.NoError(t, e.Close())
+		good := engine.EditRecord(t, dir, apex, nil)
+		bad := strings.Replace(good, tc.from, tc.to, 1)
+		require.NotEqual(t, good, bad)
+		engine.EditRecord(t, dir, apex, &bad)
+		e = serve(t, dir, cfg)
+		require.Equal(t, "the zone's state cannot be read", e.Find(apex).Serving().Refuse)
+		require.True(t, alarmed(t, e, tc.says))
+		require.True(t, alarmed(t, e, tc.cure))
+		require.NoError(t, e.Close())
+		require.Equal(t, bad, engine.EditRecord(t, dir, apex, nil), "it is left as it is")
+		engine.EditRecord(t, dir, apex, &good)
+		e = serve(t, dir, cfg)
+		served(t, e)
+		require.NoError(t, e.Close())
+	}
+}
