@@ -23,6 +23,7 @@ type survey struct {
 	at        time.Time
 	subjects  []subject
 	ds        []zone.RRset // each that was seen at the parent
+	insecure  bool         // the parent has none, so that nobody validates
 	cached    []validate.Seen
 	questions []dns.Question
 	before    []status.Pair
@@ -39,7 +40,11 @@ const surveyNames = 3
 // parent, nobody holds other keys than ours, and nobody starts from a DS.
 func (e *Engine) keepSurveying(z *Zone, cfg *Config) {
 	w := &z.work
-	if w.surveys || w.signed == nil || len(cfg.Peers) == 0 && cfg.Parent.Mode == ParentNone || !w.signed.Top().Has(zone.TypeDNSKEY) {
+	if w.surveys {
+		return
+	}
+	if w.signed == nil || len(cfg.Peers) == 0 && cfg.Parent.Mode == ParentNone || !w.signed.Top().Has(zone.TypeDNSKEY) {
+		w.matrix = nil
 		return
 	}
 	s := &survey{apex: cfg.Apex, at: w.times.judged(), subjects: w.surveyed(cfg)}
@@ -50,7 +55,7 @@ func (e *Engine) keepSurveying(z *Zone, cfg *Config) {
 		s.before = w.matrix.Pairs
 	}
 	h := w.heldNow(cfg)
-	s.ds = h.DS
+	s.ds, s.insecure = h.DS, h.NoDS && cfg.Parent.Mode != ParentNone
 	for _, k := range h.Keys {
 		if k.Name == "us" {
 			k.Name = cfg.Signer
@@ -249,8 +254,11 @@ func (s *survey) follows(keys zone.RRset) bool {
 
 // counts reports whether a fault of p is one that resolvers meet: both signers have
 // a DS, or it was known to be well, or not, before. Until then a signer is on its way
-// in, and nobody is sent to it.
+// in, and nobody is sent to it. Where there is no DS at all nobody validates.
 func (s *survey) counts(p status.Pair, asked []surveyAnswers) bool {
+	if s.insecure {
+		return false
+	}
 	for _, was := range s.before {
 		if was.Answers == p.Answers && was.Keys == p.Keys && was.State != status.Unknown {
 			return true

@@ -193,6 +193,17 @@ func TestMatrixByItself(t *testing.T) {
 	b.show(t, time.Now(), own...)
 	becomes("a", "b", status.Green)
 
+	// Without any DS nobody validates, and nobody is alarmed.
+	ds := r.ds
+	r.be(func(r *registry) { r.ds = nil })
+	b.show(t, time.Now())
+	becomes("a", "b", status.Unknown)
+	require.NotContains(t, alarms(statusOf(t, running)), "do not validate")
+	r.be(func(r *registry) { r.ds = ds })
+	becomes("a", "b", status.Red)
+	b.show(t, time.Now(), own...)
+	becomes("a", "b", status.Green)
+
 	// A clock that is three hours ahead makes signatures that nobody believes yet.
 	b.show(t, time.Now().Add(3*time.Hour), own...)
 	becomes("b", "a", status.Red)

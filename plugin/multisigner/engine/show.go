@@ -11,8 +11,6 @@ func (z *Zone) show(cfg *Config) {
 	switch {
 	case w.signed == nil:
 		z.refuse(w.whyNothing())
-	case w.shown() == nil:
-		z.refuse("signatures of the zone were found to be bad, and it is signed anew")
 	case z.expire():
 	case w.plan.Refuse != "":
 		z.refuse(w.plan.Refuse)
@@ -40,11 +38,16 @@ func (z *Zone) expire() bool {
 }
 
 // refuse takes outsiders their answers, unless why is empty. Those who look at us
-// still get them: they must see what we publish to get us out of there.
+// still get them: they must see what we publish to get us out of there. What was
+// withdrawn is for nobody else, whoever asks for it to be shown.
 func (z *Zone) refuse(why string) {
 	v := z.work.signed
-	if good := z.work.proving.good; z.work.proving.withdrawn && good != nil && why == "" {
-		v = good
+	if z.work.proving.withdrawn && why == "" {
+		if good := z.work.shown(); good != nil {
+			v = good
+		} else {
+			why = "signatures of the zone were found to be bad, and it is signed anew"
+		}
 	}
 	if is := z.Serving(); is.Refuse != why || is.Version != v {
 		z.serving.Store(&Serving{Version: v, Refuse: why})

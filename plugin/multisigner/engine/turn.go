@@ -105,6 +105,9 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 	if w.loaded {
 		e.readClocks(z, now)
 	}
+	if asked.proved != nil && w.loaded {
+		e.proved(z, cfg, asked.proved) // also of a zone that is frozen
+	}
 	if w.frozen {
 		asked.refuse(errors.New(w.fault))
 		e.renewFrozen(ctx, z, cfg)
@@ -128,9 +131,6 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 	e.checkKeys(z)
 	if what := w.times.alarm(); what != "" {
 		w.alarm(what, "set the clock right; rollovers go on by the time that has passed, and signatures are renewed")
-	}
-	if asked.proved != nil {
-		e.proved(z, cfg, asked.proved)
 	}
 	asked.obey(e, z, cfg, now)
 	w.readContent(e, cfg, asked.reload)

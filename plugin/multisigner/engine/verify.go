@@ -125,7 +125,7 @@ func (e *Engine) withdraw(z *Zone, cfg *Config, faults []validate.Fault) {
 		err = e.writeSnapshot(z.apex, good, w.proving.goodOf)
 	}
 	if err != nil && !os.IsNotExist(err) {
-		w.alarm(err.Error(), "remove the file before a restart")
+		e.log.Error("a restart would begin with what was withdrawn: remove its snapshot", "zone", z.apex, "error", err)
 	}
 	w.unsaved = false
 	z.show(cfg)
