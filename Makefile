@@ -5,7 +5,7 @@ SIM_YEARS ?= 1000000
 SBIN = PATH=$$PATH:/usr/sbin:/sbin
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: build test race interop interop-all lab lint bench fuzz soak clean
+.PHONY: build test race interop interop-all lab lint bench fuzz proof soak clean
 
 build: ## bin/coredns and bin/multisigner
 	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/coredns ./cmd/multisigner
@@ -37,9 +37,11 @@ fuzz: ## each fuzz target for FUZZTIME
 	@$(GO) list ./plugin/... | while read -r p; do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
 		$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$p || exit 1; done; done
 
-soak: ## a million simulated zone-years, and every mutation
-	SIM_YEARS=$(SIM_YEARS) SIM_MUTATIONS=all $(GO) test -timeout 0 -v ./test/simulation
-	CRASHES=all $(GO) test -tags failpoints -timeout 0 -v -run Crashes ./plugin/multisigner/engine
+proof: ## thousands of simulated zone-years, every story, and the figures in docs/PROOF.md
+	PROOF=$(CURDIR)/docs/PROOF.md SIM_YEARS=$${SIM_YEARS:-5000} $(GO) test -count 1 -timeout 0 -v -run 'Worlds|Stories' ./test/simulation
+
+soak: ## a million simulated zone-years, every mutation, and the figures in docs/PROOF.md
+	PROOF=$(CURDIR)/docs/PROOF.md SIM_YEARS=$(SIM_YEARS) SIM_MUTATIONS=all SIM_RECORD=1 $(GO) test -count 1 -timeout 0 -v ./test/simulation
 
 clean: ## what the others made
 	rm -rf bin lab

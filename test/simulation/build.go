@@ -97,6 +97,9 @@ func (w *world) launch(s *signer) {
 func (s *signer) join() {
 	w := s.w
 	w.note("%s is named as a peer, and starts", s.name)
+	if w.algorithm != 0 {
+		s.policy.Algorithm = w.algorithm
+	}
 	if w.Start == Delegated {
 		a := w.signers[0]
 		old := a.servers[1]
@@ -118,6 +121,7 @@ func (s *signer) join() {
 // rejoin is the order of an operator who knows what became of the old keys.
 func (s *signer) rejoin() {
 	w := s.w
+	w.did("rejoin")
 	if s.version != nil {
 		w.fail("%s made keys by itself although it is delegated", s.name)
 	}
@@ -130,6 +134,7 @@ func (s *signer) rejoin() {
 func (w *world) delegate(s *signer) {
 	s.outside = false
 	w.note("%s answers everyone", s.name)
+	w.did("joined")
 	w.delegated = append(w.delegated[:len(w.delegated):len(w.delegated)], s.name+".example.")
 	for _, server := range s.servers {
 		if server.cur != nil {

@@ -163,6 +163,7 @@ func (o *oracle) twins(ids []roll.KeyID) (twins keys, strange bool) {
 				b = a
 			}
 			strange = strange || o.w.signers[b.Sum[7]].foreign != nil
+			o.w.did("tags clash")
 		}
 	}
 	return twins, strange

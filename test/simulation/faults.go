@@ -13,12 +13,13 @@ func (w *world) fault() {
 	}
 	w.happens(func() {
 		s := w.signers[w.random.IntN(len(w.signers))]
-		switch w.random.IntN(13) {
+		switch w.random.IntN(14) {
 		case 0, 1, 2:
 			w.partition()
 		case 3, 4:
 			if s.canCrash() {
 				w.note("%s crashes", s.name)
+				w.did("crash")
 				s.crash(w.downtime())
 			}
 		case 5, 6:
@@ -33,6 +34,8 @@ func (w *world) fault() {
 			w.powerFailure()
 		case 12:
 			s.amnesia()
+		case 13:
+			w.blip()
 		}
 	})
 	w.after(w.between(hour, 12*day), w.fault)
@@ -41,7 +44,7 @@ func (w *world) fault() {
 // save keeps a backup of every state now and then.
 func (w *world) save() {
 	for _, s := range w.signers {
-		if w.chance(30) && s.version != nil {
+		if w.chance(30) && s.version != nil && w.t > w.grand {
 			s.backup, s.backupOwn = s.disk, s.own
 		}
 	}
@@ -73,6 +76,7 @@ func (w *world) cutOff(i, j int, length int64) {
 		return
 	}
 	w.cut[i][j] = until
+	w.did("partition")
 	w.note("%s does not reach %s for %.1f h", w.party(i), w.party(j), float64(length)/float64(hour))
 	if i == len(w.signers) {
 		return
@@ -101,6 +105,7 @@ func (w *world) jump(s *signer) {
 	}
 	by := oneOf(w, hour, -hour, 365*day, -365*day, -40*day, 3*day)
 	s.offset += by
+	w.did("jump")
 	w.note("the clock of %s jumps by %d h", s.name, by/hour)
 	s.soon()
 	w.after(w.between(minute, 5*day), func() {
@@ -125,7 +130,7 @@ func (w *world) blink(s *signer) {
 // come back, and after a look and the longest TTL all must be well.
 func (w *world) oldParent() {
 	p := w.parent
-	if len(p.before) == 0 || p.until > w.t || w.Parent == Hasty || w.Foreign > 0 || w.t-p.changed > 5*day {
+	if len(p.before) == 0 || len(p.ds) == 0 || w.t < w.grand || p.until > w.t || w.Parent == Hasty || w.Foreign > 0 || w.t-p.changed > 5*day {
 		return // a foreign signer could not come back, and keys are not kept for ever
 	}
 	for _, s := range w.signers {
@@ -134,6 +139,7 @@ func (w *world) oldParent() {
 		}
 	}
 	w.note("the parent restores old data")
+	w.did("old parent")
 	p.ds = p.before
 	p.until, p.wrong = w.t+4*day, w.t+3*day
 	for i := range p.shown {
@@ -142,6 +148,42 @@ func (w *world) oldParent() {
 	w.after(3*day, func() {
 		if w.t >= p.wrong {
 			w.oracle.wrong(false)
+		}
+	})
+}
+
+// blip lets the parent's second address go back, unseen by some, for a time within
+// the validity of what it shows.
+func (w *world) blip() {
+	p := w.parent
+	if len(p.before) == 0 || p.until > w.t || w.t-p.changed > 2*day || p.changedAt[1] < p.changed {
+		return
+	}
+	for _, id := range p.before {
+		for _, server := range w.signers[id.Sum[7]].servers {
+			if server.cur == nil || !slices.Contains(server.cur.entry, id) {
+				return
+			}
+		}
+	}
+	for _, id := range p.ds {
+		if len(ownedBy(p.before, int(id.Sum[7]))) == 0 {
+			return // it joined since then
+		}
+	}
+	w.note("p2 goes back for a while")
+	w.did("parent goes back unseen")
+	length, now, old := w.between(30*minute, 5*hour), p.ds, p.before
+	p.until = w.t + length
+	for _, s := range w.signers {
+		if s.foreign == nil && w.chance(70) {
+			w.cutOff(s.n, len(w.signers), length+20*minute)
+		}
+	}
+	p.show(1, old, p.ttl[1])
+	w.after(length, func() {
+		if slices.Equal(p.ds, now) {
+			p.show(1, now, p.ttl[1])
 		}
 	})
 }
@@ -195,6 +237,7 @@ func (s *signer) crashLoop(n int64) {
 	if !s.canCrash() || n == 0 || w.t >= w.calm {
 		return
 	}
+	w.did("crash loop")
 	w.note("%s crashes, and will %d times more", s.name, n-1)
 	down := w.between(minute, 10*minute)
 	s.crash(down)
@@ -204,6 +247,7 @@ func (s *signer) crashLoop(n int64) {
 // powerFailure stops everyone at once.
 func (w *world) powerFailure() {
 	w.note("the power fails everywhere")
+	w.did("power failure")
 	for _, s := range w.signers {
 		if s.canCrash() {
 			s.crash(w.between(minute, 5*hour))
@@ -227,10 +271,11 @@ func (s *signer) alone() bool {
 // a backup; its keys are all there. One that then sees nobody cannot know.
 func (s *signer) restore() {
 	w := s.w
-	if s.backup.Empty() || !w.Faults || !w.chance(25) || len(w.signers) == 1 || w.Foreign > 0 || w.Late || w.Tags > 0 || !s.told() || s.alone() {
+	if s.backup.Empty() || !w.Faults || !w.chance(25) || len(w.signers) == 1 || w.Foreign > 0 || w.Late || w.Tags > 0 || w.t < w.grand || !s.told() || s.alone() {
 		return
 	}
 	w.note("%s is restored to an old state", s.name)
+	w.did("restored")
 	s.disk, s.backup = s.backup, roll.State{}
 	s.version = nil
 	s.servers[0].cur = nil
@@ -268,10 +313,11 @@ func (s *signer) amnesia() {
 			return // only who remembers its keys could go on with them
 		}
 	}
-	if !w.Lost || !s.canCrash() || s.alone() || w.Late || len(w.parent.ds) == 0 || s.refuses || s.outside || s.version == nil {
+	if !w.Lost || w.t < w.grand || !s.canCrash() || s.alone() || w.Late || len(w.parent.ds) == 0 || s.refuses || s.outside || s.version == nil {
 		return
 	}
 	w.note("%s loses its state; its keys are there", s.name)
+	w.did("state lost")
 	s.disk, s.backup, s.version = roll.State{}, roll.State{}, nil
 	s.servers[0].cur = nil
 	s.silence()

@@ -225,6 +225,7 @@ func (f *foreign) blink() {
 	case 2:
 		old := f.ttl
 		w.note("%s raises its DNSKEY TTL for a while", f.s.name)
+		w.did("TTL raised")
 		f.ttl, f.raised = 2*day, w.t
 		f.serve()
 		w.after(w.between(hour, 5*hour), func() {
@@ -233,7 +234,8 @@ func (f *foreign) blink() {
 		})
 	case 3:
 		id := f.keys[slices.IndexFunc(f.keys, func(k foreignKey) bool { return k.ksk })].id
-		w.note("%s signs data with its KSK, too", f.s.name)
+		w.note("%s signs data with its KSK, too, or no more", f.s.name)
+		w.did("KSK signs data")
 		f.change(id, func(k *foreignKey) { k.data = !k.data })
 		f.serve()
 	}
@@ -259,6 +261,7 @@ func (f *foreign) forget() {
 	}
 	f.pushed, f.cds = nil, nil
 	w.note("%s forgets the others' keys", f.s.name)
+	w.did("forgotten")
 	f.serve()
 	if w.chance(50) { // and some of them do not see it
 		w.cutOff(w.random.IntN(len(w.signers)), f.s.n, w.between(minute, day))

@@ -12,8 +12,8 @@ func (s *signer) look() roll.Observation {
 	seen := &s.seen
 	seen.Steady = epoch.Add(time.Duration(s.steady + w.t - s.upSince))
 	if v := s.version; v != nil {
-		seen.Published = roll.Published{DNSKEY: v.dnskey, DNSKEYTTL: time.Duration(v.ttl), MaxTTL: time.Duration(v.maxTTL), Serial: v.serial,
-			Signers: v.data, Entry: v.entry, CDS: v.cds}
+		seen.Published = roll.Published{DNSKEY: v.dnskey, DNSKEYTTL: time.Duration(v.ttl), MaxTTL: time.Duration(max(v.maxTTL, v.ttl)), Serial: v.serial,
+			Signers: v.data, Algorithms: v.algs, Entry: v.entry, CDS: v.cds, CDSDelete: v.cdsDelete}
 	} else {
 		seen.Published = roll.Published{MaxTTL: time.Duration(s.maxTTL())}
 	}
@@ -53,9 +53,11 @@ func (s *signer) mishap() (lost bool, late int64) {
 	switch n := w.random.IntN(200); {
 	case n < 1:
 		s.soon()
+		w.did("look lost")
 		return true, 0
 	case n < 9:
 		s.soon()
+		w.did("look late")
 		return false, w.between(int64(time.Second), 2*int64(s.policy.Interval))
 	}
 	return false, 0
@@ -76,7 +78,7 @@ func (s *signer) see(list []roll.Address, other *signer, since int64) []roll.Add
 		}
 		at := w.t - late
 		v := server.cur
-		if at < server.changed && server.before != nil {
+		if at < server.changed+int64(time.Second) && other != s && v != nil { // an answer takes its time
 			v = server.before
 		}
 		from := max(since, server.since, s.answered[server.n])
@@ -87,11 +89,13 @@ func (s *signer) see(list []roll.Address, other *signer, since int64) []roll.Add
 			a.State = roll.Unreachable
 		case v == nil:
 			a.State = roll.Lame
+		case v.unsigned:
+			a.State, a.Serial = roll.Unsigned, v.serial
 		default:
 			a.State = roll.Good
 			a.DNSKEY, a.SEP, a.Entry, a.CDS, a.CDNSKEY = v.dnskey, v.sep, v.entry, v.cds, v.cds
-			a.DataSigners = v.signers
-			a.DNSKEYTTL, a.MaxTTL, a.Serial, a.Mark = time.Duration(v.ttl), time.Duration(v.maxTTL), v.serial, v.mark
+			a.DataSigners, a.Algorithms, a.CDSDelete = v.signers, v.algs, v.cdsDelete
+			a.DNSKEYTTL, a.MaxTTL, a.Serial, a.Mark = time.Duration(v.ttl), time.Duration(max(v.maxTTL, v.ttl)), v.serial, v.mark
 		}
 	}
 	return list

@@ -2,9 +2,15 @@ package simulation_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,31 +24,66 @@ type mutation struct {
 	also                 *mutation
 }
 
-const rolls = "../../plugin/multisigner/roll"
+const (
+	rolls = "../../plugin/multisigner/roll"
+	// seeds says which world caught each mutation last: name, tab, seed.
+	seeds = "testdata/caught.txt"
+)
 
 // A proof that catches nothing proves nothing. Each broken rule must be caught by the
-// worlds: bogus, or stuck. A few are tried each time; SIM_MUTATIONS=all tries all.
+// worlds: bogus, or stuck. The world that caught it last is tried first, then others.
+// Two are tried each time; SIM_MUTATIONS=all tries all, and SIM_MUTATIONS=NAME those
+// whose name has NAME in it. SIM_RECORD=1 writes down which world caught each.
 func TestMutations(t *testing.T) {
 	if os.Getenv("SIM_MUTANT") != "" {
 		t.Skip("this is a mutant")
 	}
+	known := caughtBy(t)
 	tried := mutations
-	if os.Getenv("SIM_MUTATIONS") != "all" {
-		tried = mutations[:2]
+	switch which := os.Getenv("SIM_MUTATIONS"); which {
+	case "all":
+	case "":
+		tried = nil
+		for _, i := range rand.Perm(len(mutations))[:2] {
+			tried = append(tried, mutations[i])
+		}
+	default:
+		tried = slices.DeleteFunc(slices.Clone(mutations), func(m mutation) bool { return !strings.Contains(m.name, which) })
 	}
 	caught := 0
 	for _, m := range tried {
 		t.Run(m.name, func(t *testing.T) {
-			if tryMutation(t, m) {
-				caught++
+			seed, ok := tryMutation(t, m, known[m.name])
+			if !ok {
+				t.Errorf("not caught: %s", m.name)
+				return
+			}
+			caught++
+			if t.Logf("caught by seed %d", seed); os.Getenv("SIM_RECORD") != "" && known[m.name] != seed {
+				known[m.name] = seed
+				record(t, known)
 			}
 		})
 	}
 	t.Logf("%d of %d mutations caught", caught, len(tried))
+	if os.Getenv("SIM_MUTATIONS") == "all" {
+		write(t, "mutations", mutationReport(caught, known))
+	}
 }
 
-func tryMutation(t *testing.T, m mutation) bool {
-	dir := t.TempDir()
+// Every mutation has another name, and one place in the rules where it belongs.
+func TestMutationsAreRules(t *testing.T) {
+	names := map[string]bool{}
+	for _, m := range mutations {
+		require.False(t, names[m.name], "two mutations are called %q", m.name)
+		names[m.name] = true
+		mutate(t, m)
+	}
+	require.GreaterOrEqual(t, len(mutations), 40)
+}
+
+// mutate returns the texts of the files that a mutation changes, by path.
+func mutate(t *testing.T, m mutation) map[string]string {
 	texts := map[string]string{}
 	for e := &m; e != nil; e = e.also {
 		path, err := filepath.Abs(filepath.Join(rolls, e.file))
@@ -52,11 +93,19 @@ func tryMutation(t *testing.T, m mutation) bool {
 			require.NoError(t, err)
 			texts[path] = string(text)
 		}
-		require.Equal(t, 1, strings.Count(texts[path], e.from), "the rule is not where it was: %q", e.from)
+		if n := strings.Count(texts[path], e.from); n != 1 {
+			t.Errorf("%s: %d places in %s have the rule %q", m.name, n, e.file, e.from)
+		}
 		texts[path] = strings.Replace(texts[path], e.from, e.to, 1)
 	}
+	return texts
+}
+
+// tryMutation builds the rules with one of them broken, and runs worlds until one fails.
+func tryMutation(t *testing.T, m mutation, seed uint64) (uint64, bool) {
+	dir := t.TempDir()
 	replace := map[string]string{}
-	for path, text := range texts {
+	for path, text := range mutate(t, m) {
 		broken := filepath.Join(dir, filepath.Base(path))
 		require.NoError(t, os.WriteFile(broken, []byte(text), 0o600))
 		replace[path] = broken
@@ -67,21 +116,58 @@ func tryMutation(t *testing.T, m mutation) bool {
 	binary := filepath.Join(dir, "mutant.test")
 	out, err := exec.Command("go", "test", "-c", "-overlay", filepath.Join(dir, "overlay.json"), "-o", binary, ".").CombinedOutput()
 	require.NoError(t, err, "the mutant does not build: %s", out)
-	for _, years := range []string{"400", "3000"} { // most are caught soon, some need luck
+	runs := [][2]string{{"1", "3000"}}
+	if seed != 0 {
+		runs = append([][2]string{{strconv.FormatUint(seed, 10), "2"}}, runs...)
+	}
+	for _, r := range runs {
 		run := exec.Command(binary, "-test.run", "^TestWorlds$")
-		run.Env = append(os.Environ(), "SIM_MUTANT=1", "SIM_SEED=1", "SIM_YEARS="+years)
-		if out, err = run.CombinedOutput(); err != nil {
-			break
+		run.Env = append(os.Environ(), "SIM_MUTANT=1", "SIM_SEED="+r[0], "SIM_YEARS="+r[1], "PROOF=")
+		out, err = run.CombinedOutput()
+		if err == nil {
+			continue
 		}
-	}
-	if err == nil {
-		t.Errorf("not caught: %s", m.name)
-		return false
-	}
-	for line := range strings.Lines(string(out)) {
-		if strings.Contains(line, "SIM_SEED=") && strings.Contains(line, "{") {
-			t.Logf("caught: %.120s", strings.TrimSpace(line))
+		if found := failed.FindSubmatch(out); found != nil {
+			seed, err = strconv.ParseUint(string(found[1]), 10, 64)
+			require.NoError(t, err)
+			return seed, true
 		}
+		return seed, true // it panics, which the engine would answer by freezing the zone
 	}
-	return true
+	return 0, false
+}
+
+var failed = regexp.MustCompile(`SIM_SEED=(\d+): \{`)
+
+// caughtBy reads which world caught each mutation last.
+func caughtBy(t *testing.T) map[string]uint64 {
+	known := map[string]uint64{}
+	text, err := os.ReadFile(seeds)
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		name, seed, ok := strings.Cut(strings.TrimSpace(line), "\t")
+		if !ok {
+			continue
+		}
+		known[name], err = strconv.ParseUint(seed, 10, 64)
+		require.NoError(t, err)
+	}
+	return known
+}
+
+func record(t *testing.T, known map[string]uint64) {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		fmt.Fprintf(&b, "%s\t%d\n", name, known[name])
+	}
+	require.NoError(t, os.WriteFile(seeds, []byte(b.String()), 0o644))
+}
+
+func mutationReport(caught int, known map[string]uint64) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d of %d mutations were caught.\n\n| broken rule | caught by seed |\n|---|---|\n", caught, len(mutations))
+	for _, m := range mutations {
+		fmt.Fprintf(&b, "| %s | %d |\n", m.name, known[m.name])
+	}
+	return b.String()
 }

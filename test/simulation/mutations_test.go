@@ -1,10 +1,10 @@
 package simulation_test
 
-// Four rules can be broken without being caught, because another holds the same
-// worlds up: that a gap between looks at the parent starts its waits anew (no parent
-// here goes back unseen), that the largest TTL of all addresses counts (so does the
-// horizon), that injuries stop rollovers, and that a peer's own chain must stand
-// before its DS is asked for (the peer sees to that itself). They are left out.
+// Three rules can be broken without being caught, because another holds the same
+// worlds up: that the largest TTL of all addresses counts (so does the horizon), that
+// a peer's own chain must stand before its DS is asked for (the peer sees to that
+// itself), and that CDS is signed by the data keys, too (every signer publishes every
+// key that signs it). They are left out.
 
 // mutations are the rules, each broken once: waits shortened, barriers dropped, naive
 // strategies, amendments taken back.
@@ -31,10 +31,10 @@ var mutations = []mutation{
 	{"a regress does not restart a wait", "observe.go", "z.f.Keys[k].signing()\n\t\t\t*since = 0\n", "z.f.Keys[k].signing()\n", nil},
 	{"a gap does not restart a wait", "observe.go", "\tif gap && (a.Since.IsZero() || z.at(a.Since) > last.Seen) {\n\t\treturn true\n\t}", "\tif gap && a == nil {\n\t\treturn true\n\t}", nil},
 	{"only one address of the parent is asked", "observe.go", "\t\t\thas := contains(a.DS, k.ID)\n", "\t\t\tif n > 0 {\n\t\t\t\tcontinue\n\t\t\t}\n\t\t\thas := slices.Contains(a.DS, k.ID)\n", nil},
-	{"only one address of a signer is asked", "observe.go", "\t\tfor n := range v.Addresses {\n\t\t\ta := &v.Addresses[n]\n\t\t\tif a.State == Good && !a.Transfer && !contains(a.DNSKEY, z.f.Keys[k].ID) {", "\t\tfor n := range v.Addresses[:min(1, len(v.Addresses))] {\n\t\t\ta := &v.Addresses[n]\n\t\t\tif a.State == Good && !a.Transfer && !contains(a.DNSKEY, z.f.Keys[k].ID) {", nil},
+	{"only one address of a signer is asked", "observe.go", "z.f.Keys[k].ID)\n\t\tfor n := range v.Addresses {\n", "z.f.Keys[k].ID)\n\t\tfor n := range v.Addresses[:min(1, len(v.Addresses))] {\n", nil},
 	{"the wall clock is believed", "clock.go", "if !steady.IsZero() && f.Steady != 0 {", "if false {", nil},
 	{"the first CDS does not wait for unsigned data", "cds.go", "if len(z.f.CDS) == 0 { // the zone", "if false { // the zone", nil},
-	{"the successor is published when it should sign", "ownkeys.go", "\tz.publish(next)\n\tif !need {", "\tif !need {", nil},
+	{"the successor is published when it should sign", "ownkeys.go", "\tz.publish(next)\n\tif !need {\n\t\treturn\n\t}\n\tkey := &z.f.Keys[next]\n\tif current >= 0 {", "\tif !need {\n\t\treturn\n\t}\n\tz.publish(next)\n\tkey := &z.f.Keys[next]\n\tif current >= 0 {", nil},
 	{"a parent that went back is not healed", "ownkeys.go", "\t\t\t\tkey.Gone = 0\n", "", nil},
 	{"the union keeps retired KSKs", "cds.go", "if key.Out == 0 || z.leavesLate(k) {", "if true {", nil},
 	{"peers' CDS is copied whole", "cds.go", "if k := z.key(id); k >= 0 && z.ownedBy(&z.f.Keys[k], i) && z.ofZone(&z.f.Keys[k]) && !contains(want[first:], id) {", "if k := z.key(id); k >= 0 && !contains(want[first:], id) {", nil},
@@ -56,4 +56,41 @@ var mutations = []mutation{
 		&mutation{"", "ownkeys.go", "\tz.dsEverywhere(h, next)\n\tif !z.f.Keys[next].Double {", "\tif !z.f.Keys[next].Double {", nil}},
 	{"DoubleDS does not wait for the DS", "ownkeys.go", "\tif key.Double {\n\t\tz.dsEverywhere(&h, next)\n\t}\n", "",
 		&mutation{"", "ownkeys.go", "\tz.dsEverywhere(h, next)\n\tif !z.f.Keys[next].Double {", "\tif !z.f.Keys[next].Double {", nil}},
+
+	// Algorithm rollovers (protocol b.6.7).
+	{"A2: data without the new signatures is not waited out", "algorithm.go", "s.Signed+z.dataTTL(i)+resign+z.propagation(i)+z.margin()", "s.Signed", nil},
+	{"A1: the new keys are published before everyone signs with both", "algorithm.go", "\t\tz.signedByAll(&h)\n", "", nil},
+	{"A1: our own signatures are enough to publish the new keys", "algorithm.go", "\t\tif i == 0 || z.member(i) {\n\t\t\tz.signedWith(h, i)", "\t\tif i == 0 {\n\t\t\tz.signedWith(h, i)", nil},
+	{"A4: the new DS is asked for before the keys are in caches", "algorithm.go", "\t\t\tz.everywhere(h, k)\n\t\t}\n\t\tif !data", "\t\t}\n\t\tif !data", nil},
+	{"A5: the DS set changes before everyone has the new keys", "algorithm.go", "\tz.keysOfAll(&h)\n", "", nil},
+	{"A8: the old keys go while caches have the old DS", "algorithm.go", "\t\tz.algorithmUnasked(&h)\n", "", nil},
+	{"A9: DNSKEY RRsets with the old keys are not waited out", "algorithm.go", "s.Clear+s.DNSKEYTTL.max()+z.propagation(i)+z.margin()", "s.Clear", nil},
+	{"A9: the old signatures go with our own keys", "algorithm.go", "\t\tif i == 0 || z.member(i) {\n\t\t\tz.clearOf(&h, i)", "\t\tif i < 0 {\n\t\t\tz.clearOf(&h, i)", nil},
+	{"a key of an algorithm that does not sign is taken over", "peerkeys.go", "if !z.knowsAlgorithm(key.ID.Algorithm) {", "if z.knowsAlgorithm(0) {", nil},
+	{"an algorithm is given up though others may ask for its DS", "algorithm.go", "\t\tz.mayStillAbort(&h)\n", "", &mutation{"", "command.go", "if !f.aborting() || len(f.Signers) == 1 {", "if true {", nil}},
+	{"an algorithm comes while keys are rolled", "algorithm.go", "\t\tif z.rolling {", "\t\tif false {", nil},
+
+	// Going insecure and secure again (protocol b.6.10).
+	{"signatures go while caches have the DS", "insecure.go", "case !z.noDS():", "case false:", nil},
+	{"one signer goes insecure although others ask for a DS", "insecure.go", "\tz.allAskForDeletion(&h)\n", "", nil},
+
+	// Emergencies (b.6.11).
+	{"a compromised key goes without any wait", "hold.go", "hasty: z.f.Keys[k].Hasty}", "hasty: z.f.Keys[k].Compromised}", nil},
+
+	// Beginnings (b.15 C3, C8).
+	{"a joiner answers everyone at once", "decide.go", "\t\tz.f.Joining = z.t\n", "", nil},
+	{"a delegated signer without keys makes new ones", "decide.go", "if ns == host {", "if false {", nil},
+	{"keys without a state are no reason to ask", "decide.go", "return whyOurs", "return \"\"", nil},
+
+	// What the parent hears (b.15 C6, C7; I5, I8).
+	{"the parent is told before everyone agrees", "cds.go", "\tz.agreed(&h)\n", "", nil},
+	{"CDS is signed by data keys alone", "show.go", "if entry || key.signing() {", "if key.signing() {", nil},
+	{"a gap between looks at the parent restarts no wait", "observe.go", "restart = restart || gap && (a.Since.IsZero() || z.at(a.Since) > last.Seen)\n\t\t\t*last = now", "restart = restart || gap && false\n\t\t\t*last = now", nil},
+
+	// Injuries and clashes (b.15 C13, C16).
+	{"nobody looks for injuries", "decide.go", "\tz.checkHealth()\n", "", nil},
+	{"injuries stop no rollover", "ownkeys.go", "\tif z.red {", "\tif false {", &mutation{"", "peerkeys.go", "return z.red || z.f.Orders.Frozen", "return z.f.Orders.Frozen", nil}},
+	{"a key that signs is not rolled for its tag", "ownkeys.go", "k.Compromised || z.clashes(k) || z.expired(k.DataOn", "k.Compromised || z.expired(k.DataOn", &mutation{"", "ownkeys.go", "k.Compromised || z.clashes(k) || z.expired(k.EntryOn", "k.Compromised || z.expired(k.EntryOn", nil}},
+	{"a new key does not yield its tag", "yield.go", "\t\tif other == nil {", "\t\tif true {", nil},
+	{"new keys may have a tag in sight", "ownkeys.go", "\t\tr.Avoid = append(r.Avoid, tag, tag+128, tag-128) // RFC 5011: REVOKE adds 128\n", "\t\t_ = tag\n", nil},
 }

@@ -76,6 +76,9 @@ func (o *oracle) newDNSKEY(from source, next *record) {
 	}
 	for c := range o.orders {
 		cds := &o.orders[c]
+		if cds.set.empty() {
+			continue // it asks for no DS
+		}
 		o.chain(cds, r, r.timers || cds.timers, "DNSKEY of %s if the parent took the CDS of %s")
 	}
 	if o.secure() {
@@ -149,7 +152,7 @@ func (o *oracle) answer(data, key *record, wanted uint8) {
 		return
 	case wanted&^o.algorithms(good) != 0:
 		what += ": not signed with every algorithm of the DS RRset"
-	case data.ours && key.ours && key.algs&^o.algorithms(good) != 0:
+	case data.ours && key.ours && key.algs&^o.algorithms(data.signed) != 0:
 		what += ": not signed with every algorithm of the DNSKEY RRset"
 	default:
 		return
@@ -160,7 +163,7 @@ func (o *oracle) answer(data, key *record, wanted uint8) {
 // signedOrder asks whether a parent could accept a CDS answer of a signer of ours: it
 // is signed by a key that is in the signer's DNSKEY RRset and in the DS RRset (I8).
 func (o *oracle) signedOrder(server string, v *version) {
-	if len(v.cds) == 0 {
+	if len(v.cds) == 0 && !v.cdsDelete {
 		return
 	}
 	signers := o.bits(v.cdsSigners).and(o.bits(v.dnskey))

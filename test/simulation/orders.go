@@ -27,18 +27,28 @@ func (w *world) order() {
 		if s.foreign != nil || s.down || !s.begun {
 			return
 		}
-		switch w.random.IntN(6) {
+		if w.Moves && w.t > w.grand && w.t < w.calm-150*day && w.complete() && w.chance(40) {
+			w.move()
+			return
+		}
+		switch w.random.IntN(7) {
+		case 6:
+			if v := s.version; v != nil && len(v.data) > 0 && len(v.entry) > 0 {
+				s.tell(roll.Command{Kind: roll.Compromised, Key: oneOf(w, v.data[0], v.entry[0])})
+			}
 		case 0, 1:
 			s.roll(roll.KSK)
 		case 2, 3:
 			s.roll(roll.ZSK)
 		case 4:
+			w.did("other TTL")
 			s.policy.DNSKEYTTL = time.Duration(oneOf(w, hour, 6*hour, day))
 			s.turn()
 		case 5:
 			if w.chance(30) {
 				s.policy.Split = !s.policy.Split
 				w.note("%s: keys split is now %v", s.name, s.policy.Split)
+				w.did("other keys")
 				s.turn()
 			}
 		}
@@ -53,6 +63,9 @@ func (s *signer) roll(role roll.Role) {
 	s.tell(roll.Command{Kind: roll.RollKey, Role: role})
 }
 
+var orderNames = map[roll.Kind]string{roll.RollKey: "roll", roll.RollAlgorithm: "algorithm", roll.Abort: "abort", roll.Recover: "recover",
+	roll.Rejoin: "rejoin", roll.Insecure: "insecure", roll.Secure: "secure", roll.Compromised: "compromised"}
+
 // tell gives a command, and reports whether it was taken.
 func (s *signer) tell(c roll.Command) bool {
 	if s.down {
@@ -63,8 +76,62 @@ func (s *signer) tell(c roll.Command) bool {
 		s.w.note("%s refuses an order: %v", s.name, err)
 		return false
 	}
-	s.w.note("%s is given an order: %+v", s.name, c)
+	s.w.did(orderNames[c.Kind])
+	s.w.note("%s is given the order %s (%s %d)", s.name, orderNames[c.Kind], c.Role, c.Algorithm)
 	s.disk = next
 	s.turn()
+	return true
+}
+
+// move changes the algorithm of the whole group, or lets it go insecure and come back.
+// Each signer is told at a time of its own. The one is sometimes given up on the way,
+// and begun anew.
+func (w *world) move() {
+	w.grand = w.t + 120*day
+	for _, s := range w.signers {
+		s.backup = roll.State{} // one from before would have the old algorithm
+	}
+	if w.chance(30) {
+		w.tellAll(0, 5*day, roll.Command{Kind: roll.Insecure})
+		w.tellAll(w.between(5*day, 40*day), 5*day, roll.Command{Kind: roll.Secure})
+		return
+	}
+	w.algorithm = firstAlgorithm + secondAlgorithm - max(w.algorithm, firstAlgorithm)
+	to := roll.Command{Kind: roll.RollAlgorithm, Algorithm: w.algorithm}
+	w.tellAll(0, 5*day, to)
+	if w.chance(30) {
+		at := w.between(hour, 10*day)
+		w.tellAll(at, 2*day, roll.Command{Kind: roll.Abort})
+		w.tellAll(at+20*day, 5*day, to)
+	}
+}
+
+// tellAll gives an order to everyone, each within a time, and again until it is taken
+// or has no meaning any more.
+func (w *world) tellAll(from, within int64, c roll.Command) {
+	for _, s := range w.signers {
+		w.after(from+w.between(0, within), func() { s.insist(c, 60) })
+	}
+}
+
+func (s *signer) insist(c roll.Command, times int) {
+	if s.down || s.refuses || !s.tell(c) {
+		if times > 0 && (c.Kind != roll.Abort || s.down) {
+			s.w.after(6*hour, func() { s.insist(c, times-1) })
+		}
+		return
+	}
+	if c.Kind == roll.RollAlgorithm {
+		s.policy.Algorithm = c.Algorithm
+	}
+}
+
+// complete reports whether every signer there is answers everyone.
+func (w *world) complete() bool {
+	for _, s := range w.signers {
+		if s.version == nil || s.refuses || s.outside {
+			return false
+		}
+	}
 	return true
 }

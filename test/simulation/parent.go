@@ -65,20 +65,44 @@ func (p *parent) scan() {
 	}
 	if w.Parent == Hasty {
 		p.news = !quiet
-		p.set(oneOf(w, found...))
+		for _, one := range found {
+			if !one.equal(found[0]) {
+				w.did("one server asked")
+				break
+			}
+		}
+		p.obey(oneOf(w, found...))
 		return
 	}
-	for _, cds := range found {
-		if !slices.Equal(cds, found[0]) {
+	for _, one := range found {
+		if !one.equal(found[0]) {
 			return
 		}
 	}
 	p.news = !quiet
-	p.set(found[0])
+	p.obey(found[0])
+}
+
+// order is what CDS asks of the parent.
+type order struct {
+	ds     []roll.KeyID
+	delete bool
+}
+
+func (o order) equal(other order) bool {
+	return slices.Equal(o.ds, other.ds) && o.delete == other.delete
+}
+
+func (p *parent) obey(o order) {
+	if o.delete {
+		p.set(nil)
+	} else if len(o.ds) > 0 {
+		p.set(o.ds)
+	}
 }
 
 // ask asks every address for CDS. quiet: it need not ask again before something changes.
-func (p *parent) ask() (found [][]roll.KeyID, quiet bool) {
+func (p *parent) ask() (found []order, quiet bool) {
 	w := p.w
 	quiet = p.until <= w.t
 	for _, s := range w.signers {
@@ -98,8 +122,8 @@ func (p *parent) ask() (found [][]roll.KeyID, quiet bool) {
 				}
 				continue
 			}
-			found = append(found, server.cur.cds)
-			quiet = quiet && slices.Equal(server.cur.cds, found[0])
+			found = append(found, order{server.cur.cds, server.cur.cdsDelete})
+			quiet = quiet && found[0].equal(found[len(found)-1])
 		}
 	}
 	return found, quiet
@@ -107,7 +131,7 @@ func (p *parent) ask() (found [][]roll.KeyID, quiet bool) {
 
 // accepts validates a CDS answer as RFC 7344 4.1 asks, under the DS there is.
 func (p *parent) accepts(v *version) bool {
-	if len(v.cds) == 0 {
+	if len(v.cds) == 0 && !v.cdsDelete {
 		return false
 	}
 	if len(p.ds) == 0 {
@@ -115,14 +139,15 @@ func (p *parent) accepts(v *version) bool {
 	}
 	chained := slices.ContainsFunc(v.entry, func(k roll.KeyID) bool { return slices.Contains(p.ds, k) })
 	continues := slices.ContainsFunc(v.entry, func(k roll.KeyID) bool { return slices.Contains(v.cds, k) })
-	return chained && continues
+	return chained && (continues || v.cdsDelete)
 }
 
 // paste is a person who puts in place what one signer prints.
 func (p *parent) paste() {
 	s := p.w.signers[p.w.random.IntN(len(p.w.signers))]
-	if s.foreign == nil && len(s.plan.DS) > 0 {
+	if s.foreign == nil && (len(s.plan.DS) > 0 || s.plan.CDSDelete) {
 		ds := s.plan.DS
+		p.w.did("pasted")
 		p.w.after(p.w.between(minute, 10*minute), func() { p.set(ds) })
 	}
 }
@@ -130,10 +155,10 @@ func (p *parent) paste() {
 // set takes a new DS set, at the first address now and at the second later.
 func (p *parent) set(ds []roll.KeyID) {
 	w := p.w
-	if w.Parent == Hoarder && w.t < w.calm && p.visits == 0 {
+	if w.Parent == Hoarder && len(ds) > 0 && w.t < w.calm && p.visits == 0 {
 		ds = p.hoard(ds)
 	}
-	if len(ds) == 0 || slices.Equal(ds, p.ds) || p.until > w.t {
+	if slices.Equal(ds, p.ds) || p.until > w.t {
 		return
 	}
 	p.before, p.ds, p.changed = p.ds, ds, w.t
@@ -141,11 +166,13 @@ func (p *parent) set(ds []roll.KeyID) {
 	ttl := p.nextTTL
 	if w.chance(30) { // it lowers the TTL just at the change, and raises it later
 		ttl = int64(time.Minute)
+		w.did("TTL lowered")
 	}
 	p.show(0, ds, ttl)
 	lag := 3 * hour
 	if w.Parent == Slow {
 		lag = 4 * day
+		w.did("slow parent")
 	}
 	w.after(w.between(minute, lag), func() { p.show(1, p.ds, ttl) })
 }
@@ -161,6 +188,7 @@ func (p *parent) hoard(ds []roll.KeyID) []roll.KeyID {
 	}
 	slices.SortFunc(all, roll.KeyID.Compare)
 	if len(all) > len(ds) {
+		w.did("hoarded")
 		w.after(w.between(day, 10*day), func() {
 			p.visits++
 			p.news = true

@@ -20,7 +20,7 @@ func (w *world) agreed(s *signer) {
 			if other.outside || server.cur == nil || other.refuses && i == 0 || s.version == nil {
 				continue
 			}
-			if !slices.Equal(server.cur.cds, s.version.cds) {
+			if !slices.Equal(server.cur.cds, s.version.cds) || server.cur.cdsDelete != s.version.cdsDelete && !server.cur.unsigned {
 				w.fail("%s tells the parent although %s has another CDS: %s", s.name, server.name, keyNames(server.cur.cds))
 			}
 		}
@@ -50,7 +50,8 @@ func (s *signer) watch(plan *roll.Plan) {
 	}
 	for _, in := range w.injuries {
 		server := in.by.s.servers[0]
-		if in.of != s || in.healed || s.version == nil || server.cur == nil || w.cut[s.n][in.by.s.n] > w.t || slices.Contains(server.cur.dnskey, in.id) {
+		if in.of != s || in.healed || s.version == nil || server.cur == nil || w.cut[s.n][in.by.s.n] > w.t || slices.Contains(server.cur.dnskey, in.id) ||
+			server.changed+int64(time.Second) > w.t {
 			continue
 		}
 		if !slices.Contains(s.version.data, in.id) || !slices.Contains(plan.SignData, in.id) && in.noticed {
@@ -121,13 +122,16 @@ func (w *world) restOf(s *signer, stuck func(string, ...any)) {
 		stuck("%s publishes no CDS", s.name)
 	}
 	for _, other := range w.signers {
+		if other.foreign == nil && len(s.plan.Waits)+len(other.plan.Waits) == 0 && !slices.Equal(other.version.cds, s.version.cds) {
+			stuck("%s and %s have different CDS at rest", s.name, other.name)
+		}
 		for _, id := range other.version.data {
 			if !slices.Contains(s.version.dnskey, id) {
 				stuck("%s does not publish %s of %s", s.name, keyName(id), other.name)
 			}
 		}
 	}
-	if n := len(s.version.dnskey); n > 5*len(w.signers) {
+	if n := len(s.version.dnskey); n > 5*len(w.signers)+3 {
 		stuck("%s publishes %d keys: %s", s.name, n, keyNames(s.version.dnskey))
 	}
 }

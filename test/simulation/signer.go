@@ -12,6 +12,8 @@ import (
 type version struct {
 	dnskey, entry, data, cds, cdsSigners, signers []roll.KeyID
 	owns, sep                                     []roll.KeyID // those of dnskey that are the signer's own, that have the SEP flag
+	algs                                          []uint8      // with which its data is signed
+	cdsDelete, unsigned                           bool
 	ttl, maxTTL                                   int64
 	serial                                        uint32
 	mark                                          uint64 // changes with each new DNSKEY RRset
@@ -97,6 +99,9 @@ func (s *signer) turn() {
 			break
 		}
 		for _, r := range plan.Generate {
+			if s.policy.Standby && len(plan.Generate) > 0 {
+				w.did("standby")
+			}
 			id := w.newKey(s.n, r.Role != roll.ZSK, r.Algorithm, r.Avoid)
 			s.own = append(slices.Clip(s.own), roll.OwnKey{ID: id, Role: r.Role, SEP: r.Role != roll.ZSK})
 		}
@@ -104,6 +109,7 @@ func (s *signer) turn() {
 	s.disk = state // save, then show
 	if w.Faults && w.t < w.calm && w.random.IntN(400) == 0 {
 		w.note("%s crashes between save and show", s.name)
+		w.did("crash before show")
 		s.crash(w.downtime())
 		return
 	}
@@ -157,17 +163,24 @@ func (s *signer) publish() {
 	if !p.Unsigned && (len(p.SignData) == 0 || len(p.SignDNSKEY) == 0) {
 		return
 	}
-	v := s.version
+	next := &version{dnskey: p.DNSKEY, entry: p.SignDNSKEY, data: p.SignData, cds: p.CDS, cdsSigners: p.SignCDS, cdsDelete: p.CDSDelete,
+		ttl: int64(s.policy.DNSKEYTTL), maxTTL: s.maxTTL()}
+	if p.Unsigned {
+		next = &version{unsigned: true, ttl: next.ttl, maxTTL: next.maxTTL}
+	}
 	refused := s.refuses
 	if s.refuses = p.Refuse != ""; !s.refuses && s.outside {
 		s.w.delegate(s)
 	}
-	if v != nil && refused == s.refuses && slices.Equal(v.dnskey, p.DNSKEY) && slices.Equal(v.entry, p.SignDNSKEY) && slices.Equal(v.data, p.SignData) &&
-		slices.Equal(v.cds, p.CDS) && slices.Equal(v.cdsSigners, p.SignCDS) && v.ttl == int64(s.policy.DNSKEYTTL) {
-		return
+	if s.version == nil || refused != s.refuses || !s.version.same(next) {
+		s.serve(next)
 	}
-	s.serve(&version{dnskey: p.DNSKEY, entry: p.SignDNSKEY, data: p.SignData, cds: p.CDS, cdsSigners: p.SignCDS,
-		ttl: int64(s.policy.DNSKEYTTL), maxTTL: s.maxTTL()})
+}
+
+// same reports whether two versions have the same content.
+func (v *version) same(o *version) bool {
+	return slices.Equal(v.dnskey, o.dnskey) && slices.Equal(v.entry, o.entry) && slices.Equal(v.data, o.data) && slices.Equal(v.cds, o.cds) &&
+		slices.Equal(v.cdsSigners, o.cdsSigners) && v.ttl == o.ttl && v.cdsDelete == o.cdsDelete && v.unsigned == o.unsigned
 }
 
 func (s *signer) maxTTL() int64 {
@@ -190,12 +203,21 @@ func (s *signer) serve(v *version) {
 	}
 	s.version = v
 	v.owns, v.sep = ownedBy(v.dnskey, s.n), withSEP(v.dnskey)
-	v.signers = v.data
-	if len(v.cds) > 0 {
-		v.signers = append(slices.Clip(v.data), v.cdsSigners...)
+	for _, id := range v.data {
+		if !slices.Contains(v.algs, id.Algorithm) {
+			v.algs = append(v.algs, id.Algorithm)
+		}
+	}
+	v.signers = published(v.data, v)
+	if len(v.cds) > 0 || v.cdsDelete {
+		v.signers = append(v.signers, published(v.cdsSigners, v)...)
 	}
 	if w.Story {
-		w.note("%s serves %d: DNSKEY %s, signed by %s; data by %s; CDS %s", s.name, v.serial, keyNames(v.dnskey), keyNames(v.entry), keyNames(v.data), keyNames(v.cds))
+		cds := keyNames(v.cds)
+		if v.cdsDelete {
+			cds = "delete"
+		}
+		w.note("%s serves %d: DNSKEY %s, signed by %s; data by %s; CDS %s", s.name, v.serial, keyNames(v.dnskey), keyNames(v.entry), keyNames(v.data), cds)
 	}
 	s.install(s.servers[0], v)
 	s.transfer()
@@ -206,7 +228,7 @@ func (s *signer) transfer() {
 	w := s.w
 	for _, server := range s.servers[1:] {
 		w.after(w.between(minute, s.lag), func() {
-			if s.down || s.refuses && !s.outside || s.version == nil {
+			if s.down || s.refuses && !s.outside || s.version == nil || !slices.Contains(s.servers, server) {
 				return // it asks again when there is something new
 			}
 			if server.cur == nil || int32(s.version.serial-server.cur.serial) > 0 {
@@ -219,9 +241,7 @@ func (s *signer) transfer() {
 // install lets a server serve a version, and asks the oracle about it.
 func (s *signer) install(server *server, v *version) {
 	w := s.w
-	if server.cur != nil {
-		server.before, server.changed = server.cur, w.t
-	}
+	server.before, server.changed = server.cur, w.t
 	server.cur = v
 	o := &w.oracle
 	o.room(w.t)
@@ -245,7 +265,7 @@ func (s *signer) offer(server *server, v *version) {
 	o.newDNSKEY(source{server.name, theDNSKEY}, &record{set: dnskey, signed: o.bits(v.entry), twins: twins, strange: strange,
 		algs: o.algorithms(dnskey), ttl: v.ttl, lost: v.lost, timers: timers, ours: ours})
 	o.newData(source{server.name, theData}, &record{signed: o.bits(v.data), ttl: v.maxTTL, early: v.early, ours: ours})
-	if len(v.cds) == 0 {
+	if len(v.cds) == 0 && !v.cdsDelete {
 		o.newData(source{server.name, theCDS}, nil)
 		o.newOrder(source{server.name, theCDS}, nil)
 		return
@@ -286,4 +306,15 @@ func withSEP(ids []roll.KeyID) []roll.KeyID {
 		}
 	}
 	return sep
+}
+
+// published are those of the keys that anyone can validate with.
+func published(ids []roll.KeyID, v *version) []roll.KeyID {
+	list := make([]roll.KeyID, 0, len(ids)+4)
+	for _, id := range ids {
+		if slices.Contains(v.dnskey, id) {
+			list = append(list, id)
+		}
+	}
+	return list
 }

@@ -27,6 +27,7 @@ type Config struct {
 	Double  bool // DoubleDS
 	Parent  ParentKind
 	Start   Beginning
+	Moves   bool // the group changes its algorithm, goes insecure and secure again
 	Stated  bool // signers of our kind say which keys are their own
 	Tags    int  // so many key tags there are, and nobody keeps to tags of its own; 0: enough, shared out
 
@@ -89,6 +90,7 @@ type Result struct {
 	Made     int // keys
 	Faults   int // faults and orders, those left out too
 	At       time.Duration
+	Happened map[string]int // what befell the world, by name
 	Story    []string
 }
 
@@ -110,6 +112,8 @@ type world struct {
 	t         int64 // since epoch
 	end       int64
 	calm      int64 // no faults begin after this
+	grand     int64 // the group changes its algorithm, or goes insecure, until then
+	algorithm uint8 // that the group was last told to have
 	trouble   int   // faults and orders so far
 	signers   []*signer
 	parent    *parent
@@ -125,7 +129,7 @@ type world struct {
 
 // Run plays one world from its seed to its end.
 func Run(c Config) Result {
-	w := &world{Config: c, result: Result{Config: c}}
+	w := &world{Config: c, result: Result{Config: c, Happened: map[string]int{}}}
 	w.random, w.chaos = w.stream(0), w.stream(1)
 	w.end = int64(c.Years * 365 * float64(day))
 	w.calm = w.end - 60*day
@@ -152,6 +156,9 @@ func Run(c Config) Result {
 	return w.result
 }
 
+// did counts something that befell the world.
+func (w *world) did(what string) { w.result.Happened[what]++ }
+
 // note adds a line to the story.
 func (w *world) note(format string, args ...any) {
 	if !w.Story {
@@ -170,9 +177,12 @@ func (w *world) newKey(owner int, sep bool, algorithm uint8, avoid []uint16) rol
 		if w.Tags > 0 {
 			id.Tag = 1000 + uint16(w.random.IntN(w.Tags))
 		} else {
-			id.Tag = uint16(w.random.IntN(1<<13))*8 + uint16(owner)
+			id.Tag = uint16(w.made)*8 + uint16(owner)
 		}
 		free = true
+		if w.Tags == 0 {
+			break
+		}
 		for _, tag := range avoid {
 			free = free && tag != id.Tag
 		}
