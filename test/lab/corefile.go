@@ -75,6 +75,9 @@ func (l *layout) corefile(s Signer, secrets map[string]string) string {
 	if ksk := l.options.lifetimes.ksk; ksk.given {
 		line("        lifetime ksk %s", ksk.text)
 	}
+	if l.options.standby {
+		line("        standby")
+	}
 	line("        ttl dnskey %s", pace.ttl)
 	line("        margin %s", pace.margin)
 	line("        propagation %s", pace.propagation)

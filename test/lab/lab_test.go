@@ -161,6 +161,8 @@ func TestLifetimes(t *testing.T) {
 	require.Contains(t, csk, "        lifetime ksk 2w\n")
 	require.NotContains(t, csk, "lifetime zsk")
 	require.Contains(t, corefile("--lifetime-zsk", "0"), "        lifetime zsk 0\n")
+	require.NotContains(t, both, "standby")
+	require.Contains(t, corefile("--standby"), "\n        standby\n")
 }
 
 // The registry asks every signer by the name that the zone gives it.

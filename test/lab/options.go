@@ -20,6 +20,7 @@ type options struct {
 	algorithm string
 	keys      string
 	lifetimes lifetimes
+	standby   bool
 	dsTTL     lifetime // at the parent
 	scan      lifetime // of the parent
 	zone      string   // a zone file of the user's own
@@ -51,6 +52,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.Var(&o.lifetimes.ksk, "lifetime-ksk", "how `long` a KSK or CSK does; the default is the signers', 365d")
 	flags.Var(&o.dsTTL, "ds-ttl", "the `TTL` of the DS at the parent, as 5s; the default is that of all records")
 	flags.Var(&o.scan, "scan", "how `long` the parent waits from one look at the zone to the next, as 1h; it looks at once when it is told")
+	flags.BoolVar(&o.standby, "standby", false, "keep a successor of each key published")
 	flags.StringVar(&o.zone, "zone", "", "`file` with an unsigned example.test. to serve in place of the lab's own")
 	flags.StringVar(&o.coredns, "coredns", "", "the coredns to run; else the one beside this program")
 	flags.IntVar(&o.port, "port", 0, "first port; the signers have the next ones. 0: free ports")
