@@ -200,6 +200,9 @@ func (z *step) safeDS(h *hold) {
 			}
 		}
 		if len(z.f.CDS) == 0 { // the zone was unsigned, or absent, before
+			if other := z.clash(&z.f.Keys[k]); z.f.Keys[k].Owner == 0 && other != nil && z.live(z.key(other.ID)) {
+				h.on(missing, "two keys of one tag to be told apart: one of them is rolled", z.name(z.ownerOf(other)))
+			}
 			i := z.ownerOf(&z.f.Keys[k])
 			z.made(*z.spread(i, k), term{"TTL of data", -1, z.dataTTL(i)}, z.way(i))
 			h.after(z, *z.spread(i, k)+z.dataTTL(i)+z.propagation(i)+z.margin(), "unsigned data to leave the caches")

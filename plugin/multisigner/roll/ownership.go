@@ -20,8 +20,10 @@ func (z *step) discover(i int) {
 		for _, id := range a.DNSKEY {
 			z.meetKey(i, v, id, contains(a.SEP, id))
 		}
-		for _, id := range a.CDNSKEY { // a key that is not published yet (standby, Double-DS)
-			if contains(a.CDS, id) {
+		// A key that is not published yet (standby, Double-DS). Signers of our kind publish
+		// before they ask for a DS: what only their CDS has is somebody's copy.
+		for _, id := range a.CDNSKEY {
+			if contains(a.CDS, id) && (z.peers[i].Foreign || v.Stated) {
 				z.meetKey(i, v, id, true)
 			}
 		}

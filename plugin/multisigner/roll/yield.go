@@ -34,8 +34,14 @@ func (z *step) clash(k *key) *key {
 	return nil
 }
 
-// clashes reports whether k, a key of ours that signs, must be rolled because of its tag.
+// clashes reports whether k, a key of ours that signs, must be rolled because of its
+// tag. One rollover at a time: where tags are few, the next key may clash as well.
 func (z *step) clashes(k *key) bool {
+	for n := range z.f.Keys {
+		if old := &z.f.Keys[n]; old.Owner == 0 && old.published() && (old.DataOff != 0 || old.Out != 0) {
+			return false
+		}
+	}
 	other := z.clash(k)
 	return other != nil && (other.Owner != 0 && (z.inUse(other) || other.published()))
 }
