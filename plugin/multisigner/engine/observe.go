@@ -125,7 +125,9 @@ func (w *work) address(a peer.Address) roll.Address {
 	// whose it is before it signs anything else.
 	makers, _ := validate.Signatures(dnskey, dnskey, w.known.apex, a.At)
 	out.Entry, out.DataSigners = w.ids(makers), w.ids(a.DataSigners)
-	out.Algorithms = a.Algorithms
+	if a.TransferFrom || !out.Transfer { // a sample of a bad answer proves nothing of the whole
+		out.Algorithms = a.Algorithms
+	}
 
 	cds, cdnskey := a.Sets[zone.TypeCDS], a.Sets[zone.TypeCDNSKEY]
 	out.CDS, out.UnknownCDS = w.known.find(cds.Rdata)

@@ -49,7 +49,7 @@ func (z *step) observeMoving() {
 	}
 	for i := range z.f.Signers {
 		s := &z.f.Signers[i]
-		s.Signed, s.Whole, s.Clear = 0, false, 0
+		s.Signed, s.Whole, s.Clear = 0, 0, 0
 	}
 }
 
@@ -70,7 +70,9 @@ func (z *step) observeAlgorithm(i int, v *View, complete, restart bool) {
 		switch {
 		case a.State != Good:
 		case a.Transfer:
-			s.Whole = s.Whole || containsAlgorithm(a.Algorithms, z.f.Moving)
+			if s.Whole == 0 && containsAlgorithm(a.Algorithms, z.f.Moving) {
+				s.Whole = z.t
+			}
 		default:
 			signed = signed && containsAlgorithm(a.Algorithms, z.f.Moving)
 			clear = clear && !hasAlgorithm(a.DNSKEY, z.f.Moving)
@@ -78,7 +80,9 @@ func (z *step) observeAlgorithm(i int, v *View, complete, restart bool) {
 	}
 	s.Signed = sinceThen(s.Signed, signed, complete, restart, z.t)
 	s.Clear = sinceThen(s.Clear, clear, complete, restart, z.t)
-	s.Whole = s.Whole && s.Signed != 0
+	if s.Signed == 0 {
+		s.Whole = 0
+	}
 }
 
 func containsAlgorithm(list []uint8, algorithm uint8) bool {
@@ -129,10 +133,16 @@ func (z *step) algorithmComes() {
 			return
 		}
 	}
-	data, entry := z.newcomer(z.p.dataRole()), z.newcomer(z.p.entryRole())
-	if data < 0 || entry < 0 {
+	data, entry := z.newcomers()
+	switch {
+	case data < 0:
 		z.request(z.p.dataRole(), z.f.Moving, false)
-		z.request(z.p.entryRole(), z.f.Moving, false)
+		if entry < 0 {
+			z.request(z.p.entryRole(), z.f.Moving, false)
+		}
+		return
+	case entry < 0:
+		z.request(KSK, z.f.Moving, false) // beside a ZSK that signs already
 		return
 	}
 	dataKey, entryKey := &z.f.Keys[data], &z.f.Keys[entry]
@@ -155,21 +165,50 @@ func (z *step) algorithmComes() {
 		z.wait(waitAlgorithm, KeyID{}, "ask for the DS of "+name, &h)
 		return
 	}
-	entryKey.EntryOn = z.t
+	z.exchange(entry)
+}
+
+// exchange makes the coming algorithm the zone's.
+func (z *step) exchange(entry int) {
+	z.f.Keys[entry].EntryOn = z.t
 	z.retireEntry(entry)
 	z.f.Algorithm = z.f.Moving
 	z.observeMoving() // what goes from now on is the old one
 }
 
-// newcomer returns the key of ours that is to take an office with the coming algorithm, or -1.
-func (z *step) newcomer(role Role) int {
+// newcomers returns the keys of ours that are to sign data and the DNSKEY RRset with
+// the coming algorithm, or -1. What has begun to sign goes on, whatever roles new keys
+// would have by now: caches know its signatures.
+func (z *step) newcomers() (data, entry int) {
+	data = z.newcomer(Role.Data, z.p.dataRole(), (*key).signing)
+	if data >= 0 && z.f.Keys[data].Role == CSK {
+		return data, data
+	}
+	role := z.p.entryRole()
+	if data >= 0 {
+		role = KSK
+	}
+	return data, z.newcomer(Role.Entry, role, (*key).published)
+}
+
+// newcomer prefers a key that has begun, then one of a role, then the oldest.
+func (z *step) newcomer(fits func(Role) bool, role Role, begun func(*key) bool) int {
 	next := -1
+	better := func(a, b *key) bool {
+		switch {
+		case begun(a) != begun(b):
+			return begun(a)
+		case (a.Role == role) != (b.Role == role):
+			return a.Role == role
+		}
+		return a.Created < b.Created
+	}
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
-		if key.Owner != 0 || !z.moves(key) || key.Role != role || key.Gone != 0 || key.Compromised || !z.held[k] {
+		if key.Owner != 0 || !z.moves(key) || !fits(key.Role) || key.Gone != 0 || key.Compromised || !z.held[k] {
 			continue
 		}
-		if next < 0 || key.signing() && !z.f.Keys[next].signing() || key.Created < z.f.Keys[next].Created {
+		if next < 0 || better(key, &z.f.Keys[next]) {
 			next = k
 		}
 	}
@@ -195,14 +234,18 @@ func (z *step) signedWith(h *hold, i int) {
 		z.askForSigned(h, i)
 		return
 	}
-	var resign moment
+	since, resign := s.Signed, moment(0)
 	if p := z.peers[i]; i > 0 && p != nil && p.Foreign {
-		if resign = moment(p.Resign); resign == 0 && !s.Whole {
+		if resign = moment(p.Resign); resign == 0 && s.Whole == 0 {
 			h.on(missing, "a transfer that shows that all of it is signed with both algorithms", z.name(i))
 		}
+		if resign == 0 {
+			since = max(since, s.Whole)
+		}
 	}
-	z.made(s.Signed, term{"TTL of data", -1, z.dataTTL(i)}, term{"re-signing of ", i, resign}, z.way(i))
-	h.after(z, s.Signed+z.dataTTL(i)+resign+z.propagation(i)+z.margin(), "data that is not signed with it to leave the caches")
+	ttl := max(z.dataTTL(i), s.DNSKEYTTL.max()) // CDS has the TTL of the keys
+	z.made(since, term{"TTL of data", -1, ttl}, term{"re-signing of ", i, resign}, z.way(i))
+	h.after(z, since+ttl+resign+z.propagation(i)+z.margin(), "data that is not signed with it to leave the caches")
 }
 
 func (z *step) askForSigned(h *hold, i int) {
@@ -234,6 +277,9 @@ func (z *step) askForSigned(h *hold, i int) {
 func (z *step) keysOfAll(h *hold) {
 	for i := range z.f.Signers {
 		if i > 0 && !z.member(i) {
+			if z.peers[i] != nil {
+				h.on(unknown, "every peer to be reachable and trusted", z.name(i))
+			}
 			continue
 		}
 		data, entry := false, false
@@ -335,17 +381,30 @@ func (z *step) algorithmUnasked(h *hold) {
 		}
 		if key.Owner == 0 && key.EntryOn != 0 {
 			z.entryGone(h, k)
-		} else if !z.noDS() && z.mayHaveDS(key) && (key.DSSince != 0 || key.DSGone != 0) {
+		} else if !z.noDS() && z.mayHaveDS(key) {
 			z.dsNowhere(h, k)
 		}
+	}
+	if z.unknownDS > 0 {
+		h.on(missing, "the parent to remove the DS that belongs to no known key: it may be of the other algorithm", "parent")
+	} else if z.f.UnknownDS != 0 {
+		z.made(z.f.UnknownDS, term{"DS TTL of the parent", -1, z.f.DSTTL.max()})
+		h.after(z, z.f.UnknownDS+z.f.DSTTL.max()+z.margin(), "DS RRsets with an unknown key to leave the caches")
 	}
 	for i := range z.f.Signers {
 		if i > 0 && z.member(i) && !z.fresh[i] {
 			z.notFresh(h, i)
 		}
 		for n := range z.addresses(i) {
-			if a := &z.views[i].Addresses[n]; a.State == Good && !a.Transfer && hasAlgorithm(a.CDS, z.f.Moving) {
+			a := &z.views[i].Addresses[n]
+			if a.State != Good || a.Transfer {
+				continue
+			}
+			if hasAlgorithm(a.CDS, z.f.Moving) {
 				h.on(missing, "every signer to ask for the DS of the other algorithm", z.whereIs(i, a))
+			}
+			if i > 0 && !containsAlgorithm(a.Algorithms, z.f.Algorithm) {
+				h.on(missing, "every signer to sign with the other algorithm", z.whereIs(i, a))
 			}
 		}
 	}

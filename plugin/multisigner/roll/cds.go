@@ -36,6 +36,11 @@ func (z *step) takeBack() {
 	for i := range z.f.Signers {
 		for n := range z.addresses(i) {
 			a := &z.views[i].Addresses[n]
+			if a.State == Unsigned && i > 0 && z.member(i) && z.f.NoDS != 0 {
+				z.f.CDS = nil
+				z.alarm("the zone is unsigned at "+z.whereIs(i, a)+" and has no DS: our CDS is taken back", "see whether it is to be signed, and give `insecure` here if not")
+				return
+			}
 			if a.State != Good || i > 0 && !z.member(i) || shareKey(a.Entry, z.f.CDS) || len(a.Entry) == 0 {
 				continue
 			}
@@ -70,6 +75,9 @@ func (z *step) wantedDS(h *hold, want keyIDs) keyIDs {
 		}
 	}
 	h.merge(&stands)
+	if len(want) == 0 {
+		h.on(missing, "a key of ours that can have a DS", z.name(0))
+	}
 	for i := 1; i < len(z.f.Signers); i++ {
 		if z.peers[i] == nil && !z.member(i) {
 			continue
@@ -134,7 +142,7 @@ func (h *hold) merge(other *hold) {
 func (z *step) wantedOf(i int, want keyIDs) keyIDs {
 	first := len(want)
 	v := z.views[i]
-	if v == nil || !v.Trusted || !z.fresh[i] { // who cannot be asked keeps what it has
+	if v == nil || !v.Trusted || !z.fresh[i] || z.asksForOther(i, v) { // it keeps what it has
 		for _, id := range z.f.CDS {
 			if k := z.key(id); k >= 0 && z.ownedBy(&z.f.Keys[k], i) && z.ofZone(&z.f.Keys[k]) {
 				want = append(want, id)
@@ -166,6 +174,27 @@ func (z *step) wantedOf(i int, want keyIDs) keyIDs {
 		}
 	}
 	return want
+}
+
+// asksForOther reports whether peer i asks for the DS of keys of its own of another
+// algorithm than the zone's, and not of the one that goes: it is ahead of us.
+func (z *step) asksForOther(i int, v *View) bool {
+	other := false
+	for n := range v.Addresses {
+		a := &v.Addresses[n]
+		if a.Transfer {
+			continue
+		}
+		for _, id := range a.CDS {
+			if k := z.key(id); k >= 0 && z.ownedBy(&z.f.Keys[k], i) {
+				if z.ofZone(&z.f.Keys[k]) || z.moves(&z.f.Keys[k]) && !z.comes() {
+					return false
+				}
+				other = true
+			}
+		}
+	}
+	return other
 }
 
 // safeDS holds until every signer's data validates under every signer's DNSKEY RRset,

@@ -74,15 +74,23 @@ func Do(s State, c Command, p Policy, now time.Time) (State, error) {
 			return s, err
 		}
 		o.Algorithm = c.Algorithm
+		f.revive(c.Algorithm)
 	case Compromised:
 		return compromised(s, f, c)
 	case Abort:
+		nothing := o.RollKSK == 0 && o.RollZSK == 0
 		o.RollKSK, o.RollZSK = 0, 0
-		if o.Algorithm != f.Algorithm {
+		if o.Algorithm != 0 && o.Algorithm != f.Algorithm {
 			if err := f.mayAbortAlgorithm(); err != nil {
 				return s, err
 			}
-			o.Algorithm = 0
+			o.Algorithm, nothing = 0, false
+		}
+		if f.undoDouble() {
+			nothing = false
+		}
+		if nothing {
+			return s, errors.New("nothing is under way that could be given up")
 		}
 	case Freeze:
 		o.Frozen = true
@@ -157,10 +165,17 @@ func (f *facts) mayAbortAlgorithm() error {
 	if !f.aborting() || len(f.Signers) == 1 {
 		return nil
 	}
+	members := false
 	for i := range f.Signers[1:] {
-		if f.Signers[i+1].Since != 0 && !f.hasKeysOf(i+1, f.Moving) {
+		if f.Signers[i+1].Since == 0 {
+			continue
+		}
+		if members = true; !f.hasKeysOf(i+1, f.Moving) {
 			return nil
 		}
+	}
+	if !members {
+		return nil
 	}
 	return fmt.Errorf("algorithm %d cannot be given up any more, because every signer publishes keys of it and may be asking for its DS: let it arrive, then roll back", f.Moving)
 }
@@ -188,4 +203,32 @@ func (f *facts) mayGoInsecure() error {
 		return errors.New("this signer is joining: let that end first")
 	}
 	return nil
+}
+
+// revive takes keys of an algorithm that was given up back into use: their signatures
+// may still be in caches.
+func (f *facts) revive(algorithm uint8) {
+	for k := range f.Keys {
+		if key := &f.Keys[k]; key.Owner == 0 && key.ID.Algorithm == algorithm && key.Gone != 0 && key.EntryOn == 0 && key.signing() && !key.Compromised {
+			key.Pub, key.Gone = 0, 0
+		}
+	}
+}
+
+// undoDouble takes back that a successor gets its DS beside the old key's (DoubleDS).
+func (f *facts) undoDouble() bool {
+	undone := false
+	for k := range f.Keys {
+		key := &f.Keys[k]
+		if key.Owner != 0 || !key.Double || !key.entry() {
+			continue
+		}
+		for n := range f.Keys {
+			if old := &f.Keys[n]; old.Owner == 0 && old.entry() && old.EntryOn < key.EntryOn && !old.Compromised {
+				key.Out, undone = f.Clock, true
+				break
+			}
+		}
+	}
+	return undone
 }

@@ -9,8 +9,9 @@ func (z *step) decide() {
 		z.forget()
 		return
 	}
-	z.peerKeys()
+	z.arrived()
 	z.restored()
+	z.peerKeys()
 	z.checkHealth()
 	z.yield()
 	z.settleData()
@@ -46,6 +47,7 @@ func (z *step) mayBegin() bool {
 	}
 	why := z.mustNotBegin()
 	switch {
+	case why == whyAlgorithm:
 	case z.f.Orders.Recover:
 		if why = z.recover(); why == "" {
 			return true
@@ -63,6 +65,7 @@ func (z *step) mayBegin() bool {
 
 const (
 	whyUnasked   = "the parent has not answered yet, so it is not known whether a DS exists"
+	whyAlgorithm = "the zone is signed by others with another algorithm than the configured one"
 	whyStranger  = "the parent has a DS that belongs to no known key"
 	whyOurs      = "the parent has a DS of a key in our key store, but what became of our keys is not known"
 	whyDelegated = "the zone is signed by others and delegated to us, but our own keys are lost"
@@ -72,6 +75,8 @@ func (z *step) cureOf(why string) string {
 	switch why {
 	case whyUnasked:
 		return "see that every address of the parent can be asked"
+	case whyAlgorithm:
+		return "write the algorithm of the DS at the parent into the configuration; it can be rolled when this signer has joined"
 	case whyStranger:
 		return "restore the state directory, or name the signers that the DS belongs to as peers, or remove the DS, or give `rejoin`"
 	case whyOurs:
@@ -94,6 +99,9 @@ func (z *step) mustNotBegin() string {
 	if z.unknownDS > 0 {
 		return whyStranger
 	}
+	if !z.hasDSOf(z.p.Algorithm) && !z.f.Orders.Recover {
+		return whyAlgorithm
+	}
 	for n := range z.seen.Parent.Addresses {
 		a := &z.seen.Parent.Addresses[n]
 		for _, id := range a.DS {
@@ -112,6 +120,16 @@ func (z *step) mustNotBegin() string {
 		}
 	}
 	return ""
+}
+
+// hasDSOf reports whether the parent has any DS of a key of an algorithm.
+func (z *step) hasDSOf(algorithm uint8) bool {
+	for n := range z.seen.Parent.Addresses {
+		if hasAlgorithm(z.seen.Parent.Addresses[n].DS, algorithm) {
+			return true
+		}
+	}
+	return false
 }
 
 // checkHealth finds keys that sign now and that a signer does not publish. That is an

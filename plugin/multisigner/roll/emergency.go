@@ -15,8 +15,8 @@ import (
 func compromised(s State, f facts, c Command) (State, error) {
 	for k := range f.Keys {
 		if key := &f.Keys[k]; key.ID == c.Key {
-			if f.Moving != 0 && key.Owner == 0 {
-				return s, fmt.Errorf("algorithm %d is on its way: give `abort`, or let it end, which rolls all keys of the other one", f.Moving)
+			if f.Moving != 0 && key.Owner == 0 && key.ID.Algorithm == f.Moving {
+				return s, fmt.Errorf("algorithm %d is on its way, and its keys go or come with it: let it end, or give `abort` if it is coming", f.Moving)
 			}
 			key.Compromised, key.Hasty = true, key.Hasty || c.Hasty
 			return State{f}, nil

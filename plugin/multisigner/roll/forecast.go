@@ -24,7 +24,7 @@ func Forecast(s State, p Policy, seen Observation, now time.Time, pace time.Dura
 	w := &forecast{state: s, policy: p, seen: obedient(seen), now: now, names: map[string]string{}, parent: p.Parent}
 	before := w.step()
 	w.compare(w.served(before.Keys), before)
-	for range happeningsAtMost {
+	for range turnsAtMost {
 		changed := w.obey(before)
 		next := before.Wake
 		if changed && (next.IsZero() || next.After(w.now.Add(pace))) {
@@ -37,6 +37,9 @@ func Forecast(s State, p Policy, seen Observation, now time.Time, pace time.Dura
 		plan := w.step()
 		w.compare(before, plan)
 		before = plan
+		if len(w.found) >= happeningsAtMost {
+			break
+		}
 	}
 	for i := range w.found {
 		w.found[i].What = w.named(w.found[i].What)
@@ -45,9 +48,11 @@ func Forecast(s State, p Policy, seen Observation, now time.Time, pace time.Dura
 	return w.found, w.namedAll(before.Waits)
 }
 
-// happeningsAtMost bounds how many turns are looked ahead: our choice, years of
-// ordinary rollovers.
-const happeningsAtMost = 2000
+// How far is looked ahead at most: our choice, a year of ordinary rollovers.
+const (
+	turnsAtMost      = 400
+	happeningsAtMost = 200
+)
 
 // forecast is a call of Forecast under way.
 type forecast struct {

@@ -66,7 +66,7 @@ func (w *forecast) follow(v *View, a *Address, plan Plan) bool {
 	}
 	algorithms := algorithmsOf(ours)
 	for _, id := range a.DNSKEY {
-		if !w.isOurs(id) && (len(ours) == 0 || slices.Contains(algorithms, id.Algorithm) || !slices.Contains(w.ownAlgorithms(), id.Algorithm)) {
+		if !w.isOurs(id) && (len(ours) == 0 || slices.Contains(algorithms, id.Algorithm) || !w.gone(id.Algorithm)) {
 			theirs = append(theirs, id)
 		}
 	}
@@ -118,11 +118,10 @@ func (w *forecast) isOurs(id KeyID) bool {
 // isMade reports whether a key is only made up.
 func (w *forecast) isMade(id KeyID) bool { return id.Sum[2] == 1 && [5]byte(id.Sum[3:]) == [5]byte{} }
 
-func (w *forecast) ownAlgorithms() (all []uint8) {
-	for _, o := range w.seen.Own {
-		all = append(all, o.ID.Algorithm)
-	}
-	return all
+// gone reports whether we have withdrawn our keys of an algorithm, so that peers do, too.
+func (w *forecast) gone(algorithm uint8) bool {
+	f := &w.state.f
+	return algorithm == f.Moving && f.Moving != f.Orders.Algorithm
 }
 
 // delegate lets the parent do what CDS asks for.

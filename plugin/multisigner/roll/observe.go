@@ -252,6 +252,9 @@ func (z *step) observeParent() {
 		return
 	}
 	z.f.DSTTL.seeAll(ttl, complete, z.t)
+	if z.unknownDS > 0 {
+		z.f.UnknownDS = z.t
+	}
 	z.forgetAddresses(-1, func(addr string) bool {
 		return slices.ContainsFunc(addresses, func(a ParentAddress) bool { return a.Addr == addr })
 	})

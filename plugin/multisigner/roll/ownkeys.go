@@ -36,6 +36,9 @@ func (z *step) dataKeys() {
 			old.DataOff = z.t
 		}
 	}
+	if !key.published() {
+		return
+	}
 	key.DataOn = z.t
 	z.f.Algorithm = key.ID.Algorithm
 }
@@ -64,7 +67,9 @@ func (z *step) entryKeys() {
 	}
 	key := &z.f.Keys[next]
 	if current < 0 {
-		key.EntryOn = z.t
+		if key.published() {
+			key.EntryOn = z.t
+		}
 		return
 	}
 	if z.p.Variant == DoubleDS && key.EntryOn == 0 && !z.still() {
@@ -92,12 +97,20 @@ func (z *step) entryKeys() {
 // entry reports whether k, one of ours, is to have a DS.
 func (k *key) entry() bool { return k.EntryOn != 0 && k.Out == 0 }
 
+// office is since when k signs data or is to have a DS, whichever came first.
+func (k *key) office() moment {
+	if k.DataOn == 0 || k.EntryOn != 0 && k.EntryOn < k.DataOn {
+		return k.EntryOn
+	}
+	return k.DataOn
+}
+
 // incumbent returns the key of ours that has held an office for the longest, or -1.
 func (z *step) incumbent(holds func(*key) bool) int {
 	first := -1
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
-		if key.Owner == 0 && z.ofZone(key) && holds(key) && (first < 0 || key.Pub < z.f.Keys[first].Pub) {
+		if key.Owner == 0 && z.ofZone(key) && holds(key) && (first < 0 || key.office() < z.f.Keys[first].office()) {
 			first = k
 		}
 	}
@@ -156,7 +169,7 @@ func (z *step) publish(k int) {
 
 // dataDue reports whether the key that signs our data needs a successor.
 func (z *step) dataDue(k *key) bool {
-	if z.movingBegun() || z.f.Orders.Insecure != 0 && !k.Compromised {
+	if (z.movingBegun() || z.f.Orders.Insecure != 0) && !k.Compromised {
 		return false
 	}
 	lifetime := z.p.LifetimeZSK
@@ -168,7 +181,7 @@ func (z *step) dataDue(k *key) bool {
 }
 
 func (z *step) entryDue(k *key) bool {
-	if z.movingBegun() || z.f.Orders.Insecure != 0 && !k.Compromised {
+	if (z.movingBegun() || z.f.Orders.Insecure != 0) && !k.Compromised {
 		return false
 	}
 	ordered := z.f.Orders.RollKSK
@@ -321,13 +334,28 @@ func (z *step) heal() {
 			if a.State == Good && contains(a.DS, key.ID) && !z.enters(a.DS, k) {
 				z.alarm("the parent "+a.Addr+" has the DS of "+label(key)+", which is not published, and none that is: it is published again",
 					"see why the parent or our own state went back")
-				if found { // it is what enters now
+				switch {
+				case !z.ofZone(key):
+					z.signAgainWith(key.ID.Algorithm) // a DS of it needs signatures of it
+				case found: // it is what enters now
 					key.Pub, key.EntryOn, key.Out = z.t, z.t, 0
 					z.retireEntry(k)
+				}
+				if key.Pub == 0 {
+					key.Pub = z.t
 				}
 				key.Gone = 0
 				z.f.CDS = nil
 			}
+		}
+	}
+}
+
+// signAgainWith lets a key of ours of an algorithm sign our data, if we have one.
+func (z *step) signAgainWith(algorithm uint8) {
+	for k := range z.f.Keys {
+		if key := &z.f.Keys[k]; key.Owner == 0 && key.ID.Algorithm == algorithm && (key.signing() && key.published() || z.signToo(k)) {
+			return
 		}
 	}
 }

@@ -42,6 +42,12 @@ func (z *step) recover() string {
 			z.f.Algorithm = key.ID.Algorithm
 		}
 	}
+	for k := range z.f.Keys {
+		if key := &z.f.Keys[k]; key.Owner == 0 && !z.ofZone(key) {
+			key.EntryOn, key.Out = 0, 0 // as if it had been on its way in
+		}
+	}
+	z.observeMoving()
 	z.f.Orders.Recover = false
 	return ""
 }
@@ -92,9 +98,13 @@ func (z *step) restored() {
 			}
 		}
 	}
+	enters := z.incumbent((*key).entry)
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
-		if key.Owner == 0 && key.published() && key.Role.Entry() && key.EntryOn == 0 && z.held[k] && z.hasDS(key.ID) && !z.moves(key) {
+		if key.Owner == 0 && key.published() && key.Role.Entry() && key.EntryOn == 0 && z.held[k] && z.ofZone(key) && z.hasDS(key.ID) {
+			if enters >= 0 && z.hasDS(z.f.Keys[enters].ID) {
+				continue // somebody asked for the standby key's, too
+			}
 			key.EntryOn, found = z.t, true // we must have asked for it
 			z.retireEntry(k)
 		}
@@ -103,6 +113,61 @@ func (z *step) restored() {
 		z.f.CDS = nil
 		z.alarm("our state is older than what others know of us: every key that may have signed last signs now", "see why an old state was restored")
 	}
+}
+
+// arrived notices that the zone has another algorithm than our state says: keys of ours
+// that were never asked for have a DS, and none of the zone's has one. The state was
+// saved before the group exchanged its DS, or another signer was faster than we.
+func (z *step) arrived() {
+	arrived := -1
+	for k := range z.f.Keys {
+		key := &z.f.Keys[k]
+		if key.Owner != 0 || !z.held[k] || !key.Role.Entry() || key.Compromised || !z.hasDS(key.ID) {
+			continue
+		}
+		if z.ofZone(key) {
+			return
+		}
+		if key.EntryOn == 0 && (key.published() || key.Pub == 0) {
+			arrived = k
+		}
+	}
+	if arrived < 0 {
+		return
+	}
+	if z.comes() && z.f.Keys[arrived].published() {
+		// Another signer was faster. Nothing but what needs the old keys may hold us.
+		if z.allReadyToMove() {
+			z.exchange(arrived)
+		}
+		return
+	}
+	to := z.f.Keys[arrived].ID.Algorithm
+	data := false
+	for k := range z.f.Keys {
+		if key := &z.f.Keys[k]; key.Owner == 0 && z.held[k] && key.ID.Algorithm == to && key.Role.Data() && key.DataOff == 0 && !key.Compromised {
+			data = z.signToo(k) || key.signing() || data
+		}
+	}
+	if !data {
+		return // there is nothing to sign with: it stays as it is
+	}
+	z.f.Algorithm, z.f.Orders.Algorithm, z.f.CDS = to, to, nil
+	key := &z.f.Keys[arrived]
+	if key.Pub == 0 {
+		key.Pub = z.t
+	}
+	key.Gone, key.EntryOn, key.Out = 0, z.t, 0
+	z.retireEntry(arrived)
+	z.observeMoving()
+	z.alarm("the parent has the DS of "+label(key)+", of another algorithm than our state has for the zone: it has been exchanged", "see why our state is older, if it was restored")
+}
+
+// allReadyToMove reports whether nothing holds the exchange of the DS any more.
+func (z *step) allReadyToMove() bool {
+	var h hold
+	z.keysOfAll(&h)
+	return !h.blocked
 }
 
 // signToo lets key k sign our data beside those that do, if it can.
@@ -130,7 +195,12 @@ func (z *step) adoptShown() bool {
 		found = true
 		key.Pub = z.t
 		z.signToo(k)
-		if key.Role.Entry() {
+		switch {
+		case !z.ofZone(key): // an algorithm was on its way in
+			if z.f.Moving == 0 {
+				z.f.Orders.Algorithm = key.ID.Algorithm
+			}
+		case key.Role.Entry():
 			key.EntryOn, key.Out = z.t, z.t
 			if z.hasDS(key.ID) {
 				key.Out = 0

@@ -150,6 +150,10 @@ func (s *story) configure(f []string) {
 		p.Hosts = f[1:]
 	case "ds":
 		p.Variant = map[string]roll.Variant{"swap": roll.SwapDS, "double": roll.DoubleDS}[f[1]]
+	case "algorithm":
+		n, err := strconv.Atoi(f[1])
+		require.NoError(s.t, err)
+		p.Algorithm = uint8(n)
 	case "standby":
 		p.Standby = true
 	case "steady":

@@ -26,13 +26,14 @@ type facts struct {
 	Signers   []signer  `json:"signers,omitempty"`
 	Addresses []address `json:"addresses,omitempty"`
 
-	DSTTL    peaks  `json:"ds_ttl"`
-	NoDS     moment `json:"no_ds,omitempty"`   // since when no address of the parent has any DS
-	Secured  bool   `json:"secured,omitempty"` // a DS was seen at the parent at some time
-	Joining  moment `json:"joining,omitempty"` // keys were made although others had a DS: outsiders get no answers yet
-	CDS      keyIDs `json:"cds,omitempty"`     // what our CDS RRset is to be
-	CDSSince moment `json:"cds_since,omitempty"`
-	Told     moment `json:"told,omitempty"` // when the parent was told of CDS
+	DSTTL     peaks  `json:"ds_ttl"`
+	NoDS      moment `json:"no_ds,omitempty"`      // since when no address of the parent has any DS
+	UnknownDS moment `json:"unknown_ds,omitempty"` // when the parent last had a DS that belongs to no known key
+	Secured   bool   `json:"secured,omitempty"`    // a DS was seen at the parent at some time
+	Joining   moment `json:"joining,omitempty"`    // keys were made although others had a DS: outsiders get no answers yet
+	CDS       keyIDs `json:"cds,omitempty"`        // what our CDS RRset is to be
+	CDSSince  moment `json:"cds_since,omitempty"`
+	Told      moment `json:"told,omitempty"` // when the parent was told of CDS
 
 	Algorithm uint8     `json:"algorithm,omitempty"` // of the zone: new keys have it
 	Moving    uint8     `json:"moving,omitempty"`    // another one that comes or goes
@@ -116,7 +117,7 @@ type signer struct {
 	// Of facts.Moving: since when all addresses have all data signed with it, whether
 	// that was seen of the whole zone, and since when none has a DNSKEY of it.
 	Signed moment `json:"signed,omitempty"`
-	Whole  bool   `json:"whole,omitempty"`
+	Whole  moment `json:"whole_since,omitempty"`
 	Clear  moment `json:"clear,omitempty"`
 }
 
