@@ -443,12 +443,7 @@ func (z *step) mayStillAbort(h *hold) {
 		}
 		alone = false
 	}
-	for k := range z.f.Keys {
-		if key := &z.f.Keys[k]; key.Owner == 0 && z.moves(key) && key.EntryOn != 0 {
-			return // it was the zone's
-		}
-	}
-	if !alone {
+	if !alone && z.f.neverAsked() {
 		h.on(missing, "a signer that has no keys of it: the others may be asking for its DS (`roll algorithm` lets it arrive)", "")
 	}
 }

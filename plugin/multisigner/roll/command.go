@@ -151,6 +151,9 @@ func (f *facts) aborting() bool {
 // neverAsked reports whether no key of ours of the algorithm on its way was ever to
 // have a DS: it is coming, or was given up.
 func (f *facts) neverAsked() bool {
+	if f.Orders.Algorithm != 0 && f.Orders.Algorithm == f.Algorithm {
+		return false // it was the zone's before
+	}
 	for k := range f.Keys {
 		if key := &f.Keys[k]; key.Owner == 0 && key.ID.Algorithm == f.Moving && key.EntryOn != 0 {
 			return false
