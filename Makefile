@@ -40,8 +40,9 @@ fuzz: ## each fuzz target for FUZZTIME
 proof: ## thousands of simulated zone-years, every story, and the figures in docs/PROOF.md
 	PROOF=$(CURDIR)/docs/PROOF.md SIM_YEARS=$${SIM_YEARS:-5000} $(GO) test -count 1 -timeout 0 -v -run 'Worlds|Stories' ./test/simulation
 
-soak: ## a million simulated zone-years, every mutation, and the figures in docs/PROOF.md
+soak: ## a million simulated zone-years, every mutation, and the figures in docs/PROOF.md; a death at every failpoint
 	PROOF=$(CURDIR)/docs/PROOF.md SIM_YEARS=$(SIM_YEARS) SIM_MUTATIONS=all SIM_RECORD=1 $(GO) test -count 1 -timeout 0 -v ./test/simulation
+	CRASHES=all $(GO) test -tags failpoints -timeout 0 -v -run Crashes ./plugin/multisigner/engine
 
 clean: ## what the others made
 	rm -rf bin lab

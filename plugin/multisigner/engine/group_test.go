@@ -257,17 +257,6 @@ func (g *group) calm() bool {
 	return true
 }
 
-// tags are those of m's own keys in the DNSKEY RRset that it serves.
-func (m *member) tags() (tags []uint16) {
-	s, _ := m.e.Load().Status(apex)
-	for _, k := range s.Keys {
-		if k.Own && k.State != "removed" {
-			tags = append(tags, k.Tag)
-		}
-	}
-	return tags
-}
-
 // ServeDNS answers from what the engine serves: those who ask here are peers, who are
 // answered even while outsiders are refused.
 func (m *member) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
