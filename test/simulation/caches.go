@@ -32,7 +32,7 @@ type record struct {
 	ours   bool // served by a signer of ours
 
 	lost    keys // DNSKEY: keys in use that a foreign signer left out by itself
-	strange bool // DNSKEY: a foreign signer's key is the younger of two with one tag
+	strange bool // DNSKEY: the younger of two with one tag is a foreign signer's, or older than the first DS
 	timers  bool // DNSKEY: of a foreign signer, which does not look at CDS before it drops a key
 	early   bool // data: a foreign signer signed with what not everyone had, or what it lets go too soon
 	wrong   bool // DS: the parent went back to what it had before
@@ -153,7 +153,8 @@ func (c *caches) algorithms(s keys) uint8 {
 }
 
 // twins returns the keys of a sorted list that share a tag and an algorithm, and
-// whether the younger of any two is a stranger's, who does not look.
+// whether the younger of any two is a stranger's, who does not look, or older than the
+// first DS: first keys sign at once, and are rolled as soon as they are seen to clash.
 func (o *oracle) twins(ids []roll.KeyID) (twins keys, strange bool) {
 	for i := 1; i < len(ids); i++ {
 		if a, b := ids[i-1], ids[i]; a.Tag == b.Tag && a.Algorithm == b.Algorithm {
@@ -162,7 +163,8 @@ func (o *oracle) twins(ids []roll.KeyID) (twins keys, strange bool) {
 			if place(a) > place(b) {
 				b = a
 			}
-			strange = strange || o.w.signers[b.Sum[7]].foreign != nil
+			strange = strange || o.w.signers[b.Sum[7]].foreign != nil ||
+				o.w.parent.first == 0 || place(b) <= o.w.parent.first
 			o.w.did("tags clash")
 		}
 	}

@@ -156,7 +156,7 @@ func (w *world) oldParent() {
 // the validity of what it shows.
 func (w *world) blip() {
 	p := w.parent
-	if len(p.before) == 0 || p.until > w.t || w.t-p.changed > 2*day || p.changedAt[1] < p.changed {
+	if len(p.before) == 0 || w.Foreign > 0 || p.until > w.t || w.t-p.changed > 2*day || p.changedAt[1] < p.changed {
 		return
 	}
 	for _, id := range p.before {

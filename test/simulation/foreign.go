@@ -65,10 +65,18 @@ func (f *foreign) turn() {
 	if len(f.keys) == 0 {
 		return
 	}
+	reached := false // by one who pushes for all
 	for _, other := range w.signers {
-		if other != f.s && !other.outside && (other.down || other.version == nil || w.cut[other.n][f.s.n] > w.t) {
+		if other == f.s || other.outside {
+			continue
+		}
+		if other.down || other.version == nil {
 			return // whoever pushes for all holds still
 		}
+		reached = reached || w.cut[other.n][f.s.n] <= w.t
+	}
+	if !reached {
+		return
 	}
 	var dnskey, cds []roll.KeyID
 	for _, other := range w.signers {

@@ -58,7 +58,7 @@ var mutations = []mutation{
 		&mutation{"", "ownkeys.go", "\tz.dsEverywhere(h, next)\n\tif !z.f.Keys[next].Double {", "\tif !z.f.Keys[next].Double {", nil}},
 
 	// Algorithm rollovers (protocol b.6.7).
-	{"A2: data without the new signatures is not waited out", "algorithm.go", "s.Signed+z.dataTTL(i)+resign+z.propagation(i)+z.margin()", "s.Signed", nil},
+	{"A2: data without the new signatures is not waited out", "algorithm.go", "since+ttl+resign+z.propagation(i)+z.margin()", "since", nil},
 	{"A1: the new keys are published before everyone signs with both", "algorithm.go", "\t\tz.signedByAll(&h)\n", "", nil},
 	{"A1: our own signatures are enough to publish the new keys", "algorithm.go", "\t\tif i == 0 || z.member(i) {\n\t\t\tz.signedWith(h, i)", "\t\tif i == 0 {\n\t\t\tz.signedWith(h, i)", nil},
 	{"A4: the new DS is asked for before the keys are in caches", "algorithm.go", "\t\t\tz.everywhere(h, k)\n\t\t}\n\t\tif !data", "\t\t}\n\t\tif !data", nil},
@@ -79,7 +79,7 @@ var mutations = []mutation{
 
 	// Beginnings (b.15 C3, C8).
 	{"a joiner answers everyone at once", "decide.go", "\t\tz.f.Joining = z.t\n", "", nil},
-	{"a delegated signer without keys makes new ones", "decide.go", "if ns == host {", "if false {", nil},
+	{"a delegated signer without keys makes new ones", "decide.go", "if ns == host {", "if ns == host && false {", nil},
 	{"keys without a state are no reason to ask", "decide.go", "return whyOurs", "return \"\"", nil},
 
 	// What the parent hears (b.15 C6, C7; I5, I8).

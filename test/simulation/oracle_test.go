@@ -70,7 +70,7 @@ func TestOracle(t *testing.T) {
 		}, "if the parent took the CDS"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			w := &world{result: Result{Happened: map[string]int{}}, signers: []*signer{{}}}
+			w := &world{result: Result{Happened: map[string]int{}}, signers: []*signer{{}}, parent: &parent{}}
 			w.oracle.w = w
 			tc.cache(&w.oracle)
 			if tc.finds == "" {

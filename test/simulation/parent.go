@@ -25,6 +25,7 @@ type parent struct {
 	wrong       int64 // until then what it went back to is its own fault
 	news        bool  // something may have changed since the last scan
 	visits      int
+	first       int // how many keys there were when the first DS was taken
 }
 
 // told makes a parent that listens look soon.
@@ -160,6 +161,9 @@ func (p *parent) set(ds []roll.KeyID) {
 	}
 	if slices.Equal(ds, p.ds) || p.until > w.t {
 		return
+	}
+	if p.first == 0 {
+		p.first = w.made
 	}
 	p.before, p.ds, p.changed = p.ds, ds, w.t
 	w.note("the %s parent takes DS %s", w.Parent, keyNames(ds))
