@@ -76,12 +76,39 @@ func Cost(s State, p Policy, id KeyID) (Price, error) {
 		return price, nil
 	}
 	if key.Role.Data() {
-		lose(group, "all our answers, for resolvers that have a DNSKEY RRset without its successor")
+		if !z.replaceable(key, len(z.f.Signers)) {
+			lose(group, "all our answers, for resolvers that have a DNSKEY RRset without its successor")
+		}
 		lose(z.f.Signers[0].MaxTTL.max(), "answers of ours that are signed by it and in a cache")
 	}
 	if key.Role.Entry() {
-		lose(ours, "all our answers, for resolvers that have our DNSKEY RRset without its successor and get the new DS")
+		if !z.replaceable(key, 1) {
+			lose(ours, "all our answers, for resolvers that have our DNSKEY RRset without its successor and get the new DS")
+		}
 		lose(z.f.DSTTL.max(), "all our answers, for resolvers that have the old DS RRset")
 	}
 	return price, nil
+}
+
+// replaceable reports whether a standby key for k's office has been in the DNSKEY
+// RRsets of the first n signers for so long that every cache has it.
+func (z *step) replaceable(k *key, n int) bool {
+	for s := range z.f.Keys {
+		standby := &z.f.Keys[s]
+		if standby.Owner != 0 || standby.Role != k.Role || !standby.published() || standby.DataOn != 0 || standby.EntryOn != 0 || standby.Compromised || !z.ofZone(standby) {
+			continue
+		}
+		ready := true
+		for i := range n {
+			since := *z.spread(i, s)
+			if i > 0 && !z.member(i) {
+				continue
+			}
+			ready = ready && since != 0 && z.f.Clock >= since+z.f.Signers[i].DNSKEYTTL.max()+moment(z.p.Margin)
+		}
+		if ready {
+			return true
+		}
+	}
+	return false
 }

@@ -140,3 +140,38 @@ func TestMomentsStay(t *testing.T) {
 		require.WithinDuration(t, start, plan.Keys[0].Since, time.Second, "at %s", tc.wall)
 	}
 }
+
+// What an emergency costs is said before it begins. A standby key that every cache
+// knows makes it cheaper; what the old key signed is in the caches all the same.
+func TestCost(t *testing.T) {
+	for _, tc := range []struct {
+		name          string
+		standby       bool
+		zsk, ksk      time.Duration
+		zskBogus, how int
+	}{
+		{"without a standby key", false, 4 * time.Hour, 4 * time.Hour, 2, 2},
+		{"with one", true, 2 * time.Hour, 2 * time.Hour, 1, 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := begin(t)
+			s.policy.Standby = tc.standby
+			s.do(strings.Fields("parent ds"))
+			s.step()
+			s.runUntil(start.Add(8 * time.Hour))
+			s.do(strings.Fields("parent ds a1"))
+			s.step()
+			s.runUntil(start.Add(30 * time.Hour))
+			zsk, err := roll.Cost(s.state, s.policy, s.published.Signers[0])
+			require.NoError(t, err)
+			require.Equal(t, tc.zsk, zsk.Waiting)
+			require.Len(t, zsk.Bogus, tc.zskBogus)
+			ksk, err := roll.Cost(s.state, s.policy, s.id("a1"))
+			require.NoError(t, err)
+			require.Equal(t, tc.ksk, ksk.Waiting)
+			require.Len(t, ksk.Bogus, tc.how)
+		})
+	}
+	_, err := roll.Cost(roll.State{}, roll.Policy{}, roll.KeyID{Tag: 1})
+	require.ErrorContains(t, err, "is not known")
+}
