@@ -37,8 +37,9 @@ fuzz: ## each fuzz target for FUZZTIME
 	@$(GO) list ./plugin/... | while read -r p; do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
 		$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$p || exit 1; done; done
 
-proof: ## thousands of simulated zone-years, every story, and the figures in docs/PROOF.md
+proof: ## thousands of simulated zone-years, every story, rollovers of real processes, and the figures in docs/PROOF.md
 	PROOF=$(CURDIR)/docs/PROOF.md SIM_YEARS=$${SIM_YEARS:-5000} $(GO) test -count 1 -timeout 0 -v -run 'Worlds|Stories' ./test/simulation
+	.ci/packages && $(SBIN) PROOF=$(CURDIR)/docs/PROOF.md $(GO) test -tags interop -parallel 4 -count 1 -timeout 1h ./test/e2e
 
 soak: ## a million simulated zone-years, every mutation, and the figures in docs/PROOF.md; a death at every failpoint
 	PROOF=$(CURDIR)/docs/PROOF.md SIM_YEARS=$(SIM_YEARS) SIM_MUTATIONS=all SIM_RECORD=1 $(GO) test -count 1 -timeout 0 -v ./test/simulation
