@@ -171,6 +171,11 @@ func (w *world) blip() {
 			return // it joined since then
 		}
 	}
+	for _, s := range w.signers {
+		if s.down {
+			return // it may have decided already, and could not see it before it shows that
+		}
+	}
 	w.note("p2 goes back for a while")
 	w.did("parent goes back unseen")
 	length, now, old := w.between(30*minute, 5*hour), p.ds, p.before
