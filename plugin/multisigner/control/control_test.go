@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -218,3 +219,19 @@ type recorder struct {
 
 func (r *recorder) Header() http.Header { return r.header }
 func (r *recorder) WriteHeader(c int)   { r.code = c }
+
+// A client holds no connection between its requests: a program that makes many
+// clients would else keep everybody from the server.
+func TestManyClients(t *testing.T) {
+	dir := stateDir(t)
+	listen(t, dir, &zones{})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for range 100 {
+		_, err := client.New(dir).Plan(ctx, "example.org.")
+		var refused *client.Refused
+		if err != nil {
+			require.ErrorAs(t, err, &refused, "it was answered, whatever the answer")
+		}
+	}
+}

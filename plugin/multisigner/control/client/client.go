@@ -33,7 +33,9 @@ func New(dir string) *Client {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", c.socket())
 	}
-	c.http = &http.Client{Transport: &http.Transport{DialContext: dial}}
+	// The server takes few connections, and one on this machine costs nothing to make:
+	// a program with many clients must not keep others from it.
+	c.http = &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
 	return c
 }
 
