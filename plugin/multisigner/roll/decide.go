@@ -3,7 +3,9 @@ package roll
 // decide applies every rule once. Each rule looks at the facts alone and changes
 // what may be changed now; the order matters only for how soon a thing is noticed.
 func (z *step) decide() {
-	z.chosen = make([]bool, len(z.f.Keys))
+	for range z.f.Keys {
+		z.chosen = append(z.chosen, false)
+	}
 	if !z.mayBegin() {
 		z.peerKeys()
 		z.forget()

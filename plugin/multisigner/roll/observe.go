@@ -25,7 +25,9 @@ func (z *step) observe() {
 // observeOwn makes records of private keys that have none: one that was just made,
 // or one that was found. Neither is ever deleted for want of a record.
 func (z *step) observeOwn() {
-	z.held = make([]bool, len(z.f.Keys), len(z.f.Keys)+len(z.seen.Own))
+	for range z.f.Keys {
+		z.held = append(z.held, false)
+	}
 	for _, own := range z.seen.Own {
 		k := z.key(own.ID)
 		if k < 0 {

@@ -13,7 +13,16 @@ import "time"
 // The arguments are not changed. A State that no Step made is the state of a zone
 // met for the first time.
 func Step(s State, p Policy, seen Observation, now time.Time) (State, Plan) {
-	z := begin(s, p, seen, now)
+	// None of this may escape: a simulation takes millions of steps.
+	var room struct {
+		views        [8]*View
+		peers        [8]*Peer
+		fresh        [8]bool
+		held, chosen [64]bool
+	}
+	var z step
+	z.views, z.peers, z.fresh, z.held, z.chosen = room.views[:0], room.peers[:0], room.fresh[:0], room.held[:0], room.chosen[:0]
+	z.begin(&s, &p, &seen, now)
 	z.observe()
 	z.decide()
 	return z.plan()

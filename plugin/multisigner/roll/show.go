@@ -8,6 +8,7 @@ import (
 // plan says what the facts come to.
 func (z *step) plan() (State, Plan) {
 	out := &z.out
+	out.DNSKEY = make([]KeyID, 0, len(z.f.Keys))
 	missing := 0
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]

@@ -33,8 +33,8 @@ type step struct {
 }
 
 // begin copies what Step may change, so that the caller's State stays as it is.
-func begin(s State, p Policy, seen Observation, now time.Time) *step {
-	z := &step{f: s.f, p: &p, seen: &seen, now: now}
+func (z *step) begin(s *State, p *Policy, seen *Observation, now time.Time) {
+	z.f, z.p, z.seen, z.now = s.f, p, seen, now
 	z.f.Keys = slices.Clone(s.f.Keys)
 	z.f.Spread = slices.Clone(s.f.Spread)
 	z.f.Signers = slices.Clone(s.f.Signers)
@@ -46,9 +46,9 @@ func begin(s State, p Policy, seen Observation, now time.Time) *step {
 	for i := range p.Peers {
 		z.meet(p.Peers[i].Name)
 	}
-	z.peers = make([]*Peer, len(z.f.Signers))
-	z.views = make([]*View, len(z.f.Signers))
-	z.fresh = make([]bool, len(z.f.Signers))
+	for range z.f.Signers {
+		z.peers, z.views, z.fresh = append(z.peers, nil), append(z.views, nil), append(z.fresh, false)
+	}
 	for i := range p.Peers {
 		z.peers[z.signer(p.Peers[i].Name)] = &p.Peers[i]
 	}
@@ -58,7 +58,6 @@ func begin(s State, p Policy, seen Observation, now time.Time) *step {
 			z.views[n] = &seen.Peers[i]
 		}
 	}
-	return z
 }
 
 // meet gives a signer its index. The first is us, whatever we are called now.
