@@ -153,8 +153,8 @@ func (c *caches) algorithms(s keys) uint8 {
 }
 
 // twins returns the keys of a sorted list that share a tag and an algorithm, and
-// whether the younger of any two is a stranger's, who does not look, or older than the
-// first DS: first keys sign at once, and are rolled as soon as they are seen to clash.
+// whether the younger of any two is a stranger's, who does not look, or there was no DS
+// yet: first keys sign at once, and the first DS waits until one of them is rolled.
 func (o *oracle) twins(ids []roll.KeyID) (twins keys, strange bool) {
 	for i := 1; i < len(ids); i++ {
 		if a, b := ids[i-1], ids[i]; a.Tag == b.Tag && a.Algorithm == b.Algorithm {
@@ -163,8 +163,7 @@ func (o *oracle) twins(ids []roll.KeyID) (twins keys, strange bool) {
 			if place(a) > place(b) {
 				b = a
 			}
-			strange = strange || o.w.signers[b.Sum[7]].foreign != nil ||
-				o.w.parent.first == 0 || place(b) <= o.w.parent.first
+			strange = strange || o.w.signers[b.Sum[7]].foreign != nil || o.w.parent.first == 0
 			o.w.did("tags clash")
 		}
 	}
