@@ -354,6 +354,23 @@ func (z *step) parentHas(keys []KeyID) bool {
 	return len(z.seen.Parent.Addresses) > 0
 }
 
+// everywhereElse holds until every peer's caches have key k, and our own would. Our
+// secondaries do not count: they get nothing as long as we refuse outsiders.
+func (z *step) everywhereElse(h *hold, k int) {
+	for i := 1; i < len(z.f.Signers); i++ {
+		if z.member(i) {
+			z.servedAt(h, i, k)
+		}
+	}
+	key := &z.f.Keys[k]
+	if !contains(z.seen.Published.DNSKEY, key.ID) {
+		h.on(missing, "our own servers to publish it", z.name(0))
+		return
+	}
+	z.made(key.Pub, term{"DNSKEY TTL of ", 0, z.f.Signers[0].DNSKEYTTL.max()}, z.way(0))
+	h.after(z, key.Pub+z.f.Signers[0].DNSKEYTTL.max()+z.propagation(0)+z.margin(), "DNSKEY RRsets of ours without it to leave the caches")
+}
+
 // join lets outsiders in once a joiner's answers validate for everyone: its DS is in
 // every cache that has a DS, and every signer's keys in every DNSKEY RRset.
 func (z *step) join() {
@@ -370,7 +387,7 @@ func (z *step) join() {
 	}
 	for k := range z.f.Keys {
 		if z.live(k) && !z.lazy(k) {
-			z.everywhere(&h, k)
+			z.everywhereElse(&h, k)
 		}
 	}
 	if h.blocked {
