@@ -248,28 +248,20 @@ func (z *step) signedWith(h *hold, i int) {
 	h.after(z, since+ttl+resign+z.propagation(i)+z.margin(), "data that is not signed with it to leave the caches")
 }
 
+// askForSigned names the addresses of signer i that were not seen to sign with the
+// coming algorithm.
 func (z *step) askForSigned(h *hold, i int) {
 	v := z.views[i]
 	if v == nil || i > 0 && len(v.Addresses) == 0 {
 		h.on(unknown, "a peer to be reachable and trusted", z.name(i))
 		return
 	}
-	h.blocked = true
-	for n := range v.Addresses {
-		a := &v.Addresses[n]
-		switch {
-		case a.Transfer:
-		case a.State != Good:
-			h.on(unknown, "every address of every signer to answer", z.whereIs(i, a))
-		case z.t-z.at(a.Seen) > 2*moment(z.p.interval()):
-			h.on(unknown, "a new look at every signer", z.whereIs(i, a))
-		case !containsAlgorithm(a.Algorithms, z.f.Moving):
-			h.on(missing, "every signer to sign with both algorithms (give `roll algorithm` there, too)", z.whereIs(i, a))
-		}
+	why := "every signer to sign with both algorithms (give `roll algorithm` there, too)"
+	if i == 0 {
+		why = "our own servers to sign with both algorithms"
 	}
-	if h.why == "" {
-		h.on(missing, "our own servers to sign with both algorithms", z.name(i))
-	}
+	coming := z.f.Moving
+	z.askEach(h, i, v, why, func(a *Address) bool { return containsAlgorithm(a.Algorithms, coming) })
 }
 
 // keysOfAll holds until every signer has keys of the coming algorithm that sign its

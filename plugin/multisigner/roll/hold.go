@@ -125,6 +125,13 @@ func (z *step) askFor(h *hold, i, k int) {
 		h.on(missing, "our own servers to publish it", z.name(0))
 		return
 	}
+	id := z.f.Keys[k].ID
+	z.askEach(h, i, v, "every signer to publish it", func(a *Address) bool { return contains(a.DNSKEY, id) })
+}
+
+// askEach names the addresses of signer i that were not seen to have something, and
+// which of them cannot be seen.
+func (z *step) askEach(h *hold, i int, v *View, why string, has func(*Address) bool) {
 	h.blocked = true
 	for n := range v.Addresses {
 		a := &v.Addresses[n]
@@ -134,8 +141,8 @@ func (z *step) askFor(h *hold, i, k int) {
 			h.on(unknown, "every address of every signer to answer", z.whereIs(i, a))
 		case z.t-z.at(a.Seen) > 2*moment(z.p.interval()):
 			h.on(unknown, "a new look at every signer", z.whereIs(i, a))
-		case !contains(a.DNSKEY, z.f.Keys[k].ID):
-			h.on(missing, "every signer to publish it", z.whereIs(i, a))
+		case !has(a):
+			h.on(missing, why, z.whereIs(i, a))
 		}
 	}
 	switch {
@@ -143,7 +150,7 @@ func (z *step) askFor(h *hold, i, k int) {
 	case !v.Trusted && i > 0:
 		h.on(unknown, "a peer to be reachable and trusted", z.name(i))
 	default:
-		h.on(missing, "every signer to be seen with it", z.name(i))
+		h.on(missing, why, z.name(i))
 	}
 }
 
