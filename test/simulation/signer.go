@@ -26,6 +26,7 @@ type server struct {
 	n       int // of all in the world
 	name    string
 	cur     *version
+	waits   bool     // it comes again for a transfer
 	before  *version // what it served until changed
 	changed int64
 	since   int64 // looks at it have not failed for anyone since then, but for partitions
@@ -225,17 +226,32 @@ func (s *signer) serve(v *version) {
 
 // transfer gives the secondaries what is current when they come for it.
 func (s *signer) transfer() {
-	w := s.w
 	for _, server := range s.servers[1:] {
-		w.after(w.between(minute, s.lag), func() {
-			if s.down || s.refuses && !s.outside || s.version == nil || !slices.Contains(s.servers, server) {
-				return // it asks again when there is something new
-			}
-			if server.cur == nil || int32(s.version.serial-server.cur.serial) > 0 {
-				s.install(server, s.version)
-			}
-		})
+		s.fetch(server)
 	}
+}
+
+// fetch has a secondary come once; who is refused or not answered comes again.
+func (s *signer) fetch(server *server) {
+	w := s.w
+	w.after(w.between(minute, s.lag), func() {
+		if s.version == nil || !slices.Contains(s.servers, server) {
+			return
+		}
+		if s.down || s.refuses && !s.outside {
+			if !server.waits {
+				server.waits = true
+				w.after(3*hour, func() {
+					server.waits = false
+					s.fetch(server)
+				})
+			}
+			return
+		}
+		if server.cur == nil || int32(s.version.serial-server.cur.serial) > 0 {
+			s.install(server, s.version)
+		}
+	})
 }
 
 // install lets a server serve a version, and asks the oracle about it.
