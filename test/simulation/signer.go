@@ -125,8 +125,15 @@ func (s *signer) turn() {
 		w.parent.told()
 	}
 	s.wake++
+	wake := forever
 	if !plan.Wake.IsZero() {
-		s.after(max(int64(plan.Wake.Sub(now)), int64(time.Second)) + w.between(0, minute))
+		wake = max(int64(plan.Wake.Sub(now)), int64(time.Second)) + w.between(0, minute)
+	}
+	if w.Late && len(plan.Waits) > 0 {
+		wake = min(wake, 6*hour) // who waits looks again: the last look may have been an old one
+	}
+	if wake < forever {
+		s.after(wake)
 	}
 }
 

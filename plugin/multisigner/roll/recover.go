@@ -1,5 +1,7 @@
 package roll
 
+import "time"
+
 // recover takes the keys in the key store for ours although no state tells what they
 // did. All are published, and all that may have signed last sign: whatever DNSKEY
 // RRset a cache has, one of them is in it. They go back to one when one is known to
@@ -48,9 +50,14 @@ func (z *step) recover() string {
 		}
 	}
 	z.observeMoving()
+	z.f.DSTTL.see(unknownDSTTL, z.t)
 	z.f.Orders.Recover = false
 	return ""
 }
+
+// unknownDSTTL is the TTL that the DS RRset may have had before a state was lost: the
+// parent may have lowered it just at a change. Our choice: what most parents have at most.
+const unknownDSTTL = 24 * time.Hour
 
 // bestKnown returns the data key of ours that most addresses publish, or -1.
 func (z *step) bestKnown() int {
