@@ -30,9 +30,9 @@ func Step(s State, p Policy, seen Observation, now time.Time) (State, Plan) {
 
 // KeyID names a DNSKEY without holding it. Equal ids are the same key.
 type KeyID struct {
-	Algorithm uint8
-	Tag       uint16
 	Sum       [8]byte // the first octets of the SHA-256 of the DNSKEY's rdata, REVOKE bit cleared
+	Tag       uint16
+	Algorithm uint8 // last: two keys differ in Sum, and are compared much
 }
 
 // IsZero reports whether k names no key.

@@ -9,6 +9,8 @@ import (
 func (z *step) plan() (State, Plan) {
 	out := &z.out
 	out.DNSKEY = make([]KeyID, 0, len(z.f.Keys))
+	signers := make([]KeyID, 12) // most zones have fewer of each
+	out.SignDNSKEY, out.SignData, out.SignCDS = signers[0:0:4], signers[4:4:8], signers[8:8:12]
 	missing := 0
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
