@@ -16,6 +16,7 @@ func (z *step) decide() {
 	z.peerKeys()
 	z.checkHealth()
 	z.yield()
+	z.unshown()
 	z.settleData()
 	z.entryKeys()
 	z.dataKeys()

@@ -122,6 +122,29 @@ func (z *step) restored() {
 	}
 }
 
+// unshown takes back that a key signs when a crash kept that from being shown, and
+// others have lost the key since: what they see is still signed by the one before.
+func (z *step) unshown() {
+	for k := range z.f.Keys {
+		key := &z.f.Keys[k]
+		if key.Owner != 0 || !key.signing() || !z.ofZone(key) || contains(z.seen.Published.Signers, key.ID) {
+			continue
+		}
+		for n := range z.f.Keys {
+			old := &z.f.Keys[n]
+			if old.Owner != 0 || old.DataOff != key.DataOn || !old.published() || !contains(z.seen.Published.Signers, old.ID) {
+				continue
+			}
+			var h hold
+			z.everywhere(&h, k)
+			if h.blocked {
+				key.DataOn, old.DataOff, old.Stopped, old.StopSerial = 0, 0, 0, 0
+				break
+			}
+		}
+	}
+}
+
 // arrived notices that the zone has another algorithm than our state says: keys of ours
 // that were never asked for have a DS, and none of the zone's has one. The state was
 // saved before the group exchanged its DS, or another signer was faster than we.

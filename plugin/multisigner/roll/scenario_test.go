@@ -65,6 +65,7 @@ type story struct {
 	parent    []roll.ParentAddress
 	steady    time.Time
 	useSteady bool
+	crashes   bool // between save and show, at the next step
 	shown     map[string]string
 }
 
@@ -195,6 +196,8 @@ func (s *story) do(f []string) {
 		} else {
 			s.own = slices.DeleteFunc(s.own, func(o roll.OwnKey) bool { return s.names[o.ID] == f[2] })
 		}
+	case "crashes": // when it has saved what comes next, before that is shown
+		s.crashes = true
 	case "backup":
 		s.backup = s.state
 	case "restore":
@@ -328,6 +331,11 @@ func (s *story) step() {
 		}
 		for _, id := range s.plan.Destroy {
 			s.own = slices.DeleteFunc(s.own, func(o roll.OwnKey) bool { return o.ID == id })
+		}
+		if s.crashes && len(s.plan.Generate) == 0 && !slices.Equal(before.SignData, s.plan.SignData) {
+			s.crashes, s.plan = false, roll.Plan{}
+			s.out.WriteString("> crashes before it shows that\n")
+			return
 		}
 		s.publish()
 		if len(s.plan.Generate) == 0 && slices.Equal(before.DNSKEY, s.plan.DNSKEY) && slices.Equal(before.SignData, s.plan.SignData) && slices.Equal(before.CDS, s.plan.CDS) && before.CDSDelete == s.plan.CDSDelete {
