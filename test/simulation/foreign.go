@@ -16,6 +16,7 @@ type foreign struct {
 	delay    int64        // its propagation delay: covers our looks
 	lifetime int64
 	lost     []lostKey
+	deaf     int64      // it takes no pushes until then
 	early    roll.KeyID // it signs with it although not everyone had it
 	ttl      int64
 	raised   int64 // when it last did so
@@ -62,7 +63,7 @@ func (f *foreign) make(sep bool) roll.KeyID {
 // turn takes what the others push.
 func (f *foreign) turn() {
 	w := f.s.w
-	if len(f.keys) == 0 {
+	if len(f.keys) == 0 || w.t < f.deaf {
 		return
 	}
 	reached := false // by one who pushes for all
@@ -271,10 +272,13 @@ func (f *foreign) forget() {
 	w.note("%s forgets the others' keys", f.s.name)
 	w.did("forgotten")
 	f.serve()
+	// What is gone for less than a look nobody can see; whoever pushes would know it
+	// (protocol b.15 H1), and pushing is not what these worlds are about.
+	f.deaf = w.t + 12*minute
 	if w.chance(50) { // and some of them do not see it
 		w.cutOff(w.random.IntN(len(w.signers)), f.s.n, w.between(minute, day))
 	}
-	w.after(w.between(minute, 20*minute), f.turn)
+	w.after(w.between(12*minute, 30*minute), f.turn)
 	for range 40 { // somebody sees to it, if not at once
 		w.after(w.between(hour, 12*day), f.turn)
 	}
