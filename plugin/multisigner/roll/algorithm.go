@@ -1,5 +1,7 @@
 package roll
 
+import "slices"
+
 // An algorithm rollover goes by RFC 6781 4.1.4, with a barrier of the whole group at
 // each step: first all data of every signer is signed with both algorithms, then the
 // new keys are published, then the DS set of the whole group is exchanged at once,
@@ -62,7 +64,7 @@ func (z *step) observeAlgorithm(i int, v *View, complete, restart bool) {
 	s := &z.f.Signers[i]
 	signed, clear := true, true
 	if i == 0 {
-		signed = containsAlgorithm(z.seen.Published.Algorithms, z.f.Moving)
+		signed = slices.Contains(z.seen.Published.Algorithms, z.f.Moving)
 		clear = !hasAlgorithm(z.seen.Published.DNSKEY, z.f.Moving)
 	}
 	for n := range v.Addresses {
@@ -70,11 +72,11 @@ func (z *step) observeAlgorithm(i int, v *View, complete, restart bool) {
 		switch {
 		case a.State != Good:
 		case a.Transfer:
-			if s.Whole == 0 && containsAlgorithm(a.Algorithms, z.f.Moving) {
+			if s.Whole == 0 && slices.Contains(a.Algorithms, z.f.Moving) {
 				s.Whole = z.t
 			}
 		default:
-			signed = signed && containsAlgorithm(a.Algorithms, z.f.Moving)
+			signed = signed && slices.Contains(a.Algorithms, z.f.Moving)
 			clear = clear && !hasAlgorithm(a.DNSKEY, z.f.Moving)
 		}
 	}
@@ -83,15 +85,6 @@ func (z *step) observeAlgorithm(i int, v *View, complete, restart bool) {
 	if s.Signed == 0 {
 		s.Whole = 0
 	}
-}
-
-func containsAlgorithm(list []uint8, algorithm uint8) bool {
-	for _, a := range list {
-		if a == algorithm {
-			return true
-		}
-	}
-	return false
 }
 
 func hasAlgorithm(ids []KeyID, algorithm uint8) bool {
@@ -261,7 +254,7 @@ func (z *step) askForSigned(h *hold, i int) {
 		why = "our own servers to sign with both algorithms"
 	}
 	coming := z.f.Moving
-	z.askEach(h, i, v, why, func(a *Address) bool { return containsAlgorithm(a.Algorithms, coming) })
+	z.askEach(h, i, v, why, func(a *Address) bool { return slices.Contains(a.Algorithms, coming) })
 }
 
 // keysOfAll holds until every signer has keys of the coming algorithm that sign its
@@ -395,7 +388,7 @@ func (z *step) algorithmUnasked(h *hold) {
 			if hasAlgorithm(a.CDS, z.f.Moving) {
 				h.on(missing, "every signer to ask for the DS of the other algorithm", z.whereIs(i, a))
 			}
-			if i > 0 && !containsAlgorithm(a.Algorithms, z.f.Algorithm) {
+			if i > 0 && !slices.Contains(a.Algorithms, z.f.Algorithm) {
 				h.on(missing, "every signer to sign with the other algorithm", z.whereIs(i, a))
 			}
 		}

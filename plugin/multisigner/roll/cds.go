@@ -331,16 +331,21 @@ func (z *step) tell() {
 		z.wait(waitParent, KeyID{}, "ask the parent for the new DS", &h)
 		return
 	}
-	if z.f.Told == 0 || z.t >= z.f.Told+moment(z.p.bound()) {
-		z.f.Told = z.t
-		z.out.TellParent = append(z.out.TellParent, TellCDS)
-	}
-	z.wakeAt(z.f.Told + moment(z.p.bound()))
+	z.tellParent()
 	h.on(missing, "the parent to publish the DS set that the CDS asks for", "parent")
 	if z.p.Parent == ParentManual {
 		h.why = "someone to put the DS set of `ds` in place at the parent"
 	}
 	z.wait(waitParent, KeyID{}, "have the DS of every signer at the parent", &h)
+}
+
+// tellParent plans that the parent is told of CDS, now and again after the bound.
+func (z *step) tellParent() {
+	if z.f.Told == 0 || z.t >= z.f.Told+moment(z.p.bound()) {
+		z.f.Told = z.t
+		z.out.TellParent = append(z.out.TellParent, TellCDS)
+	}
+	z.wakeAt(z.f.Told + moment(z.p.bound()))
 }
 
 // parentHas reports whether every address of the parent has exactly these keys' DS.

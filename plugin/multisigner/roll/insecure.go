@@ -79,11 +79,7 @@ func (z *step) allAskForDeletion(h *hold) {
 
 // tellDeletion tells the parent of CDS records that ask it to remove the DS.
 func (z *step) tellDeletion(h *hold) {
-	if z.f.Told == 0 || z.t >= z.f.Told+moment(z.p.bound()) {
-		z.f.Told = z.t
-		z.out.TellParent = append(z.out.TellParent, TellCDS)
-	}
-	z.wakeAt(z.f.Told + moment(z.p.bound()))
+	z.tellParent()
 	h.on(missing, "the parent to remove the DS", "parent")
 	if z.p.Parent == ParentManual {
 		h.why = "someone to remove the DS at the parent"

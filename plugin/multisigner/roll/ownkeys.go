@@ -167,9 +167,15 @@ func (z *step) publish(k int) {
 	}
 }
 
+// keeps reports whether k stays in office whatever its lifetime: another algorithm is
+// on its way, or the zone goes insecure. A compromised key never does.
+func (z *step) keeps(k *key) bool {
+	return (z.movingBegun() || z.f.Orders.Insecure != 0) && !k.Compromised
+}
+
 // dataDue reports whether the key that signs our data needs a successor.
 func (z *step) dataDue(k *key) bool {
-	if (z.movingBegun() || z.f.Orders.Insecure != 0) && !k.Compromised {
+	if z.keeps(k) {
 		return false
 	}
 	lifetime := z.p.LifetimeZSK
@@ -181,7 +187,7 @@ func (z *step) dataDue(k *key) bool {
 }
 
 func (z *step) entryDue(k *key) bool {
-	if (z.movingBegun() || z.f.Orders.Insecure != 0) && !k.Compromised {
+	if z.keeps(k) {
 		return false
 	}
 	ordered := z.f.Orders.RollKSK
