@@ -153,11 +153,12 @@ func (s *signer) soon() {
 		return
 	}
 	interval := int64(s.policy.Interval)
-	at := w.t + interval - (w.t+s.phase)%interval
+	first := w.t + int64(time.Second) // before that it would see the old
+	at := first + interval - (first+s.phase)%interval
 	if s.random.Uint32()%16 == 0 {
-		at = w.t + int64(time.Second) + s.random.Int64N(interval)
+		at = first + s.random.Int64N(interval)
 	}
-	if s.lookAt > w.t && s.lookAt <= at {
+	if s.lookAt >= first && s.lookAt <= at {
 		return
 	}
 	s.lookAt = at

@@ -172,7 +172,7 @@ func (g *group) round() {
 // until goes round until what holds.
 func (g *group) until(what string, holds func() bool) {
 	g.Helper()
-	for range 200 {
+	for range 400 { // more than a day
 		if holds() {
 			return
 		}

@@ -50,14 +50,19 @@ func (z *step) recover() string {
 		}
 	}
 	z.observeMoving()
-	z.f.DSTTL.see(unknownDSTTL, z.t)
+	z.f.DSTTL.see(unknownTTL, z.t)
+	for i := range z.f.Signers {
+		z.f.Signers[i].DNSKEYTTL.see(unknownTTL, z.t)
+		z.f.Signers[i].MaxTTL.see(unknownTTL, z.t)
+	}
 	z.f.Orders.Recover = false
 	return ""
 }
 
-// unknownDSTTL is the TTL that the DS RRset may have had before a state was lost: the
-// parent may have lowered it just at a change. Our choice: what most parents have at most.
-const unknownDSTTL = 24 * time.Hour
+// unknownTTL is the TTL that any RRset in a cache may have had before a state was lost:
+// the parent, a peer or our own operator may have lowered it just at a change. Our
+// choice: what most zones and parents have at most.
+const unknownTTL = 24 * time.Hour
 
 // bestKnown returns the data key of ours that most addresses publish, or -1.
 func (z *step) bestKnown() int {
