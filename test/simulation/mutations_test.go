@@ -72,7 +72,7 @@ var mutations = []mutation{
 	{"an algorithm is given up though others may ask for its DS", "algorithm.go", "\t\tz.mayStillAbort(&h)\n", "", &mutation{"", "command.go", "if !f.aborting() || len(f.Signers) == 1 {", "if true {", nil}},
 
 	// Going insecure and secure again (protocol b.6.10).
-	{"signatures go while caches have the DS", "insecure.go", "case !z.noDS():", "case false:", nil},
+	{"signatures go while caches have the DS", "insecure.go", "since+z.f.DSTTL.max()+z.margin()", "since", nil},
 	{"one signer goes insecure although others ask for a DS", "insecure.go", "\tz.allAskForDeletion(&h)\n", "", nil},
 
 	// Emergencies (b.6.11).

@@ -9,7 +9,7 @@ package roll
 // goInsecure carries out the order to go insecure, and its end.
 func (z *step) goInsecure() {
 	if z.f.Orders.Insecure == 0 {
-		z.f.Unsigned = false
+		z.f.Unsigned, z.f.Deletion = false, 0
 		return
 	}
 	z.f.CDS = nil
@@ -25,20 +25,31 @@ func (z *step) goInsecure() {
 		return
 	}
 	var h hold
-	z.parentLooked(&h)
 	z.allAskForDeletion(&h)
+	if h.blocked {
+		z.f.Deletion = 0
+	} else if z.f.Deletion == 0 {
+		z.f.Deletion = z.t
+	}
+	z.parentLooked(&h)
 	switch {
 	case h.blocked:
 		z.wait(waitInsecure, KeyID{}, "go insecure", &h)
+		return
 	case z.f.NoDS == 0:
 		z.tellDeletion(&h)
-	case !z.noDS():
-		z.made(z.f.NoDS, term{"DS TTL of the parent", -1, z.f.DSTTL.max()})
-		h.after(z, z.f.NoDS+z.f.DSTTL.max()+z.margin(), "DS RRsets to leave the caches")
-		z.wait(waitInsecure, KeyID{}, "stop signing", &h)
-	default:
-		z.f.Unsigned = true
+		return
 	}
+	// Until all asked for the deletion the parent may have taken an older CDS, and shown
+	// its DS for less than two looks.
+	since := max(z.f.NoDS, z.f.Deletion)
+	z.made(since, term{"DS TTL of the parent", -1, z.f.DSTTL.max()})
+	h.after(z, since+z.f.DSTTL.max()+z.margin(), "DS RRsets to leave the caches")
+	if h.blocked {
+		z.wait(waitInsecure, KeyID{}, "stop signing", &h)
+		return
+	}
+	z.f.Unsigned = true
 }
 
 // dsSeen reports whether any address of the parent has any DS of the zone.

@@ -38,6 +38,7 @@ type facts struct {
 	Algorithm uint8     `json:"algorithm,omitempty"` // of the zone: new keys have it
 	Moving    uint8     `json:"moving,omitempty"`    // another one that comes or goes
 	Orders    orders    `json:"orders"`
+	Deletion  moment    `json:"deletion,omitempty"` // since when every address of every signer asks the parent to remove the DS
 	Unsigned  bool      `json:"unsigned,omitempty"` // served without DNSSEC
 	Waiting   []waiting `json:"waiting,omitempty"`
 }
@@ -152,7 +153,7 @@ func (s State) Differs(old State) bool {
 		return true
 	}
 	return a.Orders != b.Orders || a.NoDS != b.NoDS || a.Joining != b.Joining || a.CDSSince != b.CDSSince || a.Told != b.Told ||
-		a.Algorithm != b.Algorithm || a.Moving != b.Moving || a.Unsigned != b.Unsigned || a.Secured != b.Secured || !slices.Equal(a.CDS, b.CDS) || !slices.Equal(a.Spread, b.Spread) ||
+		a.Algorithm != b.Algorithm || a.Moving != b.Moving || a.Unsigned != b.Unsigned || a.Deletion != b.Deletion || a.Secured != b.Secured || !slices.Equal(a.CDS, b.CDS) || !slices.Equal(a.Spread, b.Spread) ||
 		!slices.EqualFunc(a.Keys, b.Keys, sameKey) || !slices.EqualFunc(a.Signers, b.Signers, sameSigner)
 }
 
