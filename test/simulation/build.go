@@ -16,7 +16,8 @@ func (w *world) build() {
 	w.parent = &parent{w: w, nextTTL: oneOf(w, hour, 6*hour, day)}
 	w.parent.ttl = [2]int64{w.parent.nextTTL, w.parent.nextTTL}
 	for i := range n {
-		s := &signer{w: w, n: i, name: string(rune('a' + i)), random: w.stream(uint64(10 + i)), reach: make([]int64, n+1), lag: w.between(minute, 2*hour), phase: w.between(0, hour)}
+		s := &signer{w: w, n: i, name: string(rune('a' + i)), random: w.stream(uint64(10 + i)), reach: make([]int64, n+1), lag: w.between(minute, 2*hour), phase: w.between(0, hour),
+			wakeAt: forever, lookAt: forever}
 		s.serveAt(s.name + "1")
 		if w.Start == Delegated && i == 0 || w.chance(50) && !(w.Start == Delegated && i == n-1) {
 			s.serveAt(s.name + "2")

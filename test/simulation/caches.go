@@ -94,7 +94,7 @@ func (c *caches) room(t int64) {
 
 // place is the number of a key in the world.
 func place(id roll.KeyID) int {
-	return int(id.Sum[0]) | int(id.Sum[1])<<8 | int(id.Sum[2])<<16
+	return int(id.Sum & (1<<32 - 1))
 }
 
 // bits returns the numbers of keys.
@@ -163,7 +163,7 @@ func (o *oracle) twins(ids []roll.KeyID) (twins keys, strange bool) {
 			if place(a) > place(b) {
 				b = a
 			}
-			strange = strange || o.w.signers[b.Sum[7]].foreign != nil || o.w.parent.first == 0
+			strange = strange || o.w.signers[owner(b)].foreign != nil || o.w.parent.first == 0
 			o.w.did("tags clash")
 		}
 	}

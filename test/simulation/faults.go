@@ -160,7 +160,7 @@ func (w *world) blip() {
 		return
 	}
 	for _, id := range p.before {
-		for _, server := range w.signers[id.Sum[7]].servers {
+		for _, server := range w.signers[owner(id)].servers {
 			if server.cur == nil || !slices.Contains(server.cur.entry, id) {
 				return
 			}
@@ -169,14 +169,14 @@ func (w *world) blip() {
 	for i := range w.oracle.dnskey { // one that was withdrawn and came back may be missing in caches
 		r := &w.oracle.dnskey[i]
 		for _, id := range p.before {
-			owner := w.signers[id.Sum[7]]
+			owner := w.signers[owner(id)]
 			if r.ends > w.t && !r.signed.has(w.oracle.numberOf(id)) && slices.ContainsFunc(owner.servers, func(s *server) bool { return s.name == r.from.server }) {
 				return
 			}
 		}
 	}
 	for _, id := range p.ds {
-		if len(ownedBy(p.before, int(id.Sum[7]))) == 0 {
+		if len(ownedBy(p.before, owner(id))) == 0 {
 			return // it joined since then
 		}
 	}

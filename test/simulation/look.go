@@ -71,6 +71,7 @@ func (s *signer) see(list []roll.Address, other *signer, since int64) []roll.Add
 	} else {
 		list = list[:n]
 	}
+	now := s.wall(w.t)
 	for i, server := range other.servers {
 		lost, late := s.mishap()
 		if lost {
@@ -83,7 +84,10 @@ func (s *signer) see(list []roll.Address, other *signer, since int64) []roll.Add
 		}
 		from := max(since, server.since, s.answered[server.n])
 		a := &list[i]
-		*a = roll.Address{Addr: server.name, Seen: s.wall(at), Since: s.wall(from)}
+		*a = roll.Address{Addr: server.name, Seen: now, Since: s.wall(from)}
+		if late != 0 {
+			a.Seen = s.wall(at)
+		}
 		switch {
 		case lost || at < from || w.cut[s.n][other.n] > w.t || other.down && i == 0 && other != s:
 			a.State = roll.Unreachable

@@ -12,7 +12,7 @@ import (
 // find what it is there for.
 func TestOracle(t *testing.T) {
 	id := func(n byte, tag uint16, algorithm uint8) roll.KeyID {
-		return roll.KeyID{Algorithm: algorithm, Tag: tag, Sum: [8]byte{n}}
+		return roll.KeyID{Algorithm: algorithm, Tag: tag, Sum: uint64(n)}
 	}
 	ksk, zsk, newer, other := id(1, 1, 13), id(2, 2, 13), id(3, 3, 13), id(4, 4, 15)
 	twin := id(5, 2, 13)

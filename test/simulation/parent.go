@@ -25,6 +25,7 @@ type parent struct {
 	wrong       int64 // until then what it went back to is its own fault
 	news        bool  // something may have changed since the last scan
 	visits      int
+	visit       func()
 	first       int // how many keys there were when the first DS was taken
 }
 
@@ -39,15 +40,19 @@ func (p *parent) told() {
 // stir says that a scan may find something new.
 func (p *parent) stir() { p.news = true }
 
+// plan plans the parent's next visit.
 func (p *parent) plan() {
+	if p.visit == nil {
+		p.visit = func() {
+			p.scan()
+			p.plan()
+		}
+	}
 	often := 12 * hour
 	if p.w.Parent == Hasty {
 		often = 4 * hour
 	}
-	p.w.after(p.w.between(20*minute, often), func() {
-		p.scan()
-		p.plan()
-	})
+	p.w.after(p.w.between(20*minute, often), p.visit)
 }
 
 // scan does what this kind of parent does about CDS.

@@ -9,9 +9,6 @@ type event struct {
 	seq    int
 	stream *rand.Rand
 	do     func()
-	turn   *signer // or: this signer takes a turn, unless another one has come first
-	mark   int
-	look   bool
 }
 
 // queue is a heap of events, the earliest first.

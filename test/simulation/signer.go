@@ -51,9 +51,9 @@ type signer struct {
 	plan      roll.Plan
 	version   *version
 	seen      roll.Observation // kept for its memory
-	wake      int              // only the last wake counts
-	lookAt    int64
-	phase     int64 // of its looks
+	wakeAt    int64            // its plan asks to be called again then
+	lookAt    int64            // what it would see then is new
+	phase     int64            // of its looks
 
 	begun    bool
 	outside  bool // it is not in the delegation
@@ -124,25 +124,27 @@ func (s *signer) turn() {
 		w.agreed(s)
 		w.parent.told()
 	}
-	s.wake++
-	wake := forever
+	s.wakeAt = forever
 	if !plan.Wake.IsZero() {
-		wake = max(int64(plan.Wake.Sub(now)), int64(time.Second)) + w.between(0, minute)
+		s.wakeAt = w.t + max(int64(plan.Wake.Sub(now)), int64(time.Second)) + w.between(0, minute)
 	}
 	if w.Late && len(plan.Waits) > 0 {
-		wake = min(wake, 6*hour) // who waits looks again: the last look may have been an old one
-	}
-	if wake < forever {
-		s.after(wake)
+		s.wakeAt = min(s.wakeAt, w.t+6*hour) // who waits looks again: the last look may have been an old one
 	}
 }
 
-// after takes a turn d from now, unless another one comes first.
-func (s *signer) after(d int64) {
-	w := s.w
-	s.wake++
-	w.seq++
-	w.queue.push(event{at: w.t + d, seq: w.seq, stream: s.random, turn: s, mark: s.wake})
+// due is when s takes its next turn.
+func (s *signer) due() int64 { return min(s.wakeAt, s.lookAt) }
+
+// act takes the turn that is due.
+func (s *signer) act() {
+	if s.lookAt <= s.w.t {
+		s.lookAt = forever
+	}
+	if s.wakeAt <= s.w.t {
+		s.wakeAt = forever
+	}
+	s.turn()
 }
 
 // soon takes a turn when the next look would see what just happened: at the next of
@@ -162,8 +164,6 @@ func (s *signer) soon() {
 		return
 	}
 	s.lookAt = at
-	w.seq++
-	w.queue.push(event{at: at, seq: w.seq, stream: s.random, turn: s, look: true})
 }
 
 // publish serves what the plan says, when it differs from what is served.
@@ -172,17 +172,18 @@ func (s *signer) publish() {
 	if !p.Unsigned && (len(p.SignData) == 0 || len(p.SignDNSKEY) == 0) {
 		return
 	}
-	next := &version{dnskey: p.DNSKEY, entry: p.SignDNSKEY, data: p.SignData, cds: p.CDS, cdsSigners: p.SignCDS, cdsDelete: p.CDSDelete,
+	next := version{dnskey: p.DNSKEY, entry: p.SignDNSKEY, data: p.SignData, cds: p.CDS, cdsSigners: p.SignCDS, cdsDelete: p.CDSDelete,
 		ttl: int64(s.policy.DNSKEYTTL), maxTTL: s.maxTTL()}
 	if p.Unsigned {
-		next = &version{unsigned: true, ttl: next.ttl, maxTTL: next.maxTTL}
+		next = version{unsigned: true, ttl: next.ttl, maxTTL: next.maxTTL}
 	}
 	refused := s.refuses
 	if s.refuses = p.Refuse != ""; !s.refuses && s.outside {
 		s.w.delegate(s)
 	}
-	if s.version == nil || refused != s.refuses || !s.version.same(next) {
-		s.serve(next)
+	if s.version == nil || refused != s.refuses || !s.version.same(&next) {
+		shown := next
+		s.serve(&shown)
 	}
 }
 
@@ -315,7 +316,7 @@ func (s *signer) silence() {
 func ownedBy(ids []roll.KeyID, n int) []roll.KeyID {
 	var own []roll.KeyID
 	for _, id := range ids {
-		if id.Sum[7] == byte(n) {
+		if owner(id) == n {
 			own = append(own, id)
 		}
 	}
@@ -325,7 +326,7 @@ func ownedBy(ids []roll.KeyID, n int) []roll.KeyID {
 func withSEP(ids []roll.KeyID) []roll.KeyID {
 	sep := make([]roll.KeyID, 0, len(ids))
 	for _, id := range ids {
-		if id.Sum[6] == 1 {
+		if isSEP(id) {
 			sep = append(sep, id)
 		}
 	}

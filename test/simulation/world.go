@@ -135,18 +135,7 @@ func Run(c Config) Result {
 	w.calm = w.end - 60*day
 	w.oracle.w = w
 	w.build()
-	for len(w.queue) > 0 && len(w.result.Bogus)+len(w.result.Stuck) == 0 {
-		e := w.queue.pop()
-		if e.at > w.end {
-			break
-		}
-		w.t, w.random = e.at, e.stream
-		switch s := e.turn; {
-		case s == nil:
-			e.do()
-		case e.look && s.lookAt == e.at, !e.look && s.wake == e.mark:
-			s.turn()
-		}
+	for len(w.result.Bogus) == 0 && w.next() {
 	}
 	if len(w.result.Bogus)+len(w.result.Stuck) == 0 {
 		w.rest()
@@ -154,6 +143,32 @@ func Run(c Config) Result {
 	w.result.Story, w.result.Faults, w.result.Made = w.story, w.trouble, w.made
 	w.result.Checks, w.result.At = w.oracle.checks, time.Duration(w.t)
 	return w.result
+}
+
+// next lets happen what comes next, and reports whether there was anything. At one
+// moment, what befalls the world comes before the turns of signers.
+func (w *world) next() bool {
+	at, who := w.end+1, (*signer)(nil)
+	if len(w.queue) > 0 {
+		at = min(at, w.queue[0].at)
+	}
+	for _, s := range w.signers {
+		if d := s.due(); d < at {
+			at, who = d, s
+		}
+	}
+	switch {
+	case at > w.end:
+		return false
+	case who != nil:
+		w.t, w.random = at, who.random
+		who.act()
+	default:
+		e := w.queue.pop()
+		w.t, w.random = e.at, e.stream
+		e.do()
+	}
+	return true
 }
 
 // did counts something that befell the world.
@@ -187,17 +202,21 @@ func (w *world) newKey(owner int, sep bool, algorithm uint8, avoid []uint16) rol
 			free = free && tag != id.Tag
 		}
 	}
-	id.Sum[0], id.Sum[1], id.Sum[2] = byte(w.made), byte(w.made>>8), byte(w.made>>16)
-	id.Sum[7] = byte(owner)
+	id.Sum = uint64(owner)<<56 | uint64(w.made)
 	if sep {
-		id.Sum[6] = 1
+		id.Sum |= 1 << 48
 	}
 	return id
 }
 
+// owner is the number of the signer that made a key.
+func owner(id roll.KeyID) int { return int(id.Sum >> 56) }
+
+func isSEP(id roll.KeyID) bool { return id.Sum>>48&1 != 0 }
+
 // keyName tells whose key it is and its number.
 func keyName(id roll.KeyID) string {
-	name := fmt.Sprintf("%c%d", 'a'+rune(id.Sum[7]), place(id))
+	name := fmt.Sprintf("%c%d", 'a'+rune(owner(id)), place(id))
 	if id.Algorithm != firstAlgorithm {
 		name += fmt.Sprintf("/%d", id.Algorithm)
 	}

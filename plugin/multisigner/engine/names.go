@@ -1,9 +1,9 @@
 package engine
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -37,7 +37,7 @@ func keyID(k zone.DNSKEY) roll.KeyID {
 	flags := k.Flags() &^ 0x0080
 	plain := zone.NewDNSKEY(flags, k.Algorithm(), []byte(k.PublicKey()))
 	sum := sha256.Sum256([]byte(plain))
-	return roll.KeyID{Algorithm: k.Algorithm(), Tag: plain.Tag(), Sum: [8]byte(sum[:8])}
+	return roll.KeyID{Algorithm: k.Algorithm(), Tag: plain.Tag(), Sum: binary.BigEndian.Uint64(sum[:])}
 }
 
 // learn remembers k and gives its id.
@@ -138,5 +138,5 @@ func sortIDs(ids []roll.KeyID) []roll.KeyID {
 }
 
 func compareIDs(a, b roll.KeyID) int {
-	return cmp.Or(cmp.Compare(a.Algorithm, b.Algorithm), cmp.Compare(a.Tag, b.Tag), bytes.Compare(a.Sum[:], b.Sum[:]))
+	return cmp.Or(cmp.Compare(a.Algorithm, b.Algorithm), cmp.Compare(a.Tag, b.Tag), cmp.Compare(a.Sum, b.Sum))
 }

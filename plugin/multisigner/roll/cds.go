@@ -1,7 +1,5 @@
 package roll
 
-import "slices"
-
 // parentSet decides what CDS and CDNSKEY say. A CDS RRset is an order to the parent
 // that any parent may carry out at any time after it saw it at a single server. So it
 // changes only to a set under which every signer's answers validate, for every DNSKEY
@@ -12,18 +10,28 @@ func (z *step) parentSet() {
 		return
 	}
 	z.takeBack()
-	h := hold{urgent: z.urgent(), hasty: z.hastyEntry()}
-	var buffer [16]KeyID
-	want := z.wantedDS(&h, buffer[:0])
-	if slices.Equal(want, z.f.CDS) {
+	want := z.wantedDS()
+	if z.asksFor(&want) {
 		return
 	}
+	h := hold{urgent: z.urgent(), hasty: z.hastyEntry()}
+	z.standOn(&h)
 	z.safeDS(&h)
 	if h.blocked {
 		z.wait(waitCDS, KeyID{}, "publish CDS and CDNSKEY for all signers", &h)
 		return
 	}
-	z.f.CDS, z.f.CDSSince, z.f.Told = slices.Clone(want), z.t, 0
+	z.f.CDS, z.f.CDSSince, z.f.Told = z.ids(&want), z.t, 0
+}
+
+// asksFor reports whether our CDS names exactly these keys.
+func (z *step) asksFor(want *keySet) bool {
+	for _, id := range z.f.CDS {
+		if k := z.key(id); k < 0 || !want.has(k) {
+			return false
+		}
+	}
+	return len(z.f.CDS) == want.size()
 }
 
 // takeBack withdraws a CDS RRset under which some signer's answers would not validate
@@ -60,42 +68,54 @@ func shareKey(a, b []KeyID) bool {
 	return false
 }
 
-// wantedDS is the union over all signers of the keys that are to have a DS, and holds
-// while that of any signer is unknown or its chain would not stand on it.
-func (z *step) wantedDS(h *hold, want keyIDs) keyIDs {
-	stands := hold{hasty: h.hasty}
+// wantedDS is the union over all signers of the keys that are to have a DS.
+func (z *step) wantedDS() (all keySet) {
+	for i := range z.f.Signers {
+		if i == 0 || z.peers[i] != nil || z.member(i) {
+			want := z.wantedOf(i)
+			all.join(&want)
+		}
+	}
+	return all
+}
+
+// standOn holds while what any signer wants to have a DS is unknown, or its chain
+// would not stand on it.
+func (z *step) standOn(h *hold) {
+	for i := range z.f.Signers {
+		if i > 0 && z.peers[i] == nil && !z.member(i) {
+			continue
+		}
+		want := z.wantedOf(i)
+		stands := hold{hasty: i == 0 && h.hasty}
+		for k := range z.f.Keys {
+			if want.has(k) {
+				z.standsOn(&stands, i, k)
+			}
+		}
+		switch {
+		case want != keySet{}:
+			h.merge(&stands)
+		case i == 0:
+			h.on(missing, "a key of ours that can have a DS", z.name(0))
+		default:
+			h.on(unknown, "every peer to be reachable and trusted", z.name(i))
+		}
+	}
+}
+
+// ownWanted are our keys that are to have a DS.
+func (z *step) ownWanted() (want keySet) {
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
 		if key.Owner != 0 || key.EntryOn == 0 || key.Gone != 0 || !z.ofZone(key) {
 			continue
 		}
 		if key.Out == 0 || z.leavesLate(k) {
-			want = append(want, key.ID)
-			z.standsOn(&stands, 0, k)
+			want.add(k)
 		}
 	}
-	h.merge(&stands)
-	if len(want) == 0 {
-		h.on(missing, "a key of ours that can have a DS", z.name(0))
-	}
-	for i := 1; i < len(z.f.Signers); i++ {
-		if z.peers[i] == nil && !z.member(i) {
-			continue
-		}
-		first := len(want)
-		want = z.wantedOf(i, want)
-		stands := hold{}
-		for _, id := range want[first:] {
-			z.standsOn(&stands, i, z.key(id))
-		}
-		if len(want) == first {
-			h.on(unknown, "every peer to be reachable and trusted", z.name(i))
-		} else {
-			h.merge(&stands)
-		}
-	}
-	slices.SortFunc(want, KeyID.Compare)
-	return slices.Compact(want)
+	return want
 }
 
 // leavesLate reports whether key k, on its way out, keeps its DS until it is gone:
@@ -134,46 +154,52 @@ func (h *hold) merge(other *hold) {
 	}
 }
 
-// wantedOf appends the keys that signer i wants to have a DS: those of its CDS that
-// are its own, or, when it has none, those that sign its DNSKEY RRset. What a peer's
-// CDS says of other signers' keys is a copy and counts nothing. Keys of another
+// wantedOf returns the keys that signer i wants to have a DS: of a peer those of its
+// CDS that are its own, or, when it has none, those that sign its DNSKEY RRset. What a
+// peer's CDS says of other signers' keys is a copy and counts nothing. Keys of another
 // algorithm than the zone's wait until the whole group has it: a DS RRset of two
 // algorithms has to have one of each for every signer.
-func (z *step) wantedOf(i int, want keyIDs) keyIDs {
-	first := len(want)
+func (z *step) wantedOf(i int) (want keySet) {
+	if i == 0 {
+		return z.ownWanted()
+	}
 	v := z.views[i]
-	if v == nil || !v.Trusted || !z.fresh[i] || z.asksForOther(i, v) { // it keeps what it has
-		for _, id := range z.f.CDS {
-			if k := z.key(id); k >= 0 && z.ownedBy(&z.f.Keys[k], i) && z.ofZone(&z.f.Keys[k]) {
-				want = append(want, id)
-			}
-		}
+	if v == nil || !v.Trusted || !z.fresh[i] || z.asksForOther(i, v) {
+		z.wants(i, z.f.CDS, &want) // it keeps what it has
 		return want
 	}
-	for pass := range 2 {
-		for n := range v.Addresses {
-			a := &v.Addresses[n]
-			if a.Transfer {
-				continue
-			}
-			from := a.CDS
-			if pass == 1 {
-				from = a.Entry
-			}
-			for _, id := range from {
-				if pass == 1 && !contains(a.SEP, id) {
-					continue // it only shows whose it is
-				}
-				if k := z.key(id); k >= 0 && z.ownedBy(&z.f.Keys[k], i) && z.ofZone(&z.f.Keys[k]) && !contains(want[first:], id) {
-					want = append(want, id)
-				}
-			}
+	var of []KeyID
+	for n := range v.Addresses {
+		if a := &v.Addresses[n]; !a.Transfer && !sameList(a.CDS, of) {
+			of = a.CDS
+			z.wants(i, of, &want)
 		}
-		if len(want) > first {
-			break
+	}
+	if want != (keySet{}) {
+		return want
+	}
+	for n := range v.Addresses {
+		a := &v.Addresses[n]
+		if a.Transfer {
+			continue
+		}
+		var entry keySet // one that is no SEP only shows whose it is
+		z.wants(i, a.Entry, &entry)
+		seps := z.setOf(a.SEP)
+		for w := range want {
+			want[w] |= entry[w] & seps[w]
 		}
 	}
 	return want
+}
+
+// wants adds those of a list that are signer i's own, and of the zone's algorithm.
+func (z *step) wants(i int, ids []KeyID, want *keySet) {
+	for _, id := range ids {
+		if k := z.key(id); k >= 0 && z.ownedBy(&z.f.Keys[k], i) && z.ofZone(&z.f.Keys[k]) {
+			want.add(k)
+		}
+	}
 }
 
 // asksForOther reports whether peer i asks for the DS of keys of its own of another
@@ -233,8 +259,8 @@ func (z *step) safeDS(h *hold) {
 				h.on(missing, "two keys of one tag to be told apart: one of them is rolled", z.name(z.ownerOf(other)))
 			}
 			i := z.ownerOf(&z.f.Keys[k])
-			z.made(*z.spread(i, k), term{"TTL of data", -1, z.dataTTL(i)}, z.way(i))
-			h.after(z, *z.spread(i, k)+z.dataTTL(i)+z.propagation(i)+z.margin(), "unsigned data to leave the caches")
+			z.made(z.spread(i, k), term{"TTL of data", -1, z.dataTTL(i)}, z.way(i))
+			h.after(z, z.spread(i, k)+z.dataTTL(i)+z.propagation(i)+z.margin(), "unsigned data to leave the caches")
 		}
 	}
 }

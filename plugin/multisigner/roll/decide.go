@@ -148,12 +148,12 @@ func (z *step) checkHealth() {
 		}
 		for k := range z.f.Keys {
 			key := &z.f.Keys[k]
-			if key.Owner != 0 || !z.live(k) || *z.spread(i, k) != 0 {
+			if key.Owner != 0 || z.spread(i, k) != 0 || !z.live(k) {
 				continue
 			}
 			for n := range v.Addresses {
 				a := &v.Addresses[n]
-				if a.State == Good && !a.Transfer && !contains(a.DNSKEY, key.ID) {
+				if a.State == Good && !a.Transfer && !z.sight(i, n).keys.has(k) {
 					z.red = true
 					z.alarm("peer "+z.whereIs(i, a)+" does not publish "+label(key)+", which signs our data",
 						"add it to the peer's DNSKEY RRset")

@@ -56,7 +56,8 @@ type Price struct {
 
 // Cost says what an emergency rollover of a key costs: with all waits, and without.
 func Cost(s State, p Policy, id KeyID) (Price, error) {
-	z := &step{f: s.f, p: &p}
+	z := &step{f: s.f, p: p}
+	z.index()
 	k := z.key(id)
 	if k < 0 {
 		return Price{}, fmt.Errorf("key %s is not known", id)
@@ -100,7 +101,7 @@ func (z *step) replaceable(k *key, n int) bool {
 		}
 		ready := true
 		for i := range n {
-			since := *z.spread(i, s)
+			since := z.spread(i, s)
 			if i > 0 && !z.member(i) {
 				continue
 			}

@@ -147,7 +147,7 @@ func (w *forecast) step() Plan {
 			for id.Tag = uint16(w.made); slices.Contains(r.Avoid, id.Tag) || w.names[r.Role.String()+" "+itoa(int(id.Tag))] != ""; id.Tag++ {
 			}
 			w.made++
-			id.Sum[0], id.Sum[1] = byte(w.made), byte(w.made>>8)
+			id.Sum = uint64(w.made)
 			w.names[r.Role.String()+" "+itoa(int(id.Tag))] = w.nextName(r.Role)
 			w.seen.Own = append(w.seen.Own, OwnKey{ID: id, Role: r.Role, SEP: r.Role.Entry()})
 		}

@@ -104,7 +104,7 @@ func (z *step) everywhere(h *hold, k int) {
 // servedAt holds until no cache can hold a DNSKEY RRset of signer i without key k:
 // seen at all its addresses, now and for as long as the set that it replaced may live.
 func (z *step) servedAt(h *hold, i, k int) {
-	since := *z.spread(i, k)
+	since := z.spread(i, k)
 	if since == 0 || !z.fresh[i] {
 		z.askFor(h, i, k)
 		return
@@ -156,6 +156,9 @@ func (z *step) askEach(h *hold, i int, v *View, why string, has func(*Address) b
 
 // whereIs is an address as a person finds it.
 func (z *step) whereIs(i int, a *Address) string {
+	if z.p.Terse {
+		return a.Addr
+	}
 	if a.State == Good {
 		return z.name(i) + " " + a.Addr
 	}

@@ -1,7 +1,6 @@
 package roll
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/binary"
 	"encoding/hex"
@@ -10,9 +9,12 @@ import (
 	"strings"
 )
 
+// octets is the length of KeyID.Sum.
+const octets = 8
+
 // String is the key's algorithm, tag and sum: 13/4711/0123456789abcdef.
 func (k KeyID) String() string {
-	return strconv.Itoa(int(k.Algorithm)) + "/" + strconv.Itoa(int(k.Tag)) + "/" + hex.EncodeToString(k.Sum[:])
+	return strconv.Itoa(int(k.Algorithm)) + "/" + strconv.Itoa(int(k.Tag)) + "/" + hex.EncodeToString(binary.BigEndian.AppendUint64(nil, k.Sum))
 }
 
 // MarshalText writes String.
@@ -33,19 +35,25 @@ func (k *KeyID) UnmarshalText(b []byte) error {
 		return fmt.Errorf("key %q: %w", b, err)
 	}
 	sum, err := hex.DecodeString(parts[2])
-	if err != nil || len(sum) != len(k.Sum) {
-		return fmt.Errorf("key %q: want a sum of %d octets in hex", b, len(k.Sum))
+	if err != nil || len(sum) != octets {
+		return fmt.Errorf("key %q: want a sum of %d octets in hex", b, octets)
 	}
-	*k = KeyID{Algorithm: uint8(algorithm), Tag: uint16(tag), Sum: [8]byte(sum)}
+	*k = KeyID{Algorithm: uint8(algorithm), Tag: uint16(tag), Sum: binary.BigEndian.Uint64(sum)}
 	return nil
 }
 
 // Compare orders keys by algorithm, tag and sum.
 func (k KeyID) Compare(o KeyID) int {
-	return cmp.Or(cmp.Compare(k.Algorithm, o.Algorithm), cmp.Compare(k.Tag, o.Tag), bytes.Compare(k.Sum[:], o.Sum[:]))
+	switch {
+	case k.Algorithm != o.Algorithm:
+		return cmp.Compare(k.Algorithm, o.Algorithm)
+	case k.Tag != o.Tag:
+		return cmp.Compare(k.Tag, o.Tag)
+	}
+	return cmp.Compare(k.Sum, o.Sum)
 }
 
 // hash tells sets of keys apart by the sum over their members.
 func (k KeyID) hash() uint64 {
-	return binary.LittleEndian.Uint64(k.Sum[:]) ^ (uint64(k.Algorithm)<<16|uint64(k.Tag))*0x9e3779b97f4a7c15
+	return k.Sum ^ (uint64(k.Algorithm)<<16|uint64(k.Tag))*0x9e3779b97f4a7c15
 }

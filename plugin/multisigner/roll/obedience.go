@@ -101,7 +101,7 @@ func (w *forecast) makePeers(v *View, a *Address, algorithm uint8) []KeyID {
 	}
 	for len(ids) < 2 {
 		w.made++
-		ids = append(ids, KeyID{Algorithm: algorithm, Tag: uint16(w.made), Sum: [8]byte{byte(w.made), byte(w.made >> 8), 1}})
+		ids = append(ids, KeyID{Algorithm: algorithm, Tag: uint16(w.made), Sum: 1<<16 | uint64(w.made)})
 	}
 	a.SEP, a.Entry = append(slices.Clone(a.SEP), ids[0]), append(slices.Clone(a.Entry), ids[0])
 	a.DataSigners = append(slices.Clone(a.DataSigners), ids[1])
@@ -116,7 +116,7 @@ func (w *forecast) isOurs(id KeyID) bool {
 }
 
 // isMade reports whether a key is only made up.
-func (w *forecast) isMade(id KeyID) bool { return id.Sum[2] == 1 && [5]byte(id.Sum[3:]) == [5]byte{} }
+func (w *forecast) isMade(id KeyID) bool { return id.Sum>>16 == 1 }
 
 // gone reports whether we have withdrawn our keys of an algorithm, so that peers do, too.
 func (w *forecast) gone(algorithm uint8) bool {

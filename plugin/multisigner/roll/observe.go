@@ -10,10 +10,14 @@ func (z *step) observe() {
 	z.observeOwn()
 	z.observeMoving()
 	z.observePublished()
+	known := len(z.f.Keys)
 	for i := range z.f.Signers {
 		if z.views[i] != nil {
 			z.discover(i)
 		}
+	}
+	if len(z.f.Keys) > known {
+		z.lookAgain()
 	}
 	for i := range z.f.Signers {
 		z.observeSigner(i)
@@ -30,6 +34,10 @@ func (z *step) observeOwn() {
 	}
 	for _, own := range z.seen.Own {
 		k := z.key(own.ID)
+		if k < 0 && z.full() {
+			z.alarm("there are more keys than can be remembered: "+own.ID.String()+" in the key store is not used", "remove keys that nobody needs any more from the key store, or ask the peers to")
+			continue
+		}
 		if k < 0 {
 			k = z.add(key{ID: own.ID, Role: z.roleOf(own), SEP: own.SEP, Owner: 0})
 		}
@@ -120,26 +128,41 @@ func (z *step) observeSigner(i int) {
 		complete = len(z.seen.Published.DNSKEY) > 0
 	}
 	z.observeAlgorithm(i, v, complete, restart)
+	shared := z.sharedAt(i, v)
 	for k := range z.f.Keys {
 		since := z.spread(i, k)
-		missing := i == 0 && !contains(z.seen.Published.DNSKEY, z.f.Keys[k].ID)
-		for n := range v.Addresses {
-			a := &v.Addresses[n]
-			// Unsigned answers are no evidence of anything, but caches may hold them.
-			if a.State == Unsigned || a.State == Good && !a.Transfer && !contains(a.DNSKEY, z.f.Keys[k].ID) {
-				missing = true
-			}
-		}
 		switch {
-		case missing:
-			z.dropped = z.dropped || *since != 0 && i > 0 && z.f.Keys[k].Owner == 0 && z.f.Keys[k].signing()
-			*since = 0
+		case !shared.has(k):
+			z.dropped = z.dropped || since != 0 && i > 0 && z.f.Keys[k].Owner == 0 && z.f.Keys[k].signing()
+			z.setSpread(i, k, 0)
 		case restart && !complete:
-			*since = 0
-		case complete && (*since == 0 || restart):
-			*since = z.t
+			z.setSpread(i, k, 0)
+		case complete && (since == 0 || restart):
+			z.setSpread(i, k, z.t)
 		}
 	}
+}
+
+// sharedAt returns the keys that no address of signer i was seen to lack.
+func (z *step) sharedAt(i int, v *View) (shared keySet) {
+	if i == 0 {
+		shared = z.setOf(z.seen.Published.DNSKEY)
+	} else {
+		for w := range shared {
+			shared[w] = ^uint64(0)
+		}
+	}
+	for n := range v.Addresses {
+		switch a := &v.Addresses[n]; {
+		case a.State == Unsigned: // it is no evidence of anything, but caches may hold it
+			return keySet{}
+		case a.State == Good && !a.Transfer:
+			for w, keys := range z.sight(i, n).keys {
+				shared[w] &= keys
+			}
+		}
+	}
+	return shared
 }
 
 // observeAddresses compares each look with the one before it. It reports whether
@@ -148,6 +171,8 @@ func (z *step) observeSigner(i int) {
 func (z *step) observeAddresses(i int, v *View) (complete, restart bool) {
 	complete, z.fresh[i] = true, true
 	asked := 0
+	var sum uint64
+	var of []KeyID                    // whose sum that is
 	var keyTTL, dataTTL time.Duration // the largest of all addresses: a cache may ask any
 	for n := range v.Addresses {
 		a := &v.Addresses[n]
@@ -160,7 +185,10 @@ func (z *step) observeAddresses(i int, v *View) (complete, restart bool) {
 			continue
 		}
 		keyTTL, dataTTL = max(keyTTL, a.DNSKEYTTL), max(dataTTL, a.MaxTTL)
-		now := address{Signer: int8(i), Addr: a.Addr, Seen: z.at(a.Seen), Set: setHash(a.DNSKEY), Mark: a.Mark, Serial: a.Serial}
+		if !sameList(a.DNSKEY, of) {
+			sum, of = setHash(a.DNSKEY), a.DNSKEY
+		}
+		now := address{Signer: int8(i), Addr: a.Addr, Seen: z.at(a.Seen), Set: sum, Mark: a.Mark, Serial: a.Serial}
 		if z.t-now.Seen > 2*moment(z.p.interval()) {
 			z.fresh[i] = false
 		}
@@ -180,7 +208,7 @@ func (z *step) observeAddresses(i int, v *View) (complete, restart bool) {
 		z.fresh[i] = i == 0 && len(z.seen.Published.DNSKEY) > 0
 		return false, false
 	}
-	z.forgetAddresses(int8(i), func(addr string) bool {
+	z.forgetAddresses(int8(i), asked, func(addr string) bool {
 		return slices.ContainsFunc(v.Addresses, func(a Address) bool { return a.Addr == addr && !a.Transfer })
 	})
 	return complete, restart
@@ -209,22 +237,37 @@ func setHash(ids []KeyID) uint64 {
 
 // address returns the record of a look, or nil. Signer -1 is the parent.
 func (z *step) address(signer int8, addr string) *address {
-	for i := range z.f.Addresses {
-		if z.f.Addresses[i].Signer == signer && z.f.Addresses[i].Addr == addr {
-			return &z.f.Addresses[i]
+	for n := range z.f.Addresses { // they are looked up in the order in which they stand
+		i := z.next + n
+		if i >= len(z.f.Addresses) {
+			i -= len(z.f.Addresses)
+		}
+		if a := &z.f.Addresses[i]; a.Signer == signer && a.Addr == addr {
+			z.next = i + 1
+			return a
 		}
 	}
 	return nil
 }
 
-func (z *step) forgetAddresses(signer int8, keep func(addr string) bool) {
+// forgetAddresses drops the records of a signer's addresses that are not asked any
+// more, when there are more than the ones that were.
+func (z *step) forgetAddresses(signer int8, asked int, keep func(addr string) bool) {
+	for i := range z.f.Addresses {
+		if z.f.Addresses[i].Signer == signer {
+			asked--
+		}
+	}
+	if asked == 0 {
+		return
+	}
 	z.f.Addresses = slices.DeleteFunc(z.f.Addresses, func(a address) bool { return a.Signer == signer && !keep(a.Addr) })
 }
 
 // observeParent notes since when each DS is at every address of the parent, or at none.
 func (z *step) observeParent() {
 	addresses := z.seen.Parent.Addresses
-	complete, restart, empty, any := len(addresses) > 0, false, true, false
+	complete, restart, empty, good := len(addresses) > 0, false, true, 0
 	z.parentFresh = complete
 	var ttl time.Duration
 	for n := range addresses {
@@ -233,7 +276,7 @@ func (z *step) observeParent() {
 			complete, z.parentFresh = false, false
 			continue
 		}
-		any = true
+		good++
 		ttl = max(ttl, a.TTL)
 		z.unknownDS = max(z.unknownDS, a.UnknownDS)
 		empty = empty && len(a.DS) == 0 && a.UnknownDS == 0
@@ -250,14 +293,14 @@ func (z *step) observeParent() {
 			*last = now
 		}
 	}
-	if !any {
+	if good == 0 {
 		return
 	}
 	z.f.DSTTL.seeAll(ttl, complete, z.t)
 	if z.unknownDS > 0 {
 		z.f.UnknownDS = z.t
 	}
-	z.forgetAddresses(-1, func(addr string) bool {
+	z.forgetAddresses(-1, good, func(addr string) bool {
 		return slices.ContainsFunc(addresses, func(a ParentAddress) bool { return a.Addr == addr })
 	})
 	if !empty {
@@ -265,21 +308,34 @@ func (z *step) observeParent() {
 	} else if complete && (z.f.NoDS == 0 || restart) {
 		z.f.NoDS = z.t
 	}
-	for k := range z.f.Keys {
-		z.observeDS(&z.f.Keys[k], complete, restart)
-	}
+	z.observeDS(complete, restart)
 }
 
-func (z *step) observeDS(k *key, complete, restart bool) {
-	all, none := true, true
+// observeDS notes for every key since when all addresses of the parent have its DS,
+// and since when none has.
+func (z *step) observeDS(complete, restart bool) {
+	var all, any keySet
+	first := true
 	for n := range z.seen.Parent.Addresses {
-		if a := &z.seen.Parent.Addresses[n]; a.State == Good {
-			has := contains(a.DS, k.ID)
-			all, none = all && has, none && !has
+		a := &z.seen.Parent.Addresses[n]
+		if a.State != Good {
+			continue
 		}
+		has := z.setOf(a.DS)
+		if first {
+			all = has
+		}
+		for w := range has {
+			all[w] &= has[w]
+			any[w] |= has[w]
+		}
+		first = false
 	}
-	k.DSSince = sinceThen(k.DSSince, all, complete, restart, z.t)
-	k.DSGone = sinceThen(k.DSGone, none, complete, restart, z.t)
+	for k := range z.f.Keys {
+		key := &z.f.Keys[k]
+		key.DSSince = sinceThen(key.DSSince, all.has(k), complete, restart, z.t)
+		key.DSGone = sinceThen(key.DSGone, !any.has(k), complete, restart, z.t)
+	}
 }
 
 // sinceThen carries on the moment since when something holds everywhere.

@@ -12,24 +12,45 @@ func (z *step) discover(i int) {
 	if !v.Trusted {
 		return
 	}
+	last := -1 // another address with the same list
 	for n := range v.Addresses {
 		a := &v.Addresses[n]
 		if a.State != Good {
 			continue
 		}
-		for _, id := range a.DNSKEY {
-			z.meetKey(i, v, id, contains(a.SEP, id))
+		if last >= 0 && sameList(a.DNSKEY, v.Addresses[last].DNSKEY) {
+			z.sight(i, n).keys = z.sight(i, last).keys
+		} else {
+			last = n
+			for _, id := range a.DNSKEY {
+				if k := z.meetKey(i, v, id, a.SEP); k >= 0 {
+					z.sight(i, n).keys.add(k)
+				}
+			}
 		}
 		// A key that is not published yet (standby, Double-DS). Signers of our kind publish
 		// before they ask for a DS: what only their CDS has is somebody's copy.
+		if !z.peers[i].Foreign && !v.Stated {
+			continue
+		}
 		for _, id := range a.CDNSKEY {
-			if contains(a.CDS, id) && (z.peers[i].Foreign || v.Stated) {
-				z.meetKey(i, v, id, true)
+			if contains(a.CDS, id) {
+				z.meetKey(i, v, id, a.CDNSKEY)
 			}
 		}
 	}
 	if z.f.Signers[i].Since == 0 && z.owns(i) {
 		z.f.Signers[i].Since = z.t
+	}
+}
+
+// lookAgain completes what addresses were seen to have: a key that is met at one may
+// stand at another that was looked at before.
+func (z *step) lookAgain() {
+	for i := range z.f.Signers {
+		for n := range z.addresses(i) {
+			z.sight(i, n).keys = z.setOf(z.views[i].Addresses[n].DNSKEY)
+		}
 	}
 }
 
@@ -39,6 +60,7 @@ func (z *step) showOwn(v *View) {
 		for _, id := range v.Addresses[n].DNSKEY {
 			if k := z.key(id); k >= 0 {
 				z.f.Keys[k].Shown = z.t
+				z.sight(0, n).keys.add(k)
 			}
 		}
 	}
@@ -64,8 +86,9 @@ func (z *step) ownedBy(k *key, i int) bool {
 
 // meetKey notes that signer i publishes id. A key that is known already gains
 // nothing by being copied. A new one is i's by its own statement, else perhaps: all
-// signers that show it at our first sight are candidates until it signs somewhere.
-func (z *step) meetKey(i int, v *View, id KeyID, sep bool) {
+// signers that show it at our first sight are candidates until it signs somewhere. It
+// is a SEP when it is one of seps. It returns its place, or -1.
+func (z *step) meetKey(i int, v *View, id KeyID, seps []KeyID) int {
 	k := z.key(id)
 	if k >= 0 {
 		key := &z.f.Keys[k]
@@ -76,24 +99,24 @@ func (z *step) meetKey(i int, v *View, id KeyID, sep bool) {
 		if key.Owner < 0 && key.Created == z.t && !v.Stated {
 			key.Candidates |= 1 << i
 		}
-		return
+		return k
 	}
 	if z.limitReached(i) {
 		z.alarm("peer "+z.name(i)+" publishes more keys than one signer needs: new ones are not taken over",
 			"ask its operator to remove keys")
-		return
+		return -1
 	}
-	role := ZSK
+	role, sep := ZSK, contains(seps, id)
 	if sep {
 		role = KSK
 	}
 	switch {
 	case v.Stated && !contains(v.Owns, id):
+		return -1
 	case v.Stated:
-		z.add(key{ID: id, Role: role, SEP: sep, Owner: int8(i), Evidence: stated, Shown: z.t})
-	default:
-		z.add(key{ID: id, Role: role, SEP: sep, Owner: -1, Candidates: 1 << i, Shown: z.t})
+		return z.add(key{ID: id, Role: role, SEP: sep, Owner: int8(i), Evidence: stated, Shown: z.t})
 	}
+	return z.add(key{ID: id, Role: role, SEP: sep, Owner: -1, Candidates: 1 << i, Shown: z.t})
 }
 
 // keysPerPeer is how many keys of one peer we take over: our choice. Two rollovers of
@@ -107,7 +130,7 @@ func (z *step) limitReached(i int) bool {
 			n++
 		}
 	}
-	return n >= keysPerPeer
+	return n >= keysPerPeer || z.full()
 }
 
 // settleOwners gives keys to the signer that is seen to sign with them, and notes
@@ -119,24 +142,33 @@ func (z *step) settleOwners() {
 		if v == nil || !v.Trusted {
 			continue
 		}
+		last := -1 // another address with the same lists
 		for n := range v.Addresses {
-			if a := &v.Addresses[n]; a.State == Good {
-				z.settle(i, a.Entry, false)
-				z.settle(i, a.DataSigners, true)
+			a := &v.Addresses[n]
+			if a.State != Good {
+				continue
 			}
+			if last >= 0 && sameList(a.Entry, v.Addresses[last].Entry) && sameList(a.DataSigners, v.Addresses[last].DataSigners) {
+				z.sight(i, n).data = z.sight(i, last).data
+				continue
+			}
+			last = n
+			z.settle(i, a.Entry, nil)
+			z.settle(i, a.DataSigners, &z.sight(i, n).data)
 		}
 	}
 	for k := range z.f.Keys {
 		if z.f.Keys[k].Owner != 0 {
-			z.observeAbsence(&z.f.Keys[k])
-			z.observeSilence(&z.f.Keys[k])
+			z.observeAbsence(k)
+			z.observeSilence(k)
 		}
 	}
 }
 
 // observeSilence notes that a peer's key has stopped signing. It did so somewhere
 // between two looks; the later one counts. A peer that is not seen may still sign.
-func (z *step) observeSilence(k *key) {
+func (z *step) observeSilence(place int) {
+	k := &z.f.Keys[place]
 	if !k.Signing {
 		return
 	}
@@ -147,18 +179,23 @@ func (z *step) observeSilence(k *key) {
 		return
 	}
 	for n := range v.Addresses {
-		if a := &v.Addresses[n]; a.State == Good && contains(a.DataSigners, k.ID) {
+		if v.Addresses[n].State == Good && z.sight(i, n).data.has(place) {
 			return
 		}
 	}
 	k.Signing = false
 }
 
-func (z *step) settle(i int, signers []KeyID, data bool) {
+// settle takes in who signs something at signer i; data, if that is not the DNSKEY
+// RRset, gets their places.
+func (z *step) settle(i int, signers []KeyID, data *keySet) {
 	for _, id := range signers {
 		n := z.key(id)
 		if n < 0 {
 			continue
+		}
+		if data != nil {
+			data.add(n)
 		}
 		k := &z.f.Keys[n]
 		if k.Owner < 0 {
@@ -167,7 +204,7 @@ func (z *step) settle(i int, signers []KeyID, data bool) {
 		if int(k.Owner) != i || i == 0 {
 			continue
 		}
-		if data {
+		if data != nil {
 			k.Signing, k.LastSig = true, z.t
 			if k.Role == KSK && k.SEP && z.signsZone(i, id) {
 				k.Role = CSK
@@ -197,7 +234,8 @@ func (z *step) signsZone(i int, id KeyID) bool {
 
 // observeAbsence notes since when the owner of k, a peer's key, is seen without it.
 // Silence is not absence; every address must have said so.
-func (z *step) observeAbsence(k *key) {
+func (z *step) observeAbsence(place int) {
+	k := &z.f.Keys[place]
 	absent := true
 	for i := 1; i < len(z.f.Signers); i++ {
 		if !z.ownedBy(k, i) {
@@ -211,7 +249,7 @@ func (z *step) observeAbsence(k *key) {
 			continue
 		}
 		for n := range v.Addresses {
-			if a := &v.Addresses[n]; a.State == Good && contains(a.DNSKEY, k.ID) {
+			if v.Addresses[n].State == Good && z.sight(i, n).keys.has(place) {
 				k.Absent = 0
 				return
 			}

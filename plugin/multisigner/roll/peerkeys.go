@@ -9,10 +9,10 @@ func (z *step) peerKeys() {
 		if key.Owner == 0 {
 			continue
 		}
-		if key.Owner < 0 && (!z.mayBeForeign(key) || z.expire(key)) {
+		if key.Owner < 0 && (!z.mayBeForeign(key) || z.expire(k)) {
 			continue
 		}
-		if z.ownerShows(key) {
+		if z.ownerShows(k) {
 			if !z.knowsAlgorithm(key.ID.Algorithm) {
 				if z.moves(key) {
 					continue // we publish ours at the same time
@@ -49,7 +49,8 @@ func (z *step) mayBeForeign(key *key) bool {
 // forgotten. Else two signers that lost their state could take each other for the
 // owner of a key for ever, when its owner has long dropped it. Should it sign one
 // day, it is taken over at once.
-func (z *step) expire(key *key) bool {
+func (z *step) expire(k int) bool {
+	key := &z.f.Keys[k]
 	if key.Expired {
 		return true
 	}
@@ -59,8 +60,7 @@ func (z *step) expire(key *key) bool {
 			continue
 		}
 		for n := range z.addresses(i) {
-			a := &z.views[i].Addresses[n]
-			lacking = lacking || !a.Transfer && !contains(a.DNSKEY, key.ID)
+			lacking = lacking || !z.views[i].Addresses[n].Transfer && !z.sight(i, n).keys.has(k)
 		}
 	}
 	switch {
@@ -84,14 +84,15 @@ func (z *step) expire(key *key) bool {
 }
 
 // ownerShows reports whether any address of the key's owner publishes it.
-func (z *step) ownerShows(key *key) bool {
+func (z *step) ownerShows(k int) bool {
+	key := &z.f.Keys[k]
 	for i := 1; i < len(z.f.Signers); i++ {
 		v := z.views[i]
 		if v == nil || !v.Trusted || !z.ownedBy(key, i) {
 			continue
 		}
 		for n := range v.Addresses {
-			if a := &v.Addresses[n]; a.State == Good && contains(a.DNSKEY, key.ID) {
+			if v.Addresses[n].State == Good && z.sight(i, n).keys.has(k) {
 				return true
 			}
 		}

@@ -304,7 +304,7 @@ func (z *step) sharedByAll(k int) int {
 		}
 		for n := range z.addresses(i) {
 			if a := &z.views[i].Addresses[n]; !a.Transfer {
-				has := contains(a.DNSKEY, z.f.Keys[k].ID)
+				has := z.sight(i, n).keys.has(k)
 				all, none, any = all && has, none && !has, true
 			}
 		}

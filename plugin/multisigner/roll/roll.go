@@ -4,7 +4,10 @@
 // keys, signing, asking and saving to others, and knows keys only by small names.
 package roll
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // Step decides what a zone's keys do next. It reads no clock and does no I/O: equal
 // arguments give equal results, and calling it too often does no harm. The caller
@@ -13,24 +16,22 @@ import "time"
 // The arguments are not changed. A State that no Step made is the state of a zone
 // met for the first time.
 func Step(s State, p Policy, seen Observation, now time.Time) (State, Plan) {
-	// None of this may escape: a simulation takes millions of steps.
-	var room struct {
-		views        [8]*View
-		peers        [8]*Peer
-		fresh        [8]bool
-		held, chosen [64]bool
-	}
-	var z step
-	z.views, z.peers, z.fresh, z.held, z.chosen = room.views[:0], room.peers[:0], room.fresh[:0], room.held[:0], room.chosen[:0]
+	z := steps.Get().(*step)
 	z.begin(&s, &p, &seen, now)
 	z.observe()
 	z.decide()
-	return z.plan()
+	next, plan := z.plan()
+	z.end()
+	steps.Put(z)
+	return next, plan
 }
+
+// steps are used again: a simulation takes millions.
+var steps = sync.Pool{New: func() any { return new(step) }}
 
 // KeyID names a DNSKEY without holding it. Equal ids are the same key.
 type KeyID struct {
-	Sum       [8]byte // the first octets of the SHA-256 of the DNSKEY's rdata, REVOKE bit cleared
+	Sum       uint64 // the first eight octets of the SHA-256 of the DNSKEY's rdata, REVOKE bit cleared
 	Tag       uint16
 	Algorithm uint8 // last: two keys differ in Sum, and are compared much
 }

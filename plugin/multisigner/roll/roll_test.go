@@ -45,7 +45,7 @@ func TestAdoptsFoundKeys(t *testing.T) {
 func TestLimitsAPeersKeys(t *testing.T) {
 	a := roll.Address{Addr: "b1", State: roll.Good, Seen: start}
 	for i := range 10000 {
-		a.DNSKEY = append(a.DNSKEY, roll.KeyID{Algorithm: 13, Tag: uint16(i), Sum: [8]byte{1}})
+		a.DNSKEY = append(a.DNSKEY, roll.KeyID{Algorithm: 13, Tag: uint16(i), Sum: 1})
 	}
 	a.Entry = a.DNSKEY
 	policy := roll.Policy{Signer: "a", Split: true, Algorithm: 13, Peers: []roll.Peer{{Name: "b"}}}
@@ -146,7 +146,7 @@ func TestAvoidsTags(t *testing.T) {
 
 // A key's name survives text and back, and nonsense does not become one.
 func TestKeyIDText(t *testing.T) {
-	id := roll.KeyID{Algorithm: 13, Tag: 4711, Sum: [8]byte{1, 2, 3}}
+	id := roll.KeyID{Algorithm: 13, Tag: 4711, Sum: 1<<56 | 2<<48 | 3<<40}
 	var again roll.KeyID
 	require.NoError(t, again.UnmarshalText([]byte(id.String())))
 	require.Equal(t, id, again)

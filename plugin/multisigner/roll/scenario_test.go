@@ -2,6 +2,7 @@ package roll_test
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"flag"
 	"fmt"
 	"os"
@@ -501,7 +502,7 @@ func (s *story) id(name string) roll.KeyID {
 		algorithm, _ = strconv.Atoi(number)
 	}
 	sum := sha256.Sum256([]byte(name))
-	id := roll.KeyID{Algorithm: uint8(algorithm), Tag: 10000 + uint16(sum[0])<<6 + uint16(sum[1]), Sum: [8]byte(sum[:8])}
+	id := roll.KeyID{Algorithm: uint8(algorithm), Tag: 10000 + uint16(sum[0])<<6 + uint16(sum[1]), Sum: binary.BigEndian.Uint64(sum[:])}
 	if like != "" {
 		id.Tag = s.id(like).Tag
 	}

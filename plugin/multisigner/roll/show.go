@@ -8,9 +8,9 @@ import (
 // plan says what the facts come to.
 func (z *step) plan() (State, Plan) {
 	out := &z.out
-	out.DNSKEY = make([]KeyID, 0, len(z.f.Keys))
-	signers := make([]KeyID, 12) // most zones have fewer of each
-	out.SignDNSKEY, out.SignData, out.SignCDS = signers[0:0:4], signers[4:4:8], signers[8:8:12]
+	n := len(z.f.Keys)
+	room := make([]KeyID, n+12) // most zones have at most four signers of each
+	out.DNSKEY, out.SignDNSKEY, out.SignData, out.SignCDS = room[:0:n], room[n:n:n+4], room[n+4:n+4:n+8], room[n+8:n+8:n+12]
 	missing := 0
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
@@ -145,7 +145,7 @@ func (z *step) dnskeyState(k int) string {
 		if i > 0 && !z.member(i) {
 			continue
 		}
-		shown = shown || *z.spread(i, k) != 0
+		shown = shown || z.spread(i, k) != 0
 		var h hold
 		z.servedAt(&h, i, k)
 		all = all && !h.blocked

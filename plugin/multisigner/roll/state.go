@@ -212,6 +212,9 @@ func (f *facts) check() error {
 	if len(f.Spread) != len(f.Keys)*len(f.Signers) {
 		return fmt.Errorf("decode the state of the keys: %d moments for %d keys and %d signers", len(f.Spread), len(f.Keys), len(f.Signers))
 	}
+	if len(f.Keys) > keysAtMost {
+		return fmt.Errorf("decode the state of the keys: it has %d keys, and there may be %d", len(f.Keys), keysAtMost)
+	}
 	if f.Clock == 0 {
 		return errors.New("decode the state of the keys: it has no time")
 	}

@@ -8,15 +8,20 @@ import (
 // step is one call of Step: the new facts, what it was given, and what it found.
 type step struct {
 	f    facts
-	p    *Policy
-	seen *Observation
+	p    Policy
+	seen Observation
 	now  time.Time
 	t    moment
 
-	views []*View // by signer; nil: it was not looked at
-	peers []*Peer // by signer; nil: it is not configured (any more)
-	fresh []bool  // by signer: all its addresses were good at a look that is not old
-	held  []bool  // by key: its private key is there
+	views   []*View // by signer; nil: it was not looked at
+	first   []int   // by signer: the place in sights of its first address
+	sights  []sight // by address: what it was seen to have
+	places  places
+	spreads bool    // facts.Spread is a copy, and may be changed
+	next    int     // where the next address should stand in facts.Addresses
+	peers   []*Peer // by signer; nil: it is not configured (any more)
+	fresh   []bool  // by signer: all its addresses were good at a look that is not old
+	held    []bool  // by key: its private key is there
 
 	chosen  []bool // by key: it is, or is about to be, a successor
 	rolling bool   // some rollover of ours has begun and not ended
@@ -32,11 +37,17 @@ type step struct {
 	refuse string
 }
 
+// end forgets everything but memory that the next step can use.
+func (z *step) end() {
+	clear(z.views)
+	clear(z.peers)
+	*z = step{views: z.views[:0], peers: z.peers[:0], fresh: z.fresh[:0], held: z.held[:0], chosen: z.chosen[:0], first: z.first[:0], sights: z.sights[:0]}
+}
+
 // begin copies what Step may change, so that the caller's State stays as it is.
 func (z *step) begin(s *State, p *Policy, seen *Observation, now time.Time) {
-	z.f, z.p, z.seen, z.now = s.f, p, seen, now
+	z.f, z.p, z.seen, z.now = s.f, *p, *seen, now
 	z.f.Keys = slices.Clone(s.f.Keys)
-	z.f.Spread = slices.Clone(s.f.Spread)
 	z.f.Signers = slices.Clone(s.f.Signers)
 	z.f.Addresses = slices.Clone(s.f.Addresses)
 	z.f.advance(now, seen.Steady)
@@ -49,13 +60,20 @@ func (z *step) begin(s *State, p *Policy, seen *Observation, now time.Time) {
 	for range z.f.Signers {
 		z.peers, z.views, z.fresh = append(z.peers, nil), append(z.views, nil), append(z.fresh, false)
 	}
+	z.index()
 	for i := range p.Peers {
 		z.peers[z.signer(p.Peers[i].Name)] = &p.Peers[i]
 	}
-	z.views[0] = &seen.Self
+	z.views[0] = &z.seen.Self
 	for i := range seen.Peers {
 		if n := z.signer(seen.Peers[i].Name); n > 0 && z.peers[n] != nil {
 			z.views[n] = &seen.Peers[i]
+		}
+	}
+	for i := range z.views {
+		z.first = append(z.first, len(z.sights))
+		for range z.addresses(i) {
+			z.sights = append(z.sights, sight{})
 		}
 	}
 }
@@ -72,7 +90,7 @@ func (z *step) meet(name string) {
 	for k := range z.f.Keys {
 		spread = append(append(spread, z.f.Spread[k*old:(k+1)*old]...), 0)
 	}
-	z.f.Spread = spread
+	z.f.Spread, z.spreads = spread, true
 }
 
 // signer returns the index of a peer, or -1.
@@ -89,19 +107,14 @@ func (z *step) signer(name string) int {
 // publish. One that was never reached or trusted holds up nothing but the first DS.
 func (z *step) member(i int) bool { return z.f.Signers[i].Since != 0 }
 
-// key returns the index of a key, or -1.
-func (z *step) key(id KeyID) int {
-	for k := range z.f.Keys {
-		if z.f.Keys[k].ID == id {
-			return k
-		}
-	}
-	return -1
-}
+// full reports whether no more keys can be remembered.
+func (z *step) full() bool { return len(z.f.Keys) == keysAtMost }
 
 // add makes a record of a key that nobody knew.
 func (z *step) add(k key) int {
 	k.Created = z.t
+	z.places.add(k.ID, len(z.f.Keys))
+	z.copySpread()
 	z.f.Keys = append(z.f.Keys, k)
 	z.f.Spread = append(z.f.Spread, make([]moment, len(z.f.Signers))...)
 	z.held = append(z.held, false)
@@ -110,14 +123,31 @@ func (z *step) add(k key) int {
 
 // drop forgets key k.
 func (z *step) drop(k int) {
+	z.copySpread()
 	n := len(z.f.Signers)
 	z.f.Keys = slices.Delete(z.f.Keys, k, k+1)
 	z.f.Spread = slices.Delete(z.f.Spread, k*n, (k+1)*n)
 	z.held = slices.Delete(z.held, k, k+1)
+	z.index()
 }
 
 // spread is since when signer i serves key k at all its addresses.
-func (z *step) spread(i, k int) *moment { return &z.f.Spread[k*len(z.f.Signers)+i] }
+func (z *step) spread(i, k int) moment { return z.f.Spread[k*len(z.f.Signers)+i] }
+
+// setSpread notes since when signer i serves key k at all its addresses. Few looks
+// bring anything new there, so that it is copied only then.
+func (z *step) setSpread(i, k int, since moment) {
+	if n := k*len(z.f.Signers) + i; z.f.Spread[n] != since {
+		z.copySpread()
+		z.f.Spread[n] = since
+	}
+}
+
+func (z *step) copySpread() {
+	if !z.spreads {
+		z.f.Spread, z.spreads = slices.Clone(z.f.Spread), true
+	}
+}
 
 // margin is the policy's, as a moment's difference.
 func (z *step) margin() moment { return moment(z.p.Margin) }
