@@ -16,7 +16,9 @@ const foresight = 400 * 24 * time.Hour
 
 // foretell says what will happen to the zone, by the same rules that will do it.
 func (w *work) foretell(cfg *Config, now time.Time) status.Plan {
-	found, waits := roll.Forecast(w.state, policyOf(cfg), w.observation(cfg, now), now, cfg.LookBusy, now.Add(foresight))
+	policy := policyOf(cfg)
+	policy.Hosts = w.ourHosts(cfg)
+	found, waits := roll.Forecast(w.state, policy, w.observation(cfg, now), now, cfg.LookBusy, now.Add(foresight))
 	plan := status.Plan{Zone: cfg.Apex.String(), Steps: []status.Step{}, Waits: reportWaits(waits)}
 	for _, h := range found {
 		plan.Steps = append(plan.Steps, status.Step{At: h.At, What: h.What, After: reportWaits(h.Ended)})

@@ -22,8 +22,10 @@ type Happening struct {
 func Forecast(s State, p Policy, seen Observation, now time.Time, pace time.Duration, until time.Time) ([]Happening, []Wait) {
 	p.Terse = false
 	w := &forecast{state: s, policy: p, seen: obedient(seen), now: now, names: map[string]string{}, parent: p.Parent}
+	w.shown = w.served()
 	before := w.step()
-	w.compare(w.served(before.Keys), before)
+	w.shown.Keys = before.Keys
+	w.compare(before)
 	for range turnsAtMost {
 		changed := w.obey(before)
 		next := before.Wake
@@ -35,7 +37,7 @@ func Forecast(s State, p Policy, seen Observation, now time.Time, pace time.Dura
 		}
 		w.pass(next)
 		plan := w.step()
-		w.compare(before, plan)
+		w.compare(plan)
 		before = plan
 		if len(w.found) >= happeningsAtMost {
 			break
@@ -63,16 +65,18 @@ type forecast struct {
 	made   int
 	names  map[string]string // of keys that are not made yet
 	parent ParentMode
+	shown  Plan // the last that could be carried out
 	found  []Happening
 }
 
-// served is what is true before anything happens, as a plan.
-func (w *forecast) served(keys []KeyStatus) Plan {
+// served is what is true before anything happens, as a plan. Who has signed is no
+// evidence of who signs the zone: some keys sign CDS alone.
+func (w *forecast) served() Plan {
 	p := w.seen.Published
 	plan := Plan{DNSKEY: p.DNSKEY, CDS: p.CDS, CDSDelete: p.CDSDelete}
-	for _, k := range keys {
-		if k.Role.Data() && contains(p.Signers, k.ID) {
-			plan.SignData = append(plan.SignData, k.ID)
+	for k := range w.state.f.Keys {
+		if key := &w.state.f.Keys[k]; key.Owner == 0 && key.signing() && contains(p.Signers, key.ID) {
+			plan.SignData = append(plan.SignData, key.ID)
 		}
 	}
 	plan.Unsigned = len(p.DNSKEY) == 0 && p.Serial != 0

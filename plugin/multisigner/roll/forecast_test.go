@@ -80,6 +80,70 @@ func TestForecast(t *testing.T) {
 	}
 }
 
+// A plan begins with what is served, and nothing is going to happen to a zone at rest:
+// one that is insecure, one with a standby key that signs CDS alone, and one that
+// refuses because its state was lost.
+func TestForecastAtRest(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		lines []string
+		at    func(s *story)
+		want  string
+	}{
+		{"insecure", []string{"order insecure", "parent ds"}, func(s *story) { s.published.Serial = s.serial }, ""},
+		{"insecure, and secure again", []string{"order insecure", "parent ds"}, func(s *story) {
+			s.published.Serial = s.serial
+			s.command(roll.Command{Kind: roll.Secure})
+		}, `
+100h0m0s serve the zone signed
+102h1m0s ask the parent, by CDS and CDNSKEY, for the DS of CSK a1
+  after: publish CDS and CDNSKEY for all signers, 1h0m0s DNSKEY TTL of a + 1h0m0s margin, since 2030-01-05T04:01:00Z
+102h1m0s the parent has the DS set that CDS asks for
+`},
+		{"a standby key signs CDS", nil, func(s *story) { s.published.Signers = s.plan.SignCDS }, ""},
+		{"the state was lost", []string{"lose state"}, func(*story) {}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := begin(t)
+			s.configure([]string{"keys", "csk"})
+			s.configure([]string{"standby"})
+			for at, line := range append([]string{"parent ds", "parent ds a1"}, tc.lines...) {
+				s.runUntil(start.Add(time.Duration(at) * 24 * time.Hour))
+				s.do(strings.Fields(line))
+				s.step()
+			}
+			s.runUntil(start.Add(100 * time.Hour))
+			tc.at(s)
+			found, _ := roll.Forecast(s.state, s.policy, s.observation(), s.now, time.Minute, s.now.Add(60*time.Hour))
+			require.Equal(t, strings.TrimPrefix(tc.want, "\n"), s.told(found))
+		})
+	}
+}
+
+// Peers make no keys of an algorithm that goes: after recover our key store may give us
+// one back that the group gave up long ago.
+func TestForecastAfterRecover(t *testing.T) {
+	s := begin(t)
+	s.configure([]string{"peer", "b"})
+	for _, line := range []string{"peer b publishes ksk b1 zsk b2", "peer b mirrors", "peer b signs 13", "parent ds"} {
+		s.do(strings.Fields(line))
+		s.step()
+	}
+	s.runUntil(start.Add(8 * time.Hour))
+	s.do(strings.Fields("parent ds a1 b1"))
+	s.step()
+	s.own = append(s.own, roll.OwnKey{ID: s.id("old1@15"), Role: roll.KSK, SEP: true}, roll.OwnKey{ID: s.id("old2@15"), Role: roll.ZSK})
+	s.do(strings.Fields("lose state"))
+	s.step()
+	s.do(strings.Fields("order recover"))
+	s.step()
+	found, waits := roll.Forecast(s.state, s.policy, s.observation(), s.now, time.Minute, s.now.Add(200*time.Hour))
+	require.Empty(t, waits)
+	told := s.told(found)
+	require.NotContains(t, told, "b's next")
+	require.Contains(t, told, "stop signing the zone with ZSK old2@15")
+}
+
 func (s *story) told(found []roll.Happening) string {
 	var out strings.Builder
 	for _, h := range found {

@@ -56,7 +56,8 @@ func algorithmsOf(ids []KeyID) (all []uint8) {
 }
 
 // follow lets an address of a peer publish our keys and our CDS beside its own, and
-// take every step of an algorithm rollover with us.
+// take every step of an algorithm rollover with us. Of an algorithm that goes it makes
+// no keys and no signatures: it may never have had any.
 func (w *forecast) follow(v *View, a *Address, plan Plan) bool {
 	var ours, theirs []KeyID
 	for _, id := range plan.DNSKEY {
@@ -71,12 +72,14 @@ func (w *forecast) follow(v *View, a *Address, plan Plan) bool {
 		}
 	}
 	for _, algorithm := range algorithms {
-		if !hasAlgorithm(theirs, algorithm) {
+		if !hasAlgorithm(theirs, algorithm) && w.comes(algorithm) {
 			theirs = append(theirs, w.makePeers(v, a, algorithm)...)
 		}
 	}
 	next := slices.Concat(theirs, ours)
-	signed := algorithmsOf(plan.SignData)
+	signed := slices.DeleteFunc(algorithmsOf(plan.SignData), func(algorithm uint8) bool {
+		return w.gone(algorithm) && !slices.Contains(a.Algorithms, algorithm)
+	})
 	changed := !sameKeys(next, a.DNSKEY) || !slices.Equal(signed, a.Algorithms)
 	keep := func(id KeyID) bool { return !slices.Contains(next, id) }
 	a.DNSKEY, a.Algorithms = next, signed
@@ -118,6 +121,12 @@ func (w *forecast) isOurs(id KeyID) bool {
 // isMade reports whether a key is only made up.
 func (w *forecast) isMade(id KeyID) bool { return id.Sum>>16 == 1 }
 
+// comes reports whether an algorithm is on its way in, so that peers take it in, too.
+func (w *forecast) comes(algorithm uint8) bool {
+	f := &w.state.f
+	return algorithm == f.Moving && f.Moving == f.Orders.Algorithm
+}
+
 // gone reports whether we have withdrawn our keys of an algorithm, so that peers do, too.
 func (w *forecast) gone(algorithm uint8) bool {
 	f := &w.state.f
@@ -145,21 +154,27 @@ func (w *forecast) delegate(plan Plan) bool {
 	return changed
 }
 
-// compare notes what one plan does that the one before did not.
-func (w *forecast) compare(before, after Plan) {
-	first := len(w.found)
-	w.differ("publish ", before.DNSKEY, after.DNSKEY, after.Keys)
-	w.differ("withdraw ", after.DNSKEY, before.DNSKEY, before.Keys)
-	w.differ("sign the zone with ", before.SignData, after.SignData, after.Keys)
-	w.differ("stop signing the zone with ", after.SignData, before.SignData, before.Keys)
+// compare notes what a plan does that the one before did not. A plan without a key
+// that signs is not carried out: what was served before stays.
+func (w *forecast) compare(after Plan) {
+	before, first := w.shown, len(w.found)
+	if len(after.SignData) == 0 && !after.Unsigned {
+		return
+	}
+	switch {
+	case after.Unsigned != before.Unsigned:
+		w.note(map[bool]string{true: "serve the zone unsigned", false: "serve the zone signed"}[after.Unsigned])
+	case !after.Unsigned:
+		w.differ("publish ", before.DNSKEY, after.DNSKEY, after.Keys)
+		w.differ("withdraw ", after.DNSKEY, before.DNSKEY, before.Keys)
+		w.differ("sign the zone with ", before.SignData, after.SignData, after.Keys)
+		w.differ("stop signing the zone with ", after.SignData, before.SignData, before.Keys)
+	}
 	if !sameKeys(before.CDS, after.CDS) && len(after.CDS) > 0 {
 		w.note("ask the parent, by CDS and CDNSKEY, for the DS of " + w.labels(after.CDS, after.Keys))
 	}
 	if after.CDSDelete && !before.CDSDelete {
 		w.note("ask the parent, by CDS and CDNSKEY, to remove the DS")
-	}
-	if after.Unsigned != before.Unsigned {
-		w.note(map[bool]string{true: "serve the zone unsigned", false: "serve the zone signed"}[after.Unsigned])
 	}
 	if before.Refuse != "" && after.Refuse == "" {
 		w.note("answer everyone")
@@ -167,6 +182,7 @@ func (w *forecast) compare(before, after Plan) {
 	if len(w.found) > first {
 		w.found[first].Ended = ended(before.Waits, after.Waits)
 	}
+	w.shown = after
 }
 
 func (w *forecast) note(what string) { w.found = append(w.found, Happening{At: w.now, What: what}) }
