@@ -21,11 +21,12 @@ var dsView = view{
 		return struct {
 			Zone   string          `json:"zone"`
 			DS     []string        `json:"ds"`
+			Kept   []string        `json:"kept,omitempty"` // there besides, and part of what is pasted until `disown`
 			Why    string          `json:"why"`
 			Delete bool            `json:"delete"` // the set is empty on purpose: the DS shall go
 			Parent []string        `json:"parent"` // what is there
 			Change status.DSChange `json:"change"`
-		}{z.Zone, z.DS, z.DSWhy, z.DSDelete, z.Parent.DS, z.DSChange()}
+		}{z.Zone, z.DS, z.DSKept, z.DSWhy, z.DSDelete, z.Parent.DS, z.DSChange()}
 	},
 	fail: func(z status.Zone) string {
 		if z.DSChange().Safe {
@@ -52,9 +53,9 @@ func writeDS(w io.Writer, z status.Zone) {
 	case c.Done:
 		fmt.Fprintf(w, "; %s: safe now, and in place at every address of %s\n", z.Zone, where)
 	case z.DSDelete:
-		fmt.Fprintf(w, "; %s: no DS shall be at %s; safe now: %s\n", z.Zone, where, differences(c))
+		fmt.Fprintf(w, "; %s: no DS shall be at %s; safe now: %s\n", z.Zone, where, differences(c, z.DSKept))
 	default:
-		fmt.Fprintf(w, "; %s: safe now at %s: %s\n", z.Zone, where, differences(c))
+		fmt.Fprintf(w, "; %s: safe now at %s: %s\n", z.Zone, where, differences(c, z.DSKept))
 	}
 	for _, ds := range z.DS {
 		mark := ""
@@ -63,12 +64,15 @@ func writeDS(w io.Writer, z status.Zone) {
 		}
 		fmt.Fprintf(w, "%s IN DS %s%s\n", z.Zone, ds, mark)
 	}
+	for _, ds := range z.DSKept {
+		fmt.Fprintf(w, "%s IN DS %s ; of no known key: it stays until `disown`\n", z.Zone, ds)
+	}
 	for _, ds := range c.Remove {
 		fmt.Fprintf(w, "; to remove: %s IN DS %s\n", z.Zone, ds)
 	}
 }
 
-func differences(c status.DSChange) string {
+func differences(c status.DSChange, kept []string) string {
 	var parts []string
 	for _, each := range []struct {
 		n    int
@@ -77,6 +81,9 @@ func differences(c status.DSChange) string {
 		if each.n > 0 {
 			parts = append(parts, fmt.Sprintf(each.what, each.n))
 		}
+	}
+	if len(kept) > 0 {
+		parts = append(parts, fmt.Sprintf("%d of no known key", len(kept)))
 	}
 	if len(c.Unseen) > 0 {
 		parts = append(parts, "what "+strings.Join(c.Unseen, ", ")+" has is not known")

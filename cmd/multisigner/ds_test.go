@@ -24,6 +24,10 @@ func TestDS(t *testing.T) {
 		{"ds-differs", func(z *status.Zone) {
 			z.Parent.Addresses = []status.ParentAddress{at("192.0.2.9:53", "good", one, old), at("192.0.2.10:53", "good", one), at("192.0.2.11:53", "unreachable")}
 		}},
+		{"ds-stranger", func(z *status.Zone) {
+			z.DSKept = []string{"7777 13 2 FF"}
+			z.Parent.Addresses = []status.ParentAddress{at("192.0.2.9:53", "good", one, old, "7777 13 2 FF")}
+		}},
 		{"ds-first", func(z *status.Zone) { z.Parent.Addresses = []status.ParentAddress{at("192.0.2.9:53", "good")} }},
 		{"ds-island", func(z *status.Zone) { z.Parent = status.Parent{Mode: "none"} }},
 		{"ds-delete", func(z *status.Zone) {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/parent"
@@ -57,9 +58,14 @@ func (e *Engine) tellParent(z *Zone, cfg *Config, now time.Time) {
 	})
 }
 
-// nextErrand is the first thing owed that can be told now.
+// nextErrand is the first thing owed that can be told now. The DS set is replaced as a
+// whole, a stranger's as well: that waits until the operator has disowned it.
 func (w *work) nextErrand(cfg *Config) (errand, bool) {
+	strangers := len(w.strangers()) > 0
 	for _, o := range w.record.Owed {
+		if strangers && o.What == roll.TellCDS.String() {
+			continue
+		}
 		t := errand{owed: o, apex: cfg.Apex, to: cfg.Parent, where: *whereParent(cfg)}
 		if !cfg.Parent.pushes(o.What) {
 			return t, true
@@ -97,6 +103,26 @@ func (w *work) change(cfg *Config, keys []roll.KeyID) (parent.Change, bool) {
 		Parent: w.sight.parent.Zone, Child: cfg.Apex, Seen: seen,
 		DS: zone.RRset{Name: cfg.Apex, Type: zone.TypeDS, TTL: ttl, Rdata: rdata},
 	}, true
+}
+
+// strangers are the DS records at the parent that belong to no known key, unless the
+// operator has disowned them.
+func (w *work) strangers() []string {
+	if w.sight == nil || w.plan.Disowned {
+		return nil
+	}
+	var all []string
+	for _, a := range w.sight.parent.Addresses {
+		if a.Status != parent.Good {
+			continue
+		}
+		for rdata := range a.DS.Rdata.All() {
+			if _, ours := w.known.digests[zone.DS(rdata)]; !ours && !slices.Contains(all, rdata) {
+				all = append(all, rdata)
+			}
+		}
+	}
+	return all
 }
 
 // told is what came of an errand.

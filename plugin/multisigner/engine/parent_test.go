@@ -353,3 +353,41 @@ func TestParentRefusesUpdate(t *testing.T) {
 	_, _, ds := r.came()
 	require.Empty(t, ds)
 }
+
+// A DS that belongs to no known key stays at a parent that we update, and in what
+// `ds` prints, until the operator disowns it: its signer may be one that nobody told
+// us of, and would be bogus without it.
+func TestUpdateKeepsStrangers(t *testing.T) {
+	t.Parallel()
+	r := register(t)
+	cfg := delegated(t, r)
+	cfg.Parent.Update = []ask.Server{{Addr: r.addr, TSIG: updateKey}}
+	cfg.AlarmAfter = time.Second // the parent is told again after it
+	e := serve(t, t.TempDir(), cfg)
+	defer e.Close()
+	do := func(kind string, args ...string) error {
+		_, err := e.Do(t.Context(), apex, engine.Command{Kind: kind, Args: args})
+		return err
+	}
+	require.Eventually(t, func() bool { s := statusOf(t, e); return len(s.Parent.DS) == 1 && len(s.Waits) == 0 }, 20*time.Second, 10*time.Millisecond)
+	require.ErrorContains(t, do("disown"), "nothing to disown")
+	stranger := record("example.org. 1 DS 4711 13 2 e2d3c916f6deeac73294e8268fb5885044a833fc5459588f4a9184cfc41a5766")
+	var before int
+	r.be(func(r *registry) { r.ds, before = append(r.ds, stranger), r.updates })
+	require.Eventually(t, func() bool { return len(statusOf(t, e).DSKept) == 1 }, 20*time.Second, 10*time.Millisecond)
+	require.NoError(t, do("roll", "ksk"))
+	require.Never(t, func() bool { _, updates, _ := r.came(); return updates != before }, 3*time.Second, 50*time.Millisecond)
+	s := statusOf(t, e)
+	require.Contains(t, s.DSKept[0], "4711 13 2 E2D3")
+	require.Empty(t, s.DSChange().Remove)
+	require.False(t, s.DSChange().Done)
+	require.True(t, slices.ContainsFunc(s.Alarms, func(a status.Alarm) bool {
+		return strings.Contains(a.What, "belongs to no known key") && strings.Contains(a.Cure, "disown")
+	}))
+
+	require.NoError(t, do("disown"))
+	r.eventually(t, e, "only our own DS is there", func(r *registry) bool {
+		return len(r.ds) == 1 && r.ds[0].(*dns.DS).KeyTag != 4711
+	})
+	require.Eventually(t, func() bool { s := statusOf(t, e); return len(s.DSKept) == 0 && s.DSChange().Done }, 20*time.Second, 10*time.Millisecond)
+}

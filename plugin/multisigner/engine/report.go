@@ -34,7 +34,11 @@ func (z *Zone) report(now, wake time.Time) {
 		}
 	}
 	s.DS, s.DSWhy = w.reportDS(cfg)
-	s.DSDelete = w.plan.CDSDelete
+	for _, rdata := range w.strangers() {
+		s.DSKept = append(s.DSKept, rdataText(cfg.Apex, zone.TypeDS, rdata))
+	}
+	slices.Sort(s.DSKept)
+	s.DSDelete = w.plan.CDSDelete && len(s.DSKept) == 0
 	if w.sight != nil {
 		s.Self = w.reportAddresses(w.sight.self)
 		for _, p := range cfg.Peers {
@@ -143,13 +147,18 @@ func rdataText(apex zone.Name, t zone.Type, rdata string) string {
 func (w *work) reportDS(cfg *Config) (lines []string, why string) {
 	lines = []string{}
 	set, err := w.known.cds(w.plan.DS)
+	strangers := len(w.strangers()) > 0
 	switch {
+	case strangers && w.plan.CDSDelete:
+		return lines, "the zone goes insecure, but the parent has a DS that belongs to no known key: give `disown` if it may go, too"
 	case w.plan.CDSDelete:
 		return lines, "the zone goes insecure: the parent should have no DS"
 	case err != nil || len(w.plan.DS) == 0:
 		return lines, "no DS is safe yet: see what is waited for"
 	case cfg.Parent.Mode == ParentNone:
 		why = "there is no parent to ask whether it has them"
+	case strangers:
+		why = "the whole set, beside what the parent has of no known key: that stays until `disown`"
 	default:
 		why = "the whole set: what else the parent has should go"
 	}

@@ -228,11 +228,7 @@ func (z *step) asksForOther(i int, v *View) bool {
 func (z *step) safeDS(h *hold) {
 	z.standStill(h)
 	z.parentLooked(h)
-	if z.unknownDS > 0 && !z.f.Orders.Disowned {
-		h.on(missing, "`disown`: the parent has a DS that belongs to no known key", "parent")
-		z.alarm("the parent has a DS that belongs to no known key: CDS stays as it is",
-			"name its signer as a peer, or remove it at the parent, or give `disown`")
-	}
+	z.disowned(h)
 	for i := 1; i < len(z.f.Signers); i++ {
 		if z.peers[i] == nil && !z.member(i) {
 			continue
@@ -262,6 +258,16 @@ func (z *step) safeDS(h *hold) {
 			z.made(z.spread(i, k), term{"TTL of data", -1, z.dataTTL(i)}, z.way(i))
 			h.after(z, z.spread(i, k)+z.dataTTL(i)+z.propagation(i)+z.margin(), "unsigned data to leave the caches")
 		}
+	}
+}
+
+// disowned holds while the parent has a DS that belongs to no known key, and nobody
+// has said that it may go: whatever the parent takes from us replaces all it has.
+func (z *step) disowned(h *hold) {
+	if z.unknownDS > 0 && !z.f.Orders.Disowned {
+		h.on(missing, "`disown`: the parent has a DS that belongs to no known key", "parent")
+		z.alarm("the parent has a DS that belongs to no known key: it is told nothing, and CDS stays as it is",
+			"name its signer as a peer and see that every peer answers, or remove it at the parent, or give `disown`")
 	}
 }
 
@@ -353,6 +359,7 @@ func (z *step) tell() {
 	}
 	var h hold
 	z.agreed(&h)
+	z.disowned(&h)
 	if h.blocked {
 		z.wait(waitParent, KeyID{}, "ask the parent for the new DS", &h)
 		return

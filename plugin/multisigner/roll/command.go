@@ -97,6 +97,9 @@ func Do(s State, c Command, p Policy, now time.Time) (State, error) {
 	case Thaw:
 		o.Frozen = false
 	case Disown:
+		if f.UnknownDS != f.Clock {
+			return s, errors.New("the parent is not seen to have a DS that belongs to no known key: there is nothing to disown")
+		}
 		o.Disowned = true
 	case Recover:
 		o.Recover, o.Rejoin = true, false

@@ -32,6 +32,10 @@ func (z *step) goInsecure() {
 		z.f.Deletion = z.t
 	}
 	z.parentLooked(&h)
+	var stranger hold
+	if z.disowned(&stranger); stranger.blocked {
+		h = stranger
+	}
 	switch {
 	case h.blocked:
 		z.wait(waitInsecure, KeyID{}, "go insecure", &h)
@@ -86,6 +90,12 @@ func (z *step) allAskForDeletion(h *hold) {
 			}
 		}
 	}
+}
+
+// mayAskForDeletion reports whether our CDS may ask the parent to remove every DS. Once
+// it does, it goes on: parents want all signers to say the same.
+func (z *step) mayAskForDeletion() bool {
+	return z.seen.Published.CDSDelete || z.unknownDS == 0 || z.f.Orders.Disowned
 }
 
 // tellDeletion tells the parent of CDS records that ask it to remove the DS.

@@ -297,9 +297,6 @@ func (z *step) observeParent() {
 		return
 	}
 	z.f.DSTTL.seeAll(ttl, complete, z.t)
-	if z.unknownDS > 0 {
-		z.f.UnknownDS = z.t
-	}
 	z.forgetAddresses(-1, good, func(addr string) bool {
 		return slices.ContainsFunc(addresses, func(a ParentAddress) bool { return a.Addr == addr })
 	})
@@ -309,6 +306,11 @@ func (z *step) observeParent() {
 		z.f.NoDS = z.t
 	}
 	z.observeDS(complete, restart)
+	if z.unknownDS > 0 {
+		z.f.UnknownDS = z.t
+	} else if z.parentFresh {
+		z.f.Orders.Disowned = false // it was said of what was there then
+	}
 }
 
 // observeDS notes for every key since when all addresses of the parent have its DS,

@@ -14,6 +14,7 @@ type Plan struct {
 	SignData   []KeyID // who signs everything else
 	CDS        []KeyID // CDS and CDNSKEY; empty and not CDSDelete: none
 	CDSDelete  bool
+	Disowned   bool    // DS at the parent that belong to no known key may go; else nothing may replace them
 	DS         []KeyID // what should stand at the parent and is safe there now; lines to paste come from this
 
 	Frozen   bool     // rollovers stand still by order

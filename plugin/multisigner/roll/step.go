@@ -28,7 +28,7 @@ type step struct {
 
 	dropped     bool // a peer no longer has a key that signs our data
 	parentFresh bool
-	unknownDS   int
+	unknownDS   int  // DS records at an address of the parent that belong to no known key
 	red         bool // something that signs now is missing somewhere: no step but healing
 
 	waited []waiting // before this step

@@ -7,9 +7,9 @@ import "slices"
 type DSChange struct {
 	Safe   bool     `json:"safe"`   // the set, or that there is none, is safe at the parent now
 	Add    []string `json:"add"`    // those of the set that an address of the parent lacks
-	Remove []string `json:"remove"` // those that an address has and the set has not
+	Remove []string `json:"remove"` // those that an address has and the set has not, but for those that are kept
 	Unseen []string `json:"unseen"` // addresses of the parent whose DS are not known
-	Done   bool     `json:"done"`   // every address of the parent has just this set
+	Done   bool     `json:"done"`   // every address of the parent has just this set, and nothing that is kept
 }
 
 // DSChange compares. Where nothing is safe yet there is nothing to add or remove;
@@ -30,11 +30,11 @@ func (z Zone) DSChange() DSChange {
 			}
 		}
 		for _, ds := range a.DS {
-			if !slices.Contains(z.DS, ds) && !slices.Contains(c.Remove, ds) {
+			if !slices.Contains(z.DS, ds) && !slices.Contains(z.DSKept, ds) && !slices.Contains(c.Remove, ds) {
 				c.Remove = append(c.Remove, ds)
 			}
 		}
 	}
-	c.Done = c.Safe && len(z.Parent.Addresses) > 0 && len(c.Add)+len(c.Remove)+len(c.Unseen) == 0
+	c.Done = c.Safe && len(z.Parent.Addresses) > 0 && len(c.Add)+len(c.Remove)+len(c.Unseen)+len(z.DSKept) == 0
 	return c
 }

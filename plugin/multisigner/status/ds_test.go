@@ -38,3 +38,10 @@ func TestDSChange(t *testing.T) {
 		})
 	}
 }
+
+// A DS of no known key that was not disowned is not to be removed, and while it is
+// there the set is not in place.
+func TestDSChangeKeepsStrangers(t *testing.T) {
+	z := status.Zone{DS: []string{"1"}, DSKept: []string{"7"}, Parent: status.Parent{Addresses: []status.ParentAddress{{State: "good", DS: []string{"0", "7", "1"}}}}}
+	require.Equal(t, status.DSChange{Safe: true, Add: []string{}, Remove: []string{"0"}, Unseen: []string{}}, z.DSChange())
+}

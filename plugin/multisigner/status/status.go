@@ -26,6 +26,7 @@ type Zone struct {
 	Keys       []Key      `json:"keys"`                // of every signer, as we know them
 	DS         []string   `json:"ds"`                  // the whole set that the parent should have now, in presentation form without owner, class and type; empty: none is safe yet
 	DSWhy      string     `json:"ds_why"`              // what that set is, or why there is none
+	DSKept     []string   `json:"ds_kept,omitempty"`   // what the parent has beside and must keep: DS of no known key that were not disowned
 	DSDelete   bool       `json:"ds_delete,omitempty"` // that set is empty on purpose: the parent should have no DS
 	Self       []Address  `json:"self"`                // our own addresses and our secondaries', as seen from outside
 	Peers      []Peer     `json:"peers"`
