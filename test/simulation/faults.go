@@ -72,7 +72,7 @@ func (w *world) partition() {
 
 func (w *world) cutOff(i, j int, length int64) {
 	until := w.t + length
-	if w.cut[i][j] >= until {
+	if w.cut[i][j] >= until || j < len(w.signers) && w.signers[j].justRaised() {
 		return
 	}
 	w.cut[i][j] = until
@@ -89,6 +89,12 @@ func (w *world) cutOff(i, j int, length int64) {
 			s.soon()
 		}
 	})
+}
+
+// justRaised reports whether s, a foreign signer, has raised its TTL and may not have
+// been looked at since: who has not seen a TTL cannot wait for it.
+func (s *signer) justRaised() bool {
+	return s.foreign != nil && s.foreign.raised != 0 && s.w.t-s.foreign.raised < 30*minute
 }
 
 func (w *world) party(i int) string {

@@ -232,6 +232,11 @@ func (f *foreign) blink() {
 	case 0, 1:
 		f.forget()
 	case 2:
+		for _, s := range w.signers {
+			if s.down || w.cut[s.n][f.s.n] > w.t {
+				return // who has not seen a TTL cannot wait for it
+			}
+		}
 		old := f.ttl
 		w.note("%s raises its DNSKEY TTL for a while", f.s.name)
 		w.did("TTL raised")

@@ -52,7 +52,7 @@ func (o *oracle) newDS(from source, next *record) {
 		return
 	}
 	for k := range o.dnskey {
-		o.chain(r, &o.dnskey[k], r.wrong || o.w.Parent == Person && o.dnskey[k].timers, "DNSKEY of %s under the DS of %s")
+		o.chain(r, &o.dnskey[k], r.wrong, "DNSKEY of %s under the DS of %s")
 	}
 	if !secure || r.algs&^wanted != 0 {
 		for k := range o.dnskey {

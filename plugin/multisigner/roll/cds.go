@@ -372,6 +372,29 @@ func (z *step) tell() {
 	z.wait(waitParent, KeyID{}, "have the DS of every signer at the parent", &h)
 }
 
+// outpaced reports whether our CDS may name a key that its owner has dropped: other
+// software looks at its own CDS alone. What it names is no DS set to paste then.
+func (z *step) outpaced() bool {
+	for i := 1; i < len(z.f.Signers); i++ {
+		if p := z.peers[i]; p == nil || !p.Foreign || !z.member(i) || len(z.f.CDS) == 0 {
+			continue
+		}
+		if !z.fresh[i] {
+			var h hold
+			z.notFresh(&h, i)
+			z.wait(waitPaste, KeyID{}, "say which DS is safe at the parent", &h)
+			return true
+		}
+		want := z.wantedOf(i)
+		for _, id := range z.f.CDS {
+			if k := z.key(id); k >= 0 && z.ownedBy(&z.f.Keys[k], i) && !want.has(k) {
+				return true // the change of CDS is what is waited for
+			}
+		}
+	}
+	return false
+}
+
 // tellParent plans that the parent is told of CDS, now and again after the bound.
 func (z *step) tellParent() {
 	if z.f.Told == 0 || z.t >= z.f.Told+moment(z.p.bound()) {

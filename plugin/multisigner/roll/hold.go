@@ -265,6 +265,7 @@ const (
 	waitJoin
 	waitAlgorithm
 	waitInsecure
+	waitPaste
 )
 
 // wait puts h into the plan, when it holds anything, and raises an alarm when it has

@@ -238,10 +238,7 @@ func setHash(ids []KeyID) uint64 {
 // address returns the record of a look, or nil. Signer -1 is the parent.
 func (z *step) address(signer int8, addr string) *address {
 	for n := range z.f.Addresses { // they are looked up in the order in which they stand
-		i := z.next + n
-		if i >= len(z.f.Addresses) {
-			i -= len(z.f.Addresses)
-		}
+		i := (z.next + n) % len(z.f.Addresses)
 		if a := &z.f.Addresses[i]; a.Signer == signer && a.Addr == addr {
 			z.next = i + 1
 			return a

@@ -1,6 +1,7 @@
 package roll_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +53,26 @@ func TestLimitsAPeersKeys(t *testing.T) {
 	_, plan := roll.Step(roll.State{}, policy, roll.Observation{Peers: []roll.View{{Name: "b", Trusted: true, Addresses: []roll.Address{a}}}}, start)
 	require.LessOrEqual(t, len(plan.DNSKEY), 24)
 	require.Contains(t, alarms(plan), "more keys than one signer needs")
+}
+
+// Peers and parents come by addresses and lose them, all at once, too.
+func TestAddressesComeAndGo(t *testing.T) {
+	id := roll.KeyID{Algorithm: 13, Tag: 7, Sum: 7}
+	view := func(name string, from, to int) roll.View {
+		v := roll.View{Name: name, Trusted: true}
+		for i := from; i < to; i++ {
+			v.Addresses = append(v.Addresses, roll.Address{Addr: fmt.Sprint(name, i), State: roll.Good, Seen: start, DNSKEY: []roll.KeyID{id}})
+		}
+		return v
+	}
+	policy := roll.Policy{Signer: "a", Split: true, Algorithm: 13, Peers: []roll.Peer{{Name: "b"}, {Name: "c"}}}
+	var state roll.State
+	for _, n := range [][4]int{{0, 0, 0, 2}, {0, 6, 0, 2}, {5, 6, 0, 2}, {0, 0, 1, 2}, {0, 6, 0, 6}, {0, 1, 0, 1}} {
+		seen := roll.Observation{Peers: []roll.View{view("b", n[0], n[1]), view("c", n[2], n[3])}}
+		state, _ = roll.Step(state, policy, seen, start)
+		_, err := roll.Decode(state.Encode())
+		require.NoError(t, err)
+	}
 }
 
 // What is not trusted, or of an algorithm with which we do not sign, changes nothing.

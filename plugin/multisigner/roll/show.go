@@ -37,7 +37,9 @@ func (z *step) plan() (State, Plan) {
 		}
 	}
 	slices.SortFunc(out.DNSKEY, KeyID.Compare)
-	out.CDS, out.DS = z.f.CDS, z.f.CDS
+	if out.CDS = z.f.CDS; !z.outpaced() {
+		out.DS = z.f.CDS
+	}
 	out.Unsigned, out.Frozen = z.f.Unsigned, z.f.Orders.Frozen
 	out.CDSDelete = z.f.Orders.Insecure != 0 && !out.Unsigned && z.p.Parent != ParentNone && z.f.Joining == 0 && z.begun() && z.mayAskForDeletion()
 	out.Disowned = z.f.Orders.Disowned
