@@ -1,12 +1,21 @@
 package simulation_test
 
-// Five rules can be broken without being caught, or only by rare worlds, because another
+// Some rules can be broken without being caught, or only by rare worlds, because another
 // holds the same: that an algorithm waits for rollovers to end (its gates look at every
-// key), that the largest TTL of all addresses counts (so does the horizon), that
-// injuries stop rollovers (every gate looks for the keys by itself), that
+// key), that everyone has keys of a new algorithm before its DS is asked for (so does
+// every change of CDS), that the largest TTL of all addresses counts (so does the
+// horizon), that injuries stop rollovers (every gate looks for the keys by itself), that
 // a peer's own chain must stand before its DS is asked for (the peer sees to that
 // itself), and that CDS is signed by the data keys, too (every signer publishes every
-// key that signs it). They are left out.
+// key that signs it). That an algorithm may be given up too late, and that signatures go
+// while the parent may have taken an older CDS, happens so seldom that stories of roll
+// itself tell it. They are left out.
+
+// where names the story in whose worlds a mutation is looked for; the others are looked
+// for in all worlds.
+var where = map[string]string{
+	"a gap does not restart a wait": "D7",
+}
 
 // mutations are the rules, each broken once: waits shortened, barriers dropped, naive
 // strategies, amendments taken back.
@@ -37,11 +46,10 @@ var mutations = []mutation{
 	{"only one address of a signer is asked", "observe.go", "\tfor n := range v.Addresses {\n\t\tswitch a := &v.Addresses[n]; {", "\tfor n := range v.Addresses[:min(1, len(v.Addresses))] {\n\t\tswitch a := &v.Addresses[n]; {", nil},
 	{"the wall clock is believed", "clock.go", "if !steady.IsZero() && f.Steady != 0 {", "if false {", nil},
 	{"the first CDS does not wait for unsigned data", "cds.go", "if len(z.f.CDS) == 0 { // the zone", "if false { // the zone", nil},
-	{"the successor is published when it should sign", "ownkeys.go", "\tz.publish(next)\n\tif !need {\n\t\treturn\n\t}\n\tkey := &z.f.Keys[next]\n\tif current >= 0 {", "\tif !need {\n\t\treturn\n\t}\n\tz.publish(next)\n\tkey := &z.f.Keys[next]\n\tif current >= 0 {", nil},
 	{"a parent that went back is not healed", "ownkeys.go", "\t\t\t\tkey.Gone = 0\n", "", nil},
 	{"the union keeps retired KSKs", "cds.go", "if key.Out == 0 || z.leavesLate(k) {", "if true {", nil},
 	{"peers' CDS is copied whole", "cds.go", "if k := z.key(id); k >= 0 && z.ownedBy(&z.f.Keys[k], i) && z.ofZone(&z.f.Keys[k]) {\n\t\t\twant.add(k)", "if k := z.key(id); k >= 0 {\n\t\t\twant.add(k)", nil},
-	{"CDS of nobody is asked for first", "cds.go", "want[w] |= entry[w] & seps[w]", "want[w] |= 0", nil},
+	{"CDS of nobody is asked for first", "cds.go", "want[w] |= entry[w] & seps[w]", "want[w] |= entry[w] & seps[w] & 0", nil},
 	{"a peer stopped signing when it was last seen to", "ownership.go", "\tk.LastSig = z.t\n\ti := int(k.Owner)", "\ti := int(k.Owner)", nil},
 	{"a retired key does not show whose it is", "show.go", "if entry || key.published() && !key.signing() {", "if entry {", nil},
 	{"keys that may be copies are taken over", "peerkeys.go", "if key.Owner < 0 && (!z.mayBeForeign(key) || z.expire(k)) {", "if false {", nil},
@@ -64,13 +72,10 @@ var mutations = []mutation{
 	{"A2: data without the new signatures is not waited out", "algorithm.go", "since+ttl+resign+z.propagation(i)+z.margin()", "since", nil},
 	{"A1: the new keys are published before everyone signs with both", "algorithm.go", "\t\tz.signedByAll(&h)\n", "", nil},
 	{"A1: our own signatures are enough to publish the new keys", "algorithm.go", "\t\tif i == 0 || z.member(i) {\n\t\t\tz.signedWith(h, i)", "\t\tif i == 0 {\n\t\t\tz.signedWith(h, i)", nil},
-	{"A4: the new DS is asked for before the keys are in caches", "algorithm.go", "\t\t\tz.everywhere(h, k)\n\t\t}\n\t\tif !data", "\t\t}\n\t\tif !data", nil},
-	{"A5: the DS set changes before everyone has the new keys", "algorithm.go", "\tz.keysOfAll(&h)\n", "", nil},
 	{"A8: the old keys go while caches have the old DS", "algorithm.go", "\t\tz.algorithmUnasked(&h)\n", "", nil},
 	{"A9: DNSKEY RRsets with the old keys are not waited out", "algorithm.go", "s.Clear+s.DNSKEYTTL.max()+z.propagation(i)+z.margin()", "s.Clear", nil},
 	{"A9: the old signatures go with our own keys", "algorithm.go", "\t\tif i == 0 || z.member(i) {\n\t\t\tz.clearOf(&h, i)", "\t\tif i < 0 {\n\t\t\tz.clearOf(&h, i)", nil},
 	{"a key of an algorithm that does not sign is taken over", "peerkeys.go", "if !z.knowsAlgorithm(key.ID.Algorithm) {", "if z.knowsAlgorithm(0) {", nil},
-	{"an algorithm is given up though others may ask for its DS", "algorithm.go", "\t\tz.mayStillAbort(&h)\n", "", &mutation{"", "command.go", "if !f.aborting() || len(f.Signers) == 1 {", "if true {", nil}},
 
 	// Going insecure and secure again (protocol b.6.10).
 	{"signatures go while caches have the DS", "insecure.go", "since+z.f.DSTTL.max()+z.margin()", "since", nil},

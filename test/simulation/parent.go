@@ -200,12 +200,29 @@ func (p *parent) hoard(ds []roll.KeyID) []roll.KeyID {
 		w.did("hoarded")
 		w.after(w.between(day, 10*day), func() {
 			p.visits++
+			p.clean()
 			p.news = true
 			p.scan()
 			p.visits--
 		})
 	}
 	return all
+}
+
+// clean removes what nobody asks for, though those who ask differ.
+func (p *parent) clean() {
+	var asked []roll.KeyID
+	for _, s := range p.w.signers {
+		for _, server := range s.servers {
+			if server.cur != nil {
+				asked = append(asked, server.cur.cds...)
+			}
+		}
+	}
+	ds := slices.DeleteFunc(slices.Clone(p.ds), func(id roll.KeyID) bool { return !slices.Contains(asked, id) })
+	if len(ds) > 0 {
+		p.set(ds)
+	}
 }
 
 func (p *parent) show(i int, ds []roll.KeyID, ttl int64) {

@@ -21,7 +21,8 @@ const each = 2.0
 
 // Whatever happens, no resolver may ever find a bogus answer, and what was begun must
 // end. SIM_SEED replays one world, SIM_YEARS runs for that many zone-years; without
-// them each run draws new worlds, and prints their seed.
+// them each run draws new worlds, and prints their seed. SIM_STORY_OF=ID lets all be
+// worlds of one of the stories.
 func TestWorlds(t *testing.T) {
 	years := number(t, "SIM_YEARS", 120)
 	seed := rand.Uint64() % 1e9
@@ -33,8 +34,12 @@ func TestWorlds(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(1000))
 	var sum totals
 	began := cpu(t)
+	draw := world
+	if id := os.Getenv("SIM_STORY_OF"); id != "" {
+		draw = storyOf(t, id)
+	}
 	for ; sum.years < years; seed++ {
-		c := world(seed)
+		c := draw(seed)
 		r := simulation.Run(c)
 		if sum.add(r); r.Failed() {
 			tell(t, c)

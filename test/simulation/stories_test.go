@@ -3,6 +3,7 @@ package simulation_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,6 +98,20 @@ var stories = []story{
 	{"insecure", "the group goes insecure and secure again, each told at a time of its own", with(group(2), moving, calm, twoYears), []string{"insecure", "secure"}},
 }
 
+// world draws one of the story's shape.
+func (s story) world(seed uint64) simulation.Config {
+	c := simulation.Config{Seed: seed, Signers: 2, Years: 1}
+	s.shape(&c)
+	return c
+}
+
+// storyOf returns what draws the worlds of a story.
+func storyOf(t *testing.T, id string) func(uint64) simulation.Config {
+	i := slices.IndexFunc(stories, func(s story) bool { return s.id == id })
+	require.GreaterOrEqual(t, i, 0, "no story is called %q", id)
+	return stories[i].world
+}
+
 // Each story is told by worlds of its shape until what it is about has happened.
 func TestStories(t *testing.T) {
 	for _, s := range stories {
@@ -104,8 +119,7 @@ func TestStories(t *testing.T) {
 			first := rand.Uint64() % 1e9
 			seen := map[string]bool{}
 			for seed := first; seed < first+200; seed++ {
-				c := simulation.Config{Seed: seed, Signers: 2, Years: 1, Stated: seed%2 == 0}
-				s.shape(&c)
+				c := s.world(seed)
 				r := simulation.Run(c)
 				if r.Failed() {
 					tell(t, c)

@@ -108,7 +108,9 @@ func (z *step) mustNotBegin() string {
 	for n := range z.seen.Parent.Addresses {
 		a := &z.seen.Parent.Addresses[n]
 		for _, id := range a.DS {
-			if k := z.key(id); k < 0 {
+			if k := z.key(id); k < 0 && z.askedFor(id) {
+				continue
+			} else if k < 0 {
 				return whyStranger
 			} else if z.f.Keys[k].Owner == 0 {
 				return whyOurs
@@ -123,6 +125,19 @@ func (z *step) mustNotBegin() string {
 		}
 	}
 	return ""
+}
+
+// askedFor reports whether any trusted peer asks for the DS of a key: it was in use,
+// and goes or comes. Nobody who waits for a joiner can take it out of CDS before.
+func (z *step) askedFor(id KeyID) bool {
+	for i := 1; i < len(z.f.Signers); i++ {
+		for n := range z.addresses(i) {
+			if a := &z.views[i].Addresses[n]; z.views[i].Trusted && a.State == Good && contains(a.CDS, id) && contains(a.CDNSKEY, id) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // hasDSOf reports whether the parent has any DS of a key of an algorithm.
