@@ -147,7 +147,7 @@ func (z *step) algorithmComes() {
 	if !dataKey.published() || !entryKey.published() {
 		z.signedByAll(&h)
 		if h.blocked {
-			z.wait(waitAlgorithm, KeyID{}, "publish the keys of "+name, &h)
+			z.wait(waitNewKeys, KeyID{}, "publish the keys of "+name, &h)
 			return
 		}
 		z.publish(data)
@@ -155,7 +155,7 @@ func (z *step) algorithmComes() {
 	}
 	z.keysOfAll(&h)
 	if h.blocked {
-		z.wait(waitAlgorithm, KeyID{}, "ask for the DS of "+name, &h)
+		z.wait(waitNewDS, KeyID{}, "ask for the DS of "+name, &h)
 		return
 	}
 	z.exchange(entry)
@@ -312,7 +312,7 @@ func (z *step) algorithmGoes() {
 		z.algorithmUnasked(&h)
 		z.mayStillAbort(&h)
 		if h.blocked {
-			z.wait(waitAlgorithm, KeyID{}, "withdraw the keys of "+name, &h)
+			z.wait(waitOldKeys, KeyID{}, "withdraw the keys of "+name, &h)
 			return
 		}
 	}
@@ -329,7 +329,7 @@ func (z *step) algorithmGoes() {
 		}
 	}
 	if h.blocked {
-		z.wait(waitAlgorithm, KeyID{}, "stop signing with "+name, &h)
+		z.wait(waitOldSignatures, KeyID{}, "stop signing with "+name, &h)
 		return
 	}
 	for k := range z.f.Keys {

@@ -369,7 +369,7 @@ func (z *step) tell() {
 	if z.p.Parent == ParentManual {
 		h.why = "someone to put the DS set of `ds` in place at the parent"
 	}
-	z.wait(waitParent, KeyID{}, "have the DS of every signer at the parent", &h)
+	z.wait(waitDS, KeyID{}, "have the DS of every signer at the parent", &h)
 }
 
 // outpaced reports whether our CDS may name a key that its owner has dropped: other

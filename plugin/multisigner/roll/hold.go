@@ -253,7 +253,8 @@ func (z *step) alarm(what, cure string) {
 	z.out.Alarms = append(z.out.Alarms, Alarm{what, cure})
 }
 
-// waitKind tells waits apart, so that each has a beginning.
+// waitKind tells waits apart by their step, so that each has a beginning. They are
+// saved as numbers.
 type waitKind uint8
 
 const (
@@ -266,32 +267,43 @@ const (
 	waitAlgorithm
 	waitInsecure
 	waitPaste
+	waitNewKeys
+	waitNewDS
+	waitOldKeys
+	waitOldSignatures
+	waitDS
+	waitUnsigned
+	waitAlone
 )
 
 // wait puts h into the plan, when it holds anything, and raises an alarm when it has
-// waited for someone for too long.
+// waited for someone for too long. Time that only has to pass may be longer.
 func (z *step) wait(kind waitKind, id KeyID, what string, h *hold) {
 	if !h.blocked {
 		return
 	}
 	z.wakeAt(h.until)
-	since := z.waitsSince(kind, id)
-	w := Wait{What: what, Why: h.why, Key: id, Since: z.wall(since), Holding: h.who}
-	if h.grave == passing {
+	now := z.waiting(kind, id)
+	w := Wait{What: what, Why: h.why, Key: id, Since: z.wall(now.Since), Holding: h.who}
+	switch {
+	case h.grave == passing:
 		w.Earliest, w.From = z.wall(h.until), h.from
-	} else if z.t-since > moment(z.p.bound()) {
-		z.alarm(what+" has waited for "+h.why+" since "+w.Since.UTC().Format(time.RFC3339), "see to what holds it up; nothing goes on by itself")
+		now.Held = 0
+	case now.Held == 0:
+		now.Held = z.t
+	case z.t-now.Held > moment(z.p.bound()):
+		z.alarm(what+" has waited for "+h.why+" since "+z.wall(now.Held).UTC().Format(time.RFC3339), "see to what holds it up; nothing goes on by itself")
 	}
 	z.out.Waits = append(z.out.Waits, w)
+	z.f.Waiting = append(z.f.Waiting, now)
 }
 
-func (z *step) waitsSince(kind waitKind, id KeyID) moment {
-	since := z.t
+// waiting is what is remembered of a wait, which may begin now.
+func (z *step) waiting(kind waitKind, id KeyID) waiting {
 	for i := range z.waited {
 		if z.waited[i].What == kind && z.waited[i].Key == id {
-			since = z.waited[i].Since
+			return z.waited[i]
 		}
 	}
-	z.f.Waiting = append(z.f.Waiting, waiting{kind, id, since})
-	return since
+	return waiting{What: kind, Key: id, Since: z.t}
 }

@@ -50,7 +50,7 @@ func (z *step) goInsecure() {
 	z.made(since, term{"DS TTL of the parent", -1, z.f.DSTTL.max()})
 	h.after(z, since+z.f.DSTTL.max()+z.margin(), "DS RRsets to leave the caches")
 	if h.blocked {
-		z.wait(waitInsecure, KeyID{}, "stop signing", &h)
+		z.wait(waitUnsigned, KeyID{}, "stop signing", &h)
 		return
 	}
 	z.f.Unsigned = true
@@ -105,5 +105,5 @@ func (z *step) tellDeletion(h *hold) {
 	if z.p.Parent == ParentManual {
 		h.why = "someone to remove the DS at the parent"
 	}
-	z.wait(waitInsecure, KeyID{}, "stop signing", h)
+	z.wait(waitUnsigned, KeyID{}, "stop signing", h)
 }

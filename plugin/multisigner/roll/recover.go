@@ -281,7 +281,7 @@ func (z *step) settleData() {
 	var h hold
 	z.everywhere(&h, keep)
 	if h.blocked {
-		z.wait(waitDataKey, z.f.Keys[keep].ID, "sign with "+label(&z.f.Keys[keep])+" alone", &h)
+		z.wait(waitAlone, z.f.Keys[keep].ID, "sign with "+label(&z.f.Keys[keep])+" alone", &h)
 		return
 	}
 	for k := range z.f.Keys {

@@ -137,6 +137,7 @@ type waiting struct {
 	What  waitKind `json:"what"`
 	Key   KeyID    `json:"key"`
 	Since moment   `json:"since"`
+	Held  moment   `json:"held,omitempty"` // for more than time to pass, since then
 }
 
 // Empty reports whether s holds nothing: no Step made it.
