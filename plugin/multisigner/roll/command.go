@@ -58,10 +58,11 @@ func Do(s State, c Command, p Policy, now time.Time) (State, error) {
 	}
 	switch c.Kind {
 	case RollKey:
-		if o.Frozen {
-			return s, errors.New("rollovers are frozen: give `thaw` first")
-		}
 		switch {
+		case o.Frozen:
+			return s, errors.New("rollovers are frozen: give `thaw` first")
+		case o.Insecure != 0:
+			return s, errors.New("the zone goes insecure, or has: give `secure` first")
 		case c.Role == CSK && p.Split, c.Role != CSK && !p.Split, c.Role == Unknown:
 			return s, fmt.Errorf("this zone has no %s: it has `keys %s`", c.Role, map[bool]string{true: "split", false: "csk"}[p.Split])
 		case c.Role == ZSK:
@@ -101,10 +102,11 @@ func Do(s State, c Command, p Policy, now time.Time) (State, error) {
 			return s, errors.New("the parent is not seen to have a DS that belongs to no known key: there is nothing to disown")
 		}
 		o.Disowned = true
-	case Recover:
-		o.Recover, o.Rejoin = true, false
-	case Rejoin: // the later order holds: an empty key store recovers nothing
-		o.Recover, o.Rejoin = false, true
+	case Recover, Rejoin:
+		if f.begun() {
+			return s, errors.New("the state of this signer's keys is there: nothing is lost, see `keys`")
+		}
+		o.Recover, o.Rejoin = c.Kind == Recover, c.Kind == Rejoin // the later order holds: an empty key store recovers nothing
 	case Insecure:
 		if err := f.mayGoInsecure(); err != nil {
 			return s, err
@@ -119,6 +121,33 @@ func Do(s State, c Command, p Policy, now time.Time) (State, error) {
 		return s, errors.New("this cannot be done yet")
 	}
 	return State{f}, nil
+}
+
+// carriedOut forgets orders when what they ask for has come: keys in office that took
+// it after them, or any keys of our own.
+func (z *step) carriedOut() {
+	o := &z.f.Orders
+	if o.Rejoin && z.begun() {
+		o.Rejoin = false
+	}
+	if o.RollZSK == 0 && o.RollKSK == 0 {
+		return
+	}
+	data, entry := z.incumbent((*key).signing), z.incumbent((*key).entry)
+	if data < 0 || entry < 0 || !contains(z.seen.Published.Signers, z.f.Keys[data].ID) {
+		return // what is not shown yet may be taken back
+	}
+	signs, enters := &z.f.Keys[data], &z.f.Keys[entry]
+	zsk, ksk := signs.DataOn, enters.EntryOn
+	if signs.Role == CSK || enters.Role == CSK { // either order is for both of its offices
+		zsk, ksk = min(zsk, ksk), min(zsk, ksk)
+	}
+	if zsk >= o.RollZSK {
+		o.RollZSK = 0
+	}
+	if ksk >= o.RollKSK {
+		o.RollKSK = 0
+	}
 }
 
 // mayRollTo says why an algorithm rollover cannot begin.

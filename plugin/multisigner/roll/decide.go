@@ -28,13 +28,16 @@ func (z *step) decide() {
 	z.parentSet()
 	z.tell()
 	z.join()
+	z.carriedOut()
 	z.forget()
 }
 
 // begun reports whether keys of ours were ever published.
-func (z *step) begun() bool {
-	for k := range z.f.Keys {
-		if z.f.Keys[k].Owner == 0 && z.f.Keys[k].Pub != 0 {
+func (z *step) begun() bool { return z.f.begun() }
+
+func (f *facts) begun() bool {
+	for k := range f.Keys {
+		if f.Keys[k].Owner == 0 && f.Keys[k].Pub != 0 {
 			return true
 		}
 	}
