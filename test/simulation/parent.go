@@ -209,7 +209,8 @@ func (p *parent) hoard(ds []roll.KeyID) []roll.KeyID {
 	return all
 }
 
-// clean removes what nobody asks for, though those who ask differ.
+// clean removes what nobody asks for, though those who ask differ, once all that
+// anybody asks for is there.
 func (p *parent) clean() {
 	var asked []roll.KeyID
 	for _, s := range p.w.signers {
@@ -217,6 +218,11 @@ func (p *parent) clean() {
 			if server.cur != nil {
 				asked = append(asked, server.cur.cds...)
 			}
+		}
+	}
+	for _, id := range asked {
+		if !slices.Contains(p.ds, id) {
+			return
 		}
 	}
 	ds := slices.DeleteFunc(slices.Clone(p.ds), func(id roll.KeyID) bool { return !slices.Contains(asked, id) })
