@@ -61,8 +61,10 @@ func (s *server) Check(context.Context, string) (status.Matrix, error) { return 
 func (s *server) Plan(_ context.Context, name string) (status.Plan, error) {
 	soon := now.Add(50 * time.Minute)
 	return status.Plan{Zone: name, Steps: []status.Step{
-		{At: soon, What: "sign the zone with ZSK 1003", After: []status.Wait{{
-			Why: "DNSKEY RRsets without it to leave the caches", From: "1h0m0s DNSKEY TTL of b.example.net, since 2026-11-23T11:50:00Z"}}},
+		{At: soon, What: "sign the zone with ZSK 1003", After: []status.Wait{
+			{What: "sign the zone with ZSK 1003", Why: "every signer to publish ZSK 1003", Holding: []string{"b.example.net 192.0.2.3:53"}},
+			{What: "sign the zone with ZSK 1003", Why: "DNSKEY RRsets without ZSK 1003 to leave the caches", From: "1h0m0s DNSKEY TTL of b.example.net, since 2026-11-23T11:50:00Z"},
+			{What: "change the DS to CSK 1004", Why: "DS RRsets without that of CSK 1004 to leave the caches", From: "1h0m0s DS TTL of the parent, since 2026-11-23T11:50:00Z"}}},
 		{At: soon, What: "stop signing the zone with ZSK 1002"},
 		{At: soon.Add(2 * time.Hour), What: "withdraw ZSK 1002"},
 	}, Waits: []status.Wait{{What: "drop c.example.net's ZSK 3", Why: "a peer to be reachable and trusted", Holding: []string{"c.example.net"}}}}, nil
@@ -129,7 +131,8 @@ func rolling() status.Zone {
 		Parent: status.Parent{Mode: "servers", Zone: "org.", DS: []string{"1001 13 2 AB", "2002 13 2 CD"},
 			Addresses: []status.ParentAddress{{Address: "192.0.2.9:53", Seen: ago(time.Minute), State: "good", DS: []string{"1001 13 2 AB", "2002 13 2 CD"}}}},
 		Waits: []status.Wait{
-			{What: "b.example.net to publish zsk 1003", Why: "its resolvers must know our new key before we sign with it", Key: 1003, Since: ago(10 * time.Minute), Holding: []string{"192.0.2.3:53"}},
+			{What: "sign the zone with ZSK 1003", Why: "our own servers to publish ZSK 1003", Key: 1003, Since: ago(10 * time.Minute), Holding: []string{"a.example.net 192.0.2.1:53"}},
+			{What: "sign the zone with ZSK 1003", Why: "every signer to publish ZSK 1003", Key: 1003, Since: ago(10 * time.Minute), Holding: []string{"b.example.net 192.0.2.3:53"}},
 			{What: "the DNSKEY TTL to pass", Since: ago(10 * time.Minute), Earliest: now.Add(50 * time.Minute), From: "1h0m0s DNSKEY TTL of b.example.net, since 2026-11-23T11:50:00Z"},
 		},
 		Guard: status.Guard{Refusals: 1, Withdrawals: 1, Verifying: true, Refused: &status.Refused{

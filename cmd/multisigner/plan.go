@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
 )
@@ -54,9 +55,9 @@ func writePlan(w io.Writer, z status.Zone, p status.Plan, all bool) {
 		}
 		fmt.Fprintf(w, "    %s\n", step.What)
 		for _, wait := range step.After {
-			fmt.Fprintf(w, "      after waiting for %s\n", wait.Why)
+			fmt.Fprintf(w, "      after waiting%s for %s%s\n", purpose(wait, step), wait.Why, holders(wait))
 			if wait.From != "" {
-				fmt.Fprintf(w, "      made of %s\n", wait.From)
+				fmt.Fprintf(w, "        made of %s\n", wait.From)
 			}
 		}
 	}
@@ -65,4 +66,19 @@ func writePlan(w io.Writer, z status.Zone, p status.Plan, all bool) {
 		writeWaits(w, status.Zone{At: z.At, Waits: p.Waits})
 	}
 	writeAlarms(w, z)
+}
+
+// purpose is what was to be done after a wait, where it is not just what then happens.
+func purpose(wait status.Wait, step status.Step) string {
+	if wait.What == "" || wait.What == step.What {
+		return ""
+	}
+	return " to " + wait.What + ","
+}
+
+func holders(wait status.Wait) string {
+	if len(wait.Holding) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(wait.Holding, ", ")
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
@@ -20,31 +21,32 @@ func writeServers(w io.Writer, z status.Zone) {
 	type row struct {
 		who string
 		at  status.Address
+		ds  string
 	}
 	var rows []row
 	for _, a := range z.Self {
-		rows = append(rows, row{z.Signer + " (we)", a})
+		rows = append(rows, row{z.Signer + " (we)", a, "-"})
 	}
 	for _, p := range z.Peers {
 		for _, a := range p.Addresses {
-			rows = append(rows, row{p.Name, a})
+			rows = append(rows, row{p.Name, a, "-"})
 		}
 	}
 	for _, a := range z.Parent.Addresses {
-		rows = append(rows, row{"parent", status.Address{Address: a.Address, Seen: a.Seen, State: a.State, Why: a.Why}})
+		rows = append(rows, row{"parent", status.Address{Address: a.Address, Seen: a.Seen, State: a.State, Why: a.Why}, dsTags(a)})
 	}
 	if len(rows) == 0 {
 		return
 	}
 	fmt.Fprintln(w, "\nseen")
 	t := table(w)
-	fmt.Fprintln(t, "  WHO\tADDRESS\tWHEN\tSTATE\tSERIAL\tDNSKEY\tCDS")
+	fmt.Fprintln(t, "  WHO\tADDRESS\tWHEN\tSTATE\tSERIAL\tDNSKEY\tCDS\tDS")
 	for _, r := range rows {
 		serial := "-"
 		if r.at.Serial != 0 {
 			serial = strconv.FormatUint(uint64(r.at.Serial), 10)
 		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.who, r.at.Address, ago(r.at.Seen, z.At), r.at.State, serial, tags(r.at.DNSKEY), tags(r.at.CDS))
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.who, r.at.Address, ago(r.at.Seen, z.At), r.at.State, serial, tags(r.at.DNSKEY), tags(r.at.CDS), r.ds)
 	}
 	t.Flush()
 	for _, r := range rows { // reasons are long: beneath the table they spoil no column
@@ -52,6 +54,24 @@ func writeServers(w io.Writer, z status.Zone) {
 			fmt.Fprintf(w, "  %s: %s\n", r.at.Address, r.at.Why)
 		}
 	}
+}
+
+// dsTags are the tags of the DS that an address of the parent was seen to have.
+func dsTags(a status.ParentAddress) string {
+	switch {
+	case a.State != "good":
+		return "?"
+	case len(a.DS) == 0:
+		return "none"
+	}
+	var all []uint16
+	for _, ds := range a.DS {
+		tag, _, _ := strings.Cut(ds, " ")
+		if n, err := strconv.ParseUint(tag, 10, 16); err == nil && !slices.Contains(all, uint16(n)) {
+			all = append(all, uint16(n)) // a key may have several DS, one for each digest
+		}
+	}
+	return tags(all)
 }
 
 func ago(at, now time.Time) string {

@@ -18,7 +18,7 @@ func writeOverview(w io.Writer, zones []status.Zone) {
 	t := table(w)
 	fmt.Fprintln(t, "ZONE\tSERIAL\tSTATE\tSIGNATURES END\tWAITS\tALARMS")
 	for _, z := range zones {
-		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%d\t%d\n", z.Zone, z.Serial, state(z), moment(z.Signatures.Earliest, z.At), len(z.Waits), len(z.Alarms))
+		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%d\t%d\n", z.Zone, z.Serial, state(z), moment(z.Signatures.Earliest, z.At), z.Waiting(), len(z.Alarms))
 	}
 	t.Flush()
 }
@@ -191,8 +191,10 @@ func writeKeys(w io.Writer, z status.Zone) {
 }
 
 func writeWaits(w io.Writer, z status.Zone) {
-	for _, wait := range z.Waits {
-		fmt.Fprintf(w, "  %s\n", wait.What)
+	for i, wait := range z.Waits {
+		if i == 0 || wait.What != z.Waits[i-1].What { // each step once, with all its reasons
+			fmt.Fprintf(w, "  %s\n", wait.What)
+		}
 		t := table(w)
 		if wait.Why != "" {
 			fmt.Fprintf(t, "    why\t%s\n", wait.Why)

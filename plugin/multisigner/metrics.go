@@ -42,7 +42,7 @@ var (
 	expiresDesc   = describe("signature_expiration_timestamp_seconds", "When the first signature ends.", "signer", "zone")
 	overdueDesc   = describe("signatures_overdue", "1 if signatures that were due for renewal have not been renewed.", "signer", "zone")
 	keysDesc      = describe("keys", "Keys of all signers.", "signer", "zone", "owner", "role", "state")
-	waitsDesc     = describe("waits", "Things that are waited for.", "signer", "zone")
+	waitsDesc     = describe("waits", "Steps that wait for something.", "signer", "zone")
 	waitSinceDesc = describe("wait_since_timestamp_seconds", "When the longest wait began.", "signer", "zone")
 	alarmsDesc    = describe("alarms", "Things that a person must see to.", "signer", "zone")
 	trustedDesc   = describe("peer_trusted", "1 if what the peer publishes is believed.", "signer", "zone", "peer")
@@ -105,7 +105,7 @@ func collectZone(ch chan<- prometheus.Metric, z status.Zone) {
 	for k, n := range keys {
 		zone(keysDesc, float64(n), k.owner, k.role, k.state)
 	}
-	zone(waitsDesc, float64(len(z.Waits)))
+	zone(waitsDesc, float64(z.Waiting()))
 	var since time.Time
 	for _, w := range z.Waits {
 		if !w.Since.IsZero() && (since.IsZero() || w.Since.Before(since)) {

@@ -29,7 +29,7 @@ func TestZoneMetrics(t *testing.T) {
 		Keys: []status.Key{
 			{Owner: "a", Role: "zsk", State: "active"}, {Owner: "a", Role: "zsk", State: "active"}, {Owner: "b", Role: "ksk", State: "active"},
 		},
-		Waits:  []status.Wait{{Since: at.Add(-time.Hour)}, {Since: at.Add(-2 * time.Hour)}, {}},
+		Waits:  []status.Wait{{What: "x", Since: at.Add(-time.Hour)}, {What: "x", Since: at.Add(-time.Hour)}, {What: "y", Since: at.Add(-2 * time.Hour)}, {What: "z"}},
 		Alarms: []status.Alarm{{What: "x"}},
 		Peers: []status.Peer{
 			{Name: "b", Trusted: true, Addresses: []status.Address{{Seen: at}, {Seen: at.Add(-time.Minute)}}},

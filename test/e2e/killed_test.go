@@ -40,7 +40,7 @@ func TestKilled(t *testing.T) {
 		moments []moment
 	}{
 		{"ZSK", nil, []moment{
-			at("published", "sign the zone with ZSK .* for every signer to publish it", true),
+			at("published", "sign the zone with ZSK .* for every signer to publish", true),
 			at("waiting for the TTL", "sign the zone with ZSK .* to leave the caches", true),
 			at("signing with the new key", "withdraw ZSK .* for all our servers", false),
 			at("before withdrawal", "withdraw ZSK .* to leave the caches", false),
@@ -53,7 +53,7 @@ func TestKilled(t *testing.T) {
 			at("before withdrawal", "withdraw KSK .* DS RRsets .* to leave the caches", true),
 		}},
 		{"CSK", []string{"--keys", "csk"}, []moment{
-			at("published", "sign the zone with CSK .* for every signer to publish it", true),
+			at("published", "sign the zone with CSK .* for every signer to publish", true),
 			at("waiting for the TTL", "sign the zone with CSK .* to leave the caches", true),
 			at("waiting for the parent", parent, true),
 			at("before withdrawal", "withdraw CSK .* to leave the caches", true),

@@ -238,7 +238,7 @@ func (z *step) signedWith(h *hold, i int) {
 	}
 	ttl := max(z.dataTTL(i), s.DNSKEYTTL.max()) // CDS has the TTL of the keys
 	z.made(since, term{"TTL of data", -1, ttl}, term{"re-signing of ", i, resign}, z.way(i))
-	h.after(z, since+ttl+resign+z.propagation(i)+z.margin(), "data that is not signed with it to leave the caches")
+	h.after(z, since+ttl+resign+z.propagation(i)+z.margin(), z.aboutAlgorithm("data that is not signed with ", " to leave the caches"))
 }
 
 // askForSigned names the addresses of signer i that were not seen to sign with the
@@ -281,8 +281,22 @@ func (z *step) keysOfAll(h *hold) {
 			z.everywhere(h, k)
 		}
 		if !data || !entry {
-			h.on(missing, "every signer to publish its keys of it", z.name(i))
+			z.onLacking(h, i)
 		}
+	}
+}
+
+// onLacking names the addresses of signer i that do not publish keys of the coming algorithm.
+func (z *step) onLacking(h *hold, i int) {
+	why, named := z.aboutAlgorithm("every signer to publish its keys of ", ""), false
+	for n := range z.addresses(i) {
+		if a := &z.views[i].Addresses[n]; !a.Transfer && !hasAlgorithm(a.DNSKEY, z.f.Moving) {
+			h.on(missing, why, z.whereIs(i, a))
+			named = true
+		}
+	}
+	if !named {
+		h.on(missing, why, z.name(i))
 	}
 }
 
@@ -371,7 +385,7 @@ func (z *step) algorithmUnasked(h *hold) {
 		}
 	}
 	if z.unknownDS > 0 {
-		h.on(missing, "the parent to remove the DS that belongs to no known key: it may be of the other algorithm", "parent")
+		z.onParent(h, z.aboutAlgorithm("the parent to remove the DS that belongs to no known key: it may be of ", ""), func(a *ParentAddress) bool { return a.UnknownDS > 0 })
 	} else if z.f.UnknownDS != 0 {
 		z.made(z.f.UnknownDS, term{"DS TTL of the parent", -1, z.f.DSTTL.max()})
 		h.after(z, z.f.UnknownDS+z.f.DSTTL.max()+z.margin(), "DS RRsets with an unknown key to leave the caches")
@@ -386,10 +400,10 @@ func (z *step) algorithmUnasked(h *hold) {
 				continue
 			}
 			if hasAlgorithm(a.CDS, z.f.Moving) {
-				h.on(missing, "every signer to ask for the DS of the other algorithm", z.whereIs(i, a))
+				h.on(missing, z.aboutAlgorithm("every signer to ask for no DS of ", ""), z.whereIs(i, a))
 			}
 			if i > 0 && !slices.Contains(a.Algorithms, z.f.Algorithm) {
-				h.on(missing, "every signer to sign with the other algorithm", z.whereIs(i, a))
+				h.on(missing, "every signer to sign with the zone's algorithm", z.whereIs(i, a))
 			}
 		}
 	}
@@ -400,18 +414,26 @@ func (z *step) algorithmUnasked(h *hold) {
 func (z *step) clearOf(h *hold, i int) {
 	s := &z.f.Signers[i]
 	if s.Clear == 0 || !z.fresh[i] {
-		grave, why := missing, "every signer to withdraw its keys of it"
-		if z.f.neverAsked() {
-			why += " (give `abort` there, too)"
-		}
-		if !z.fresh[i] {
-			grave, why = unknown, "a new look at every signer"
-		}
-		h.on(grave, why, z.name(i))
+		z.askForClear(h, i)
 		return
 	}
 	z.made(s.Clear, term{"DNSKEY TTL of ", i, s.DNSKEYTTL.max()}, z.way(i))
-	h.after(z, s.Clear+s.DNSKEYTTL.max()+z.propagation(i)+z.margin(), "DNSKEY RRsets with a key of it to leave the caches")
+	h.after(z, s.Clear+s.DNSKEYTTL.max()+z.propagation(i)+z.margin(), z.aboutAlgorithm("DNSKEY RRsets with a key of ", " to leave the caches"))
+}
+
+// askForClear names the addresses of signer i that were not seen to be without keys of
+// the algorithm that goes.
+func (z *step) askForClear(h *hold, i int) {
+	v, goes := z.views[i], z.f.Moving
+	if v == nil || i > 0 && len(v.Addresses) == 0 {
+		h.on(unknown, "a peer to be reachable and trusted", z.name(i))
+		return
+	}
+	why := z.aboutAlgorithm("every signer to withdraw its keys of ", "")
+	if z.f.neverAsked() && !z.p.Terse {
+		why += " (give `abort` there, too)"
+	}
+	z.askEach(h, i, v, why, func(a *Address) bool { return !hasAlgorithm(a.DNSKEY, goes) })
 }
 
 // mayStillAbort holds when the algorithm is given up on its way in although every
@@ -429,6 +451,6 @@ func (z *step) mayStillAbort(h *hold) {
 		alone = false
 	}
 	if !alone && z.f.neverAsked() {
-		h.on(missing, "a signer that has no keys of it: the others may be asking for its DS (`roll algorithm` lets it arrive)", "")
+		h.on(missing, z.aboutAlgorithm("a signer that has no keys of ", ": the others may be asking for its DS (`roll algorithm` lets it arrive)"), "")
 	}
 }

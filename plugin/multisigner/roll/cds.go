@@ -140,20 +140,6 @@ func (z *step) standsOn(stands *hold, i, k int) {
 	}
 }
 
-// merge adds what other holds, unless one good alternative settled it.
-func (h *hold) merge(other *hold) {
-	if other.settled || !other.blocked {
-		return
-	}
-	if other.until > h.until {
-		h.until, h.from = other.until, other.from
-	}
-	h.add(other.grave, other.why, "")
-	for _, who := range other.who {
-		h.add(other.grave, other.why, who)
-	}
-}
-
 // wantedOf returns the keys that signer i wants to have a DS: of a peer those of its
 // CDS that are its own, or, when it has none, those that sign its DNSKEY RRset. What a
 // peer's CDS says of other signers' keys is a copy and counts nothing. Keys of another
@@ -265,7 +251,7 @@ func (z *step) safeDS(h *hold) {
 // has said that it may go: whatever the parent takes from us replaces all it has.
 func (z *step) disowned(h *hold) {
 	if z.unknownDS > 0 && !z.f.Orders.Disowned {
-		h.on(missing, "`disown`: the parent has a DS that belongs to no known key", "parent")
+		z.onParent(h, "`disown`: the parent has a DS that belongs to no known key", func(a *ParentAddress) bool { return a.UnknownDS > 0 })
 		z.alarm("the parent has a DS that belongs to no known key: it is told nothing, and CDS stays as it is",
 			"name its signer as a peer and see that every peer answers, or remove it at the parent, or give `disown`")
 	}
@@ -284,14 +270,23 @@ func (z *step) notFresh(h *hold, i int) {
 		h.on(unknown, "every peer to be reachable and trusted", z.name(i))
 		return
 	}
+	named := false
 	for n := range v.Addresses {
 		a := &v.Addresses[n]
-		if a.State != Good && !a.Transfer {
+		switch {
+		case a.Transfer:
+			continue
+		case a.State != Good:
 			h.on(unknown, "every address of every signer to answer", z.whereIs(i, a))
+		case z.t-z.at(a.Seen) > 2*moment(z.p.interval()):
+			h.on(unknown, "a new look at every signer", z.whereIs(i, a))
+		default:
+			continue
 		}
+		named = true
 	}
 	switch {
-	case h.blocked:
+	case named:
 	case !v.Trusted:
 		h.on(unknown, "every peer to be reachable and trusted", z.name(i))
 	default:
@@ -365,10 +360,11 @@ func (z *step) tell() {
 		return
 	}
 	z.tellParent()
-	h.on(missing, "the parent to publish the DS set that the CDS asks for", "parent")
+	why := z.aboutKeys("the parent to have the DS of ", z.f.CDS, ", and no other")
 	if z.p.Parent == ParentManual {
-		h.why = "someone to put the DS set of `ds` in place at the parent"
+		why = z.aboutKeys("someone to put in place at the parent the DS of ", z.f.CDS, ", and no other (`ds` prints them)")
 	}
+	z.onParent(&h, why, func(a *ParentAddress) bool { return a.UnknownDS > 0 || !sameKeys(a.DS, z.f.CDS) })
 	z.wait(waitDS, KeyID{}, "have the DS of every signer at the parent", &h)
 }
 
@@ -425,11 +421,11 @@ func (z *step) everywhereElse(h *hold, k int) {
 	}
 	key := &z.f.Keys[k]
 	if !contains(z.seen.Published.DNSKEY, key.ID) {
-		h.on(missing, "our own servers to publish it", z.name(0))
+		h.on(missing, z.about("our own servers to publish ", k, ""), z.name(0))
 		return
 	}
 	z.made(key.Pub, term{"DNSKEY TTL of ", 0, z.f.Signers[0].DNSKEYTTL.max()}, z.way(0))
-	h.after(z, key.Pub+z.f.Signers[0].DNSKEYTTL.max()+z.propagation(0)+z.margin(), "DNSKEY RRsets of ours without it to leave the caches")
+	h.after(z, key.Pub+z.f.Signers[0].DNSKEYTTL.max()+z.propagation(0)+z.margin(), z.about("DNSKEY RRsets of ours without ", k, " to leave the caches"))
 }
 
 // join lets outsiders in once a joiner's answers validate for everyone: its DS is in

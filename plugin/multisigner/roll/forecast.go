@@ -10,7 +10,7 @@ import (
 type Happening struct {
 	At    time.Time
 	What  string // "publish the next ZSK", "the parent has the new DS"
-	Ended []Wait // what was waited for until then
+	Ended []Wait // all that was waited for until then, in the order in which it was
 }
 
 // Forecast says what will happen from now until a time, if all others do at once
@@ -65,8 +65,10 @@ type forecast struct {
 	made   int
 	names  map[string]string // of keys that are not made yet
 	parent ParentMode
-	shown  Plan // the last that could be carried out
+	shown  Plan   // the last that could be carried out
+	waits  []Wait // for what has not happened yet, those that are over included
 	found  []Happening
+	told   int // how many of found are from before the last plan
 }
 
 // served is what is true before anything happens, as a plan. Who has signed is no
@@ -194,7 +196,7 @@ func (w *forecast) named(text string) string {
 func (w *forecast) namedAll(waits []Wait) []Wait {
 	waits = slices.Clone(waits)
 	for i := range waits {
-		waits[i].What = w.named(waits[i].What)
+		waits[i].What, waits[i].Why = w.named(waits[i].What), w.named(waits[i].Why)
 	}
 	return waits
 }

@@ -32,42 +32,66 @@ func TestForecast(t *testing.T) {
 		{"zsk", roll.Command{Kind: roll.RollKey, Role: roll.ZSK}, `
 30h0m0s publish the next ZSK
 32h1m0s sign the zone with the next ZSK
-  after: sign the zone with the next ZSK, 1h0m0s DNSKEY TTL of a + 1h0m0s margin, since 2030-01-02T06:01:00Z
+  to sign the zone with the next ZSK, for our own servers to publish the next ZSK [a]
+  to sign the zone with the next ZSK, for every signer to publish the next ZSK [b b1]
+  to sign the zone with the next ZSK, for DNSKEY RRsets without the next ZSK to leave the caches: 1h0m0s DNSKEY TTL of a + 1h0m0s margin, since 2030-01-02T06:01:00Z
 32h1m0s stop signing the zone with ZSK a2
 34h2m0s withdraw ZSK a2
-  after: withdraw ZSK a2, 1h0m0s TTL of data + 1h0m0s margin, since 2030-01-02T08:02:00Z
+  to withdraw ZSK a2, for all our servers to serve data without signatures by ZSK a2 [a]
+  to withdraw ZSK a2, for data signed by ZSK a2 to leave the caches: 1h0m0s TTL of data + 1h0m0s margin, since 2030-01-02T08:02:00Z
 `},
 		{"ksk", roll.Command{Kind: roll.RollKey, Role: roll.KSK}, `
 30h0m0s publish the next KSK
 32h1m0s ask the parent, by CDS and CDNSKEY, for the DS of the next KSK and b's KSK b1
-  after: change the DS to the next KSK, 1h0m0s DNSKEY TTL of a + 1h0m0s margin, since 2030-01-02T06:01:00Z
+  to change the DS to the next KSK, for our own servers to publish the next KSK [a]
+  to change the DS to the next KSK, for DNSKEY RRsets without the next KSK to leave the caches: 1h0m0s DNSKEY TTL of a + 1h0m0s margin, since 2030-01-02T06:01:00Z
 32h1m0s the parent has the DS set that CDS asks for
+  to ask the parent for the new DS, for our own servers to publish CDS [a]
+  to ask the parent for the new DS, for every signer to publish the same CDS and CDNSKEY [b b1]
 34h2m0s withdraw KSK a1
-  after: withdraw KSK a1, 1h0m0s DS TTL of the parent + 1h0m0s margin, since 2030-01-02T08:02:00Z
+  to withdraw KSK a1, for our own servers to publish the CDS of the next KSK [a]
+  to withdraw KSK a1, for every signer to publish the CDS of the next KSK [b b1]
+  to withdraw KSK a1, for the parent to publish the DS of the next KSK [parent parent1]
+  to withdraw KSK a1, for the parent to remove the DS of KSK a1 [parent parent1]
+  to withdraw KSK a1, for DS RRsets made from CDS without the next KSK to leave the caches: 1h0m0s DS TTL of the parent + 1h0m0s margin, since 2030-01-02T08:02:00Z
 `},
 		{"algorithm", roll.Command{Kind: roll.RollAlgorithm, Algorithm: 15}, `
 30h0m0s sign the zone with the next ZSK
 32h1m0s publish the next ZSK
-  after: publish the keys of algorithm 15, 1h0m0s TTL of data + 1h0m0s margin, since 2030-01-02T06:01:00Z
+  to publish the keys of algorithm 15, for our own servers to sign with both algorithms [a]
+  to publish the keys of algorithm 15, for every signer to sign with both algorithms (give ` + "`" + `roll algorithm` + "`" + ` there, too) [b b1]
+  to publish the keys of algorithm 15, for data that is not signed with algorithm 15 to leave the caches: 1h0m0s TTL of data + 1h0m0s margin, since 2030-01-02T06:01:00Z
 32h1m0s publish the next KSK
 32h2m0s publish b's next KSK
 32h2m0s publish b's next ZSK
 34h3m0s ask the parent, by CDS and CDNSKEY, for the DS of the next KSK and b's next KSK
-  after: ask for the DS of algorithm 15, 1h0m0s DNSKEY TTL of a + 1h0m0s margin, since 2030-01-02T08:03:00Z
+  to ask for the DS of algorithm 15, for our own servers to publish the next ZSK [a]
+  to ask for the DS of algorithm 15, for every signer to publish the next ZSK [b b1]
+  to ask for the DS of algorithm 15, for our own servers to publish the next KSK [a]
+  to ask for the DS of algorithm 15, for every signer to publish the next KSK [b b1]
+  to ask for the DS of algorithm 15, for every signer to publish its keys of algorithm 15 [b b1]
+  to ask for the DS of algorithm 15, for our own servers to publish b's next KSK [a]
+  to ask for the DS of algorithm 15, for our own servers to publish b's next ZSK [a]
+  to ask for the DS of algorithm 15, for DNSKEY RRsets without b's next KSK to leave the caches: 1h0m0s DNSKEY TTL of a + 1h0m0s margin, since 2030-01-02T08:03:00Z
 34h3m0s the parent has the DS set that CDS asks for
+  to ask the parent for the new DS, for our own servers to publish CDS [a]
+  to ask the parent for the new DS, for every signer to publish the same CDS and CDNSKEY [b b1]
 36h4m0s withdraw ZSK a2
-  after: withdraw the keys of algorithm 13, 1h0m0s DS TTL of the parent + 1h0m0s margin, since 2030-01-02T10:04:00Z
+  to withdraw the keys of algorithm 13, for DS RRsets with that of b's KSK b1 to leave the caches: 1h0m0s DS TTL of the parent + 1h0m0s margin, since 2030-01-02T10:04:00Z
 36h4m0s withdraw b's ZSK b2
 36h4m0s withdraw b's KSK b1
 36h4m0s withdraw KSK a1
 38h5m0s stop signing the zone with ZSK a2
-  after: stop signing with algorithm 13, 1h0m0s DNSKEY TTL of a + 1h0m0s margin, since 2030-01-02T12:05:00Z
+  to stop signing with algorithm 13, for every signer to withdraw its keys of algorithm 13 [a, b b1]
+  to stop signing with algorithm 13, for DNSKEY RRsets with a key of algorithm 13 to leave the caches: 1h0m0s DNSKEY TTL of a + 1h0m0s margin, since 2030-01-02T12:05:00Z
 `},
 		{"insecure", roll.Command{Kind: roll.Insecure}, `
 30h0m0s ask the parent, by CDS and CDNSKEY, to remove the DS
 30h0m0s the parent has removed the DS
+  to go insecure, for our own servers to ask the parent to remove the DS [a]
+  to go insecure, for every signer to ask the parent to remove the DS (give ` + "`" + `insecure` + "`" + ` there, too) [b b1]
 32h1m0s serve the zone unsigned
-  after: stop signing, 1h0m0s DS TTL of the parent + 1h0m0s margin, since 2030-01-02T06:01:00Z
+  to stop signing, for DS RRsets to leave the caches: 1h0m0s DS TTL of the parent + 1h0m0s margin, since 2030-01-02T06:01:00Z
 `},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -97,8 +121,10 @@ func TestForecastAtRest(t *testing.T) {
 		}, `
 100h0m0s serve the zone signed
 102h1m0s ask the parent, by CDS and CDNSKEY, for the DS of CSK a1
-  after: publish CDS and CDNSKEY for all signers, 1h0m0s DNSKEY TTL of a + 1h0m0s margin, since 2030-01-05T04:01:00Z
+  to publish CDS and CDNSKEY for all signers, for our own servers to publish CSK a1 [a]
+  to publish CDS and CDNSKEY for all signers, for DNSKEY RRsets without CSK a1 to leave the caches: 1h0m0s DNSKEY TTL of a + 1h0m0s margin, since 2030-01-05T04:01:00Z
 102h1m0s the parent has the DS set that CDS asks for
+  to ask the parent for the new DS, for our own servers to publish CDS [a]
 `},
 		{"a standby key signs CDS", nil, func(s *story) { s.published.Signers = s.plan.SignCDS }, ""},
 		{"the state was lost", []string{"lose state"}, func(*story) {}, ""},
@@ -149,7 +175,14 @@ func (s *story) told(found []roll.Happening) string {
 	for _, h := range found {
 		out.WriteString(h.At.Sub(start).String() + " " + s.named(h.What) + "\n")
 		for _, w := range h.Ended {
-			out.WriteString("  after: " + s.named(w.What) + ", " + w.From + "\n")
+			out.WriteString("  to " + s.named(w.What) + ", for " + s.named(w.Why))
+			if len(w.Holding) > 0 {
+				out.WriteString(" [" + strings.Join(w.Holding, ", ") + "]")
+			}
+			if w.From != "" {
+				out.WriteString(": " + w.From)
+			}
+			out.WriteString("\n")
 		}
 	}
 	return out.String()

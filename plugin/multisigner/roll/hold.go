@@ -1,24 +1,6 @@
 package roll
 
-import (
-	"slices"
-	"strings"
-	"time"
-)
-
-// hold collects what stands in the way of a step. The zero hold lets it pass.
-type hold struct {
-	blocked bool
-	until   moment // the latest time that must come; 0: none is known
-	from    string // what that time is made of
-	why     string // of the gravest reason
-	who     []string
-	grave   int
-	settled bool // one of several alternatives is good
-
-	urgent bool // it is about a compromised key: nothing but its own reasons holds it
-	hasty  bool // the cost of not waiting for caches was accepted
-}
+import "time"
 
 // leaving is what stands in the way of key k's going.
 func (z *step) leaving(k int) hold {
@@ -26,70 +8,6 @@ func (z *step) leaving(k int) hold {
 		return hold{}
 	}
 	return hold{urgent: z.f.Keys[k].Compromised, hasty: z.f.Keys[k].Hasty}
-}
-
-// The reasons, the gravest first: something is unknown, something is seen to be
-// missing, only time must pass.
-const (
-	passing = iota
-	missing
-	unknown
-)
-
-// after holds until m.
-func (h *hold) after(z *step, m moment, why string) {
-	from := z.from
-	z.from = ""
-	if z.t >= m || h.hasty {
-		return
-	}
-	if m > h.until {
-		h.until, h.from = m, from
-	}
-	h.add(passing, why, "")
-}
-
-// term is a part of a wait.
-type term struct {
-	of     string
-	signer int // whose it is; -1: nobody's
-	length moment
-}
-
-// made says what the next wait is made of, for people: from which moment on, and how
-// long for what. The margin is added.
-func (z *step) made(since moment, terms ...term) {
-	if z.p.Terse {
-		return
-	}
-	z.from = ""
-	for _, t := range append(terms, term{"margin", -1, z.margin()}) {
-		if t.length == 0 {
-			continue
-		}
-		of := t.of
-		if t.signer >= 0 {
-			of += z.name(t.signer)
-		}
-		z.from += time.Duration(t.length).String() + " " + of + " + "
-	}
-	z.from = strings.TrimSuffix(z.from, " + ") + ", since " + z.wall(since).UTC().Format(time.RFC3339)
-}
-
-// way is the part of a wait that a change needs to reach the last server of i.
-func (z *step) way(i int) term { return term{"propagation", -1, z.propagation(i)} }
-
-// on holds for what someone has to do, or to be seen doing.
-func (h *hold) on(grave int, why, who string) { h.add(grave, why, who) }
-
-func (h *hold) add(grave int, why, who string) {
-	if !h.blocked || grave > h.grave {
-		h.why, h.grave, h.who = why, grave, nil
-	}
-	h.blocked = true
-	if grave == h.grave && who != "" && !slices.Contains(h.who, who) {
-		h.who = append(h.who, who)
-	}
 }
 
 // everywhere holds until no cache can hold a DNSKEY RRset of any signer without key k.
@@ -111,58 +29,54 @@ func (z *step) servedAt(h *hold, i, k int) {
 	}
 	s := &z.f.Signers[i]
 	z.made(since, term{"DNSKEY TTL of ", i, s.DNSKEYTTL.max()}, z.way(i))
-	h.after(z, since+s.DNSKEYTTL.max()+z.propagation(i)+z.margin(), "DNSKEY RRsets without it to leave the caches")
+	h.after(z, since+s.DNSKEYTTL.max()+z.propagation(i)+z.margin(), z.about("DNSKEY RRsets without ", k, " to leave the caches"))
 }
 
 // askFor names the addresses of signer i that were not seen to serve key k.
 func (z *step) askFor(h *hold, i, k int) {
+	if z.enough(h) {
+		return
+	}
 	v := z.views[i]
 	if v == nil || i > 0 && len(v.Addresses) == 0 {
 		h.on(unknown, "a peer to be reachable and trusted", z.name(i))
 		return
 	}
 	if i == 0 && !contains(z.seen.Published.DNSKEY, z.f.Keys[k].ID) {
-		h.on(missing, "our own servers to publish it", z.name(0))
+		h.on(missing, z.about("our own servers to publish ", k, ""), z.name(0))
 		return
 	}
 	id := z.f.Keys[k].ID
-	z.askEach(h, i, v, "every signer to publish it", func(a *Address) bool { return contains(a.DNSKEY, id) })
+	z.askEach(h, i, v, z.about("every signer to publish ", k, ""), func(a *Address) bool { return contains(a.DNSKEY, id) })
 }
 
 // askEach names the addresses of signer i that were not seen to have something, and
 // which of them cannot be seen.
 func (z *step) askEach(h *hold, i int, v *View, why string, has func(*Address) bool) {
-	h.blocked = true
+	named := false
 	for n := range v.Addresses {
 		a := &v.Addresses[n]
 		switch {
 		case a.Transfer:
+			continue
 		case a.State != Good:
 			h.on(unknown, "every address of every signer to answer", z.whereIs(i, a))
 		case z.t-z.at(a.Seen) > 2*moment(z.p.interval()):
 			h.on(unknown, "a new look at every signer", z.whereIs(i, a))
 		case !has(a):
 			h.on(missing, why, z.whereIs(i, a))
+		default:
+			continue
 		}
+		named = true
 	}
 	switch {
-	case h.why != "":
+	case named:
 	case !v.Trusted && i > 0:
 		h.on(unknown, "a peer to be reachable and trusted", z.name(i))
 	default:
 		h.on(missing, why, z.name(i))
 	}
-}
-
-// whereIs is an address as a person finds it.
-func (z *step) whereIs(i int, a *Address) string {
-	if z.p.Terse {
-		return a.Addr
-	}
-	if a.State == Good {
-		return z.name(i) + " " + a.Addr
-	}
-	return z.name(i) + " " + a.Addr + " (" + a.State.String() + ")"
 }
 
 func (z *step) name(i int) string { return z.f.Signers[i].Name }
@@ -179,9 +93,9 @@ func (z *step) parentLooked(h *hold) {
 	for n := range z.seen.Parent.Addresses {
 		a := &z.seen.Parent.Addresses[n]
 		if a.State != Good {
-			h.on(unknown, "every address of the parent to answer", "parent "+a.Addr+" ("+a.State.String()+")")
+			h.on(unknown, "every address of the parent to answer", z.whereParent(a))
 		} else if z.t-z.at(a.Seen) > 2*moment(z.p.interval()) {
-			h.on(unknown, "a new look at the parent", "parent "+a.Addr)
+			h.on(unknown, "a new look at the parent", z.whereParent(a))
 		}
 	}
 }
@@ -193,10 +107,11 @@ func (z *step) dsEverywhere(h *hold, k int) {
 	}
 	z.parentLooked(h)
 	if since := z.f.Keys[k].DSSince; since == 0 {
-		h.on(missing, "the parent to publish its DS", "parent")
+		id := z.f.Keys[k].ID
+		z.onParent(h, z.about("the parent to publish the DS of ", k, ""), func(a *ParentAddress) bool { return !contains(a.DS, id) })
 	} else {
 		z.made(since, term{"DS TTL of the parent", -1, z.f.DSTTL.max()})
-		h.after(z, since+z.f.DSTTL.max()+z.margin(), "DS RRsets without it to leave the caches")
+		h.after(z, since+z.f.DSTTL.max()+z.margin(), z.about("DS RRsets without that of ", k, " to leave the caches"))
 	}
 }
 
@@ -207,10 +122,11 @@ func (z *step) dsNowhere(h *hold, k int) {
 	}
 	z.parentLooked(h)
 	if since := z.f.Keys[k].DSGone; since == 0 {
-		h.on(missing, "the parent to remove its DS", "parent")
+		id := z.f.Keys[k].ID
+		z.onParent(h, z.about("the parent to remove the DS of ", k, ""), func(a *ParentAddress) bool { return contains(a.DS, id) })
 	} else {
 		z.made(since, term{"DS TTL of the parent", -1, z.f.DSTTL.max()})
-		h.after(z, since+z.f.DSTTL.max()+z.margin(), "DS RRsets with it to leave the caches")
+		h.after(z, since+z.f.DSTTL.max()+z.margin(), z.about("DS RRsets with that of ", k, " to leave the caches"))
 	}
 }
 
@@ -226,10 +142,24 @@ func (z *step) signaturesGone(h *hold, k int) {
 	switch {
 	case key.DataOn == 0:
 	case key.Stopped == 0:
-		h.on(missing, "all our servers to serve data without its signatures", z.name(0))
+		z.onOurs(h, z.about("all our servers to serve data without signatures by ", k, ""), key.StopSerial)
 	default:
 		z.made(key.Stopped, term{"TTL of data", -1, z.f.Signers[0].MaxTTL.max()}, z.way(0))
-		h.after(z, key.Stopped+z.f.Signers[0].MaxTTL.max()+z.propagation(0)+z.margin(), "data signed by it to leave the caches")
+		h.after(z, key.Stopped+z.f.Signers[0].MaxTTL.max()+z.propagation(0)+z.margin(), z.about("data signed by ", k, " to leave the caches"))
+	}
+}
+
+// onOurs holds for those of our servers that do not serve a serial yet, or are not seen to.
+func (z *step) onOurs(h *hold, why string, serial uint32) {
+	named := false
+	for n := range z.seen.Self.Addresses {
+		if a := &z.seen.Self.Addresses[n]; serial != 0 && (a.State != Good || int32(a.Serial-serial) < 0) { // RFC 1982
+			h.on(missing, why, z.whereIs(0, a))
+			named = true
+		}
+	}
+	if !named {
+		h.on(missing, why, z.name(0))
 	}
 }
 
@@ -296,6 +226,10 @@ func (z *step) wait(kind waitKind, id KeyID, what string, h *hold) {
 	}
 	z.out.Waits = append(z.out.Waits, w)
 	z.f.Waiting = append(z.f.Waiting, now)
+	for i := range h.also {
+		w.Why, w.Holding = h.also[i].why, h.also[i].who
+		z.out.Waits = append(z.out.Waits, w)
+	}
 }
 
 // waiting is what is remembered of a wait, which may begin now.

@@ -101,9 +101,10 @@ func (z *step) mayAskForDeletion() bool {
 // tellDeletion tells the parent of CDS records that ask it to remove the DS.
 func (z *step) tellDeletion(h *hold) {
 	z.tellParent()
-	h.on(missing, "the parent to remove the DS", "parent")
+	why := "the parent to remove the DS"
 	if z.p.Parent == ParentManual {
-		h.why = "someone to remove the DS at the parent"
+		why = "someone to remove the DS at the parent"
 	}
+	z.onParent(h, why, func(a *ParentAddress) bool { return len(a.DS)+a.UnknownDS > 0 })
 	z.wait(waitUnsigned, KeyID{}, "stop signing", h)
 }

@@ -105,6 +105,9 @@ func (w *forecast) makePeers(v *View, a *Address, algorithm uint8) []KeyID {
 	for len(ids) < 2 {
 		w.made++
 		ids = append(ids, KeyID{Algorithm: algorithm, Tag: uint16(w.made), Sum: 1<<16 | uint64(w.made)})
+		for role := Unknown; role <= CSK; role++ {
+			w.names[role.String()+" "+itoa(w.made)] = "next " + role.String()
+		}
 	}
 	a.SEP, a.Entry = append(slices.Clone(a.SEP), ids[0]), append(slices.Clone(a.Entry), ids[0])
 	a.DataSigners = append(slices.Clone(a.DataSigners), ids[1])
@@ -157,7 +160,8 @@ func (w *forecast) delegate(plan Plan) bool {
 // compare notes what a plan does that the one before did not. A plan without a key
 // that signs is not carried out: what was served before stays.
 func (w *forecast) compare(after Plan) {
-	before, first := w.shown, len(w.found)
+	before := w.shown
+	defer w.end(after.Waits)
 	if len(after.SignData) == 0 && !after.Unsigned {
 		return
 	}
@@ -178,9 +182,6 @@ func (w *forecast) compare(after Plan) {
 	}
 	if before.Refuse != "" && after.Refuse == "" {
 		w.note("answer everyone")
-	}
-	if len(w.found) > first {
-		w.found[first].Ended = ended(before.Waits, after.Waits)
 	}
 	w.shown = after
 }
@@ -221,12 +222,35 @@ func (w *forecast) labels(ids []KeyID, keys []KeyStatus) string {
 	return text
 }
 
-// ended are the waits that are no more.
-func ended(before, after []Wait) (waits []Wait) {
-	for _, b := range before {
-		if !slices.ContainsFunc(after, func(a Wait) bool { return a.What == b.What }) {
-			waits = append(waits, b)
+// end takes in what is waited for now, and tells of each thing that has happened since
+// the last plan what was waited for before it.
+func (w *forecast) end(now []Wait) {
+	for i := 0; i < len(w.waits); {
+		over := w.waits[i]
+		if slices.ContainsFunc(now, func(n Wait) bool { return n.What == over.What }) {
+			i++
+			continue
+		}
+		w.waits = slices.Delete(w.waits, i, i+1)
+		w.ended(over)
+	}
+	for _, n := range now {
+		same := func(o Wait) bool { return o.What == n.What && o.Why == n.Why }
+		if i := slices.IndexFunc(w.waits, same); i < 0 {
+			w.waits = append(w.waits, n)
+		} else {
+			w.waits[i].Earliest, w.waits[i].From = n.Earliest, n.From
 		}
 	}
-	return waits
+	w.told = len(w.found)
+}
+
+// ended puts a wait that is over with what it was for, or with what happened first.
+func (w *forecast) ended(over Wait) {
+	found := w.found[w.told:]
+	if len(found) == 0 {
+		return
+	}
+	i := max(0, slices.IndexFunc(found, func(h Happening) bool { return h.What == over.What }))
+	found[i].Ended = append(found[i].Ended, over)
 }

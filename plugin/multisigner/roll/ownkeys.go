@@ -254,7 +254,7 @@ func (z *step) mayHaveDS(key *key) bool {
 func (z *step) entryGone(h *hold, k int) {
 	next := z.incumbent((*key).entry)
 	if next < 0 {
-		h.on(missing, "a successor", z.name(0))
+		h.on(missing, z.about("a successor of ", k, ""), z.name(0))
 		return
 	}
 	z.servedAt(h, 0, next)
@@ -265,7 +265,7 @@ func (z *step) entryGone(h *hold, k int) {
 	if asked := z.f.Keys[next].Asked; asked != 0 && z.p.Parent != ParentNone {
 		// Until then the parent may have taken an older CDS, and shown its DS for less than two looks.
 		z.made(asked, term{"DS TTL of the parent", -1, z.f.DSTTL.max()})
-		h.after(z, asked+z.f.DSTTL.max()+z.margin(), "DS RRsets made from older CDS to leave the caches")
+		h.after(z, asked+z.f.DSTTL.max()+z.margin(), z.about("DS RRsets made from CDS without ", next, " to leave the caches"))
 	}
 	z.dsEverywhere(h, next)
 	if !z.f.Keys[next].Double {
@@ -300,7 +300,7 @@ func (z *step) cdsHas(h *hold, k int) {
 	}
 	id := z.f.Keys[k].ID
 	if len(z.seen.Published.CDS) > 0 && !contains(z.seen.Published.CDS, id) {
-		h.on(missing, "our own servers to publish its successor's CDS", z.name(0))
+		h.on(missing, z.about("our own servers to publish the CDS of ", k, ""), z.name(0))
 	}
 	for i := range z.f.Signers {
 		if i > 0 && !z.member(i) {
@@ -312,7 +312,7 @@ func (z *step) cdsHas(h *hold, k int) {
 		for n := range z.addresses(i) {
 			a := &z.views[i].Addresses[n]
 			if a.State == Good && !a.Transfer && len(a.CDS) > 0 && !contains(a.CDS, id) {
-				h.on(missing, "every signer to publish its successor's CDS", z.whereIs(i, a))
+				h.on(missing, z.about("every signer to publish the CDS of ", k, ""), z.whereIs(i, a))
 			}
 		}
 	}

@@ -128,10 +128,10 @@ func (z *step) withdraw(k int) {
 	}
 	h := z.leaving(k)
 	z.made(key.Absent, term{"two looks or DNSKEY TTL", -1, max(looks, ttl)})
-	h.after(z, key.Absent+max(looks, ttl)+z.margin(), "its owner to have stayed without it")
+	h.after(z, key.Absent+max(looks, ttl)+z.margin(), z.about("the owner to have stayed without ", k, ""))
 	if key.LastSig != 0 {
 		z.made(key.LastSig, term{"TTL of data", -1, z.ownerTTL(key)}, term{"re-signing", -1, resign}, term{"two looks", -1, looks})
-		h.after(z, key.LastSig+z.ownerTTL(key)+resign+looks+z.margin(), "data signed by it to leave the caches")
+		h.after(z, key.LastSig+z.ownerTTL(key)+resign+looks+z.margin(), z.about("data signed by ", k, " to leave the caches"))
 	}
 	if h.blocked {
 		z.wait(waitRemoval, key.ID, "drop "+z.name(z.ownerOf(key))+"'s "+label(key), &h)

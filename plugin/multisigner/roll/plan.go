@@ -52,7 +52,8 @@ const (
 
 func (t Tell) String() string { return [...]string{"CDS", "CSYNC"}[t&1] }
 
-// Wait is something that must happen, or a time that must pass, before a step.
+// Wait is something that must happen, or a time that must pass, before a step. A step
+// may wait for several things at once, each in a Wait of its own.
 type Wait struct {
 	What     string    // the step that waits: "sign with ZSK 1234"
 	Why      string    // what it waits for: "b.example.net to publish it"

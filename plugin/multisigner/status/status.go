@@ -38,6 +38,16 @@ type Zone struct {
 	Matrix     *Matrix    `json:"matrix,omitempty"` // of the last survey, if there was one
 }
 
+// Waiting is how many steps wait. One may do so for several reasons, each of which is
+// a Wait with the same What.
+func (z Zone) Waiting() int {
+	steps := make(map[string]bool, len(z.Waits))
+	for _, w := range z.Waits {
+		steps[w.What] = true
+	}
+	return len(steps)
+}
+
 // Source is where the unsigned content comes from.
 type Source struct {
 	File     string    `json:"file,omitempty"`
@@ -134,7 +144,7 @@ type ParentAddress struct {
 
 // Wait is something that must come true before the next step.
 type Wait struct {
-	What     string    `json:"what"` // to publish 12345 at b
+	What     string    `json:"what"` // to publish 12345 at b; it may stand in several waits, one for each reason
 	Why      string    `json:"why"`
 	Key      uint16    `json:"key,omitempty"`
 	Since    time.Time `json:"since,omitzero"`

@@ -1,0 +1,221 @@
+package roll
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// hold collects what stands in the way of a step. The zero hold lets it pass.
+type hold struct {
+	blocked bool
+	grave   int      // of the gravest reasons: only these are kept
+	reason           // the first of them
+	also    []reason // the others
+	until   moment   // the latest time that must come; 0: none is known
+	from    string   // what that time is made of
+	settled bool     // one of several alternatives is good
+
+	urgent bool // it is about a compromised key: nothing but its own reasons holds it
+	hasty  bool // the cost of not waiting for caches was accepted
+}
+
+// reason is what is waited for, and for whom.
+type reason struct {
+	why string
+	who []string
+}
+
+// The reasons, the gravest first: something is unknown, something is seen to be
+// missing, only time must pass.
+const (
+	passing = iota
+	missing
+	unknown
+)
+
+// after holds until m.
+func (h *hold) after(z *step, m moment, why string) {
+	from := z.from
+	z.from = ""
+	if z.t < m && !h.hasty {
+		h.pass(m, from, why)
+	}
+}
+
+// pass holds for a time alone. The last of several is what counts, and is told.
+func (h *hold) pass(m moment, from, why string) {
+	last := m > h.until
+	if last {
+		h.until, h.from = m, from
+	}
+	if h.grave == passing && (last || h.why == "") {
+		h.reason = reason{why: why}
+	}
+	h.blocked = true
+}
+
+// on holds for what someone has to do, or to be seen doing.
+func (h *hold) on(grave int, why, who string) {
+	if h.why == "" || grave > h.grave {
+		h.grave, h.reason, h.also = grave, reason{why: why}, nil
+	}
+	h.blocked = true
+	if grave < h.grave {
+		return
+	}
+	if r := h.because(why); who != "" && !slices.Contains(r.who, who) {
+		r.who = append(r.who, who)
+	}
+}
+
+// because returns the reason of a name.
+func (h *hold) because(why string) *reason {
+	if h.why == why {
+		return &h.reason
+	}
+	for i := range h.also {
+		if h.also[i].why == why {
+			return &h.also[i]
+		}
+	}
+	h.also = append(h.also, reason{why: why})
+	return &h.also[len(h.also)-1]
+}
+
+// enough reports whether what h has to say is enough for who reads no reasons.
+func (z *step) enough(h *hold) bool { return z.p.Terse && h.blocked && h.grave > passing }
+
+// merge adds what other holds, unless one good alternative settled it.
+func (h *hold) merge(other *hold) {
+	switch {
+	case other.settled || !other.blocked:
+		return
+	case other.grave == passing:
+		h.pass(other.until, other.from, other.why)
+		return
+	case other.until > h.until:
+		h.until, h.from = other.until, other.from
+	}
+	h.join(other.grave, &other.reason)
+	for i := range other.also {
+		h.join(other.grave, &other.also[i])
+	}
+}
+
+func (h *hold) join(grave int, r *reason) {
+	h.on(grave, r.why, "")
+	for _, who := range r.who {
+		h.on(grave, r.why, who)
+	}
+}
+
+// term is a part of a wait.
+type term struct {
+	of     string
+	signer int // whose it is; -1: nobody's
+	length moment
+}
+
+// made says what the next wait is made of, for people: from which moment on, and how
+// long for what. The margin is added.
+func (z *step) made(since moment, terms ...term) {
+	if z.p.Terse {
+		return
+	}
+	z.from = ""
+	for _, t := range append(terms, term{"margin", -1, z.margin()}) {
+		if t.length == 0 {
+			continue
+		}
+		of := t.of
+		if t.signer >= 0 {
+			of += z.name(t.signer)
+		}
+		z.from += time.Duration(t.length).String() + " " + of + " + "
+	}
+	z.from = strings.TrimSuffix(z.from, " + ") + ", since " + z.wall(since).UTC().Format(time.RFC3339)
+}
+
+// way is the part of a wait that a change needs to reach the last server of i.
+func (z *step) way(i int) term { return term{"propagation", -1, z.propagation(i)} }
+
+// about names key k in a reason, for people.
+func (z *step) about(before string, k int, after string) string {
+	if z.p.Terse {
+		return before
+	}
+	key := &z.f.Keys[k]
+	if key.Owner > 0 {
+		before += z.name(int(key.Owner)) + "'s "
+	}
+	return before + label(key) + after
+}
+
+// aboutKeys names several keys in a reason, for people.
+func (z *step) aboutKeys(before string, ids []KeyID, after string) string {
+	if z.p.Terse {
+		return before
+	}
+	for i, id := range ids {
+		switch {
+		case i > 0 && i == len(ids)-1:
+			before += " and "
+		case i > 0:
+			before += ", "
+		}
+		if k := z.key(id); k >= 0 {
+			before = z.about(before, k, "")
+		} else {
+			before += "key " + itoa(int(id.Tag))
+		}
+	}
+	return before + after
+}
+
+// aboutAlgorithm names the algorithm on its way in a reason, for people.
+func (z *step) aboutAlgorithm(before, after string) string {
+	if z.p.Terse {
+		return before
+	}
+	return before + "algorithm " + itoa(int(z.f.Moving)) + after
+}
+
+// whereIs is an address as a person finds it.
+func (z *step) whereIs(i int, a *Address) string {
+	if z.p.Terse {
+		return a.Addr
+	}
+	if a.State == Good {
+		return z.name(i) + " " + a.Addr
+	}
+	return z.name(i) + " " + a.Addr + " (" + a.State.String() + ")"
+}
+
+// whereParent is an address of the parent as a person finds it.
+func (z *step) whereParent(a *ParentAddress) string {
+	switch {
+	case z.p.Terse:
+		return a.Addr
+	case a.State == Good:
+		return "parent " + a.Addr
+	}
+	return "parent " + a.Addr + " (" + a.State.String() + ")"
+}
+
+// onParent holds for the addresses of the parent that still do not do something.
+func (z *step) onParent(h *hold, why string, late func(*ParentAddress) bool) {
+	if z.enough(h) {
+		return
+	}
+	named := false
+	for n := range z.seen.Parent.Addresses {
+		if a := &z.seen.Parent.Addresses[n]; a.State == Good && late(a) {
+			h.on(missing, why, z.whereParent(a))
+			named = true
+		}
+	}
+	if !named {
+		h.on(missing, why, "parent")
+	}
+}

@@ -1,0 +1,65 @@
+package roll_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+)
+
+// Of several addresses of the parent those are named that a step waits for, and no
+// others: one that lags, one that does not answer.
+func TestNamesAddressesOfTheParent(t *testing.T) {
+	s := begin(t)
+	s.do(strings.Fields("parent ds"))
+	s.parent = append(s.parent, s.parent[0])
+	s.parent[1].Addr = "parent2"
+	s.step()
+	s.runUntil(start.Add(8 * time.Hour))
+	require.Equal(t, []string{"have the DS of every signer at the parent, for the parent to have the DS of KSK a1, and no other [parent parent1, parent parent2]"}, s.waits())
+	s.do(strings.Fields("parent ds a1"))
+	s.step()
+	require.Equal(t, []string{"have the DS of every signer at the parent, for the parent to have the DS of KSK a1, and no other [parent parent2]"}, s.waits())
+	s.parent[1].DS = s.parent[0].DS
+	s.step()
+	require.Empty(t, s.waits())
+
+	s.runUntil(start.Add(20 * time.Hour))
+	s.command(roll.Command{Kind: roll.RollKey, Role: roll.KSK})
+	s.step()
+	s.runUntil(start.Add(30 * time.Hour))
+	s.parent[0].DS = s.ids([]string{"a3"})
+	s.step()
+	require.Equal(t, []string{
+		"withdraw KSK a1, for the parent to publish the DS of KSK a3 [parent parent2]",
+		"withdraw KSK a1, for the parent to remove the DS of KSK a1 [parent parent2]",
+		"have the DS of every signer at the parent, for the parent to have the DS of KSK a3, and no other [parent parent2]",
+	}, s.waits())
+	s.parent[1].State = roll.Unreachable
+	s.step()
+	require.Equal(t, "withdraw KSK a1, for every address of the parent to answer [parent parent2 (unreachable)]", s.waits()[0])
+}
+
+// A peer that answers and is not believed any more is waited for, although what it
+// has been seen to publish only has to leave the caches at others.
+func TestNamesWhoIsNotTrusted(t *testing.T) {
+	s := begin(t)
+	s.configure([]string{"peer", "b"})
+	for _, line := range []string{"peer b publishes ksk b1 zsk b2", "peer b mirrors", "parent ds"} {
+		s.do(strings.Fields(line))
+		s.step()
+	}
+	s.runUntil(start.Add(8 * time.Hour))
+	s.do(strings.Fields("parent ds a1 b1"))
+	s.step()
+	s.runUntil(start.Add(30 * time.Hour))
+	s.command(roll.Command{Kind: roll.RollKey, Role: roll.ZSK})
+	s.step()
+	s.pass(start.Add(31 * time.Hour))
+	s.peers["b"].view.Trusted = false
+	s.step()
+	require.Equal(t, []string{"sign the zone with ZSK a3, for a peer to be reachable and trusted [b]"}, s.waits())
+}
