@@ -185,9 +185,21 @@ func writeKeys(w io.Writer, z status.Zone) {
 				last = m.What + " " + moment(m.At, z.At)
 			}
 		}
-		fmt.Fprintf(t, "  %d\t%s\t%s\t%s\t%s\t%s\t%s\n", k.Tag, k.Mnemonic, k.Role, k.Owner, k.State, list(k.Signs), last)
+		fmt.Fprintf(t, "  %d\t%s\t%s\t%s\t%s\t%s\t%s\n", k.Tag, k.Mnemonic, k.Role, k.Owner, stateOf(k), list(k.Signs), last)
 	}
 	t.Flush()
+}
+
+// stateOf is a key's state, and what it is besides.
+func stateOf(k status.Key) string {
+	state := k.State
+	if k.Standby {
+		state += ", standby"
+	}
+	if k.Compromised {
+		state += ", compromised"
+	}
+	return state
 }
 
 func writeWaits(w io.Writer, z status.Zone) {

@@ -97,7 +97,7 @@ func (w *work) reportKeys(cfg *Config) []status.Key {
 	for _, k := range w.plan.Keys {
 		out := status.Key{
 			Tag: k.ID.Tag, Algorithm: k.ID.Algorithm, Mnemonic: dns.AlgorithmToString[k.ID.Algorithm],
-			Role: strings.ToLower(k.Role.String()), Owner: k.Owner, Own: k.Ours, State: k.State,
+			Role: strings.ToLower(k.Role.String()), Owner: k.Owner, Own: k.Ours, State: k.State, Standby: k.Standby, Compromised: k.Compromised,
 			Signs: w.reportSigns(k.ID), Moments: []status.Moment{},
 		}
 		if k.Role == roll.Unknown {

@@ -4,7 +4,7 @@ package roll
 // what may be changed now; the order matters only for how soon a thing is noticed.
 func (z *step) decide() {
 	for range z.f.Keys {
-		z.chosen = append(z.chosen, false)
+		z.chosen = append(z.chosen, notChosen)
 	}
 	if !z.mayBegin() {
 		z.peerKeys()

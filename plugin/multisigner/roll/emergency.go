@@ -15,6 +15,9 @@ import (
 func compromised(s State, f facts, c Command) (State, error) {
 	for k := range f.Keys {
 		if key := &f.Keys[k]; key.ID == c.Key {
+			if key.Gone != 0 && (f.Moving == 0 || key.ID.Algorithm != f.Moving) {
+				return s, removed(key)
+			}
 			if f.Moving != 0 && key.Owner == 0 && key.ID.Algorithm == f.Moving {
 				return s, fmt.Errorf("algorithm %d is on its way, and its keys go or come with it: let it end, or give `abort` if it is coming", f.Moving)
 			}
@@ -23,6 +26,10 @@ func compromised(s State, f facts, c Command) (State, error) {
 		}
 	}
 	return s, fmt.Errorf("key %s is not known", c.Key)
+}
+
+func removed(key *key) error {
+	return fmt.Errorf("%s was removed already: it signs nothing any more", label(key))
 }
 
 // urgent reports whether a key of ours that holds an office is compromised.
@@ -63,6 +70,9 @@ func Cost(s State, p Policy, id KeyID) (Price, error) {
 		return Price{}, fmt.Errorf("key %s is not known", id)
 	}
 	key := &z.f.Keys[k]
+	if key.Gone != 0 {
+		return Price{}, removed(key)
+	}
 	var price Price
 	lose := func(ttl moment, format string, args ...any) {
 		price.Waiting += time.Duration(ttl) + p.Margin

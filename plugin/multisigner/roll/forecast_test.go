@@ -272,3 +272,44 @@ func TestCost(t *testing.T) {
 	_, err := roll.Cost(roll.State{}, roll.Policy{}, roll.KeyID{Tag: 1})
 	require.ErrorContains(t, err, "is not known")
 }
+
+// A key says besides its state that it stands by, or is compromised; one that was
+// removed is not rolled again, and costs nothing.
+func TestStandbyAndCompromisedAreShown(t *testing.T) {
+	s := begin(t)
+	s.policy.Standby = true
+	do := func(at time.Duration, what string) {
+		s.runUntil(start.Add(at))
+		s.do(strings.Fields(what))
+		s.step()
+	}
+	shown := func() string {
+		var all []string
+		for _, k := range s.plan.Keys {
+			line := s.names[k.ID] + " " + k.State
+			if k.Standby {
+				line += ", standby"
+			}
+			if k.Compromised {
+				line += ", compromised"
+			}
+			all = append(all, line)
+		}
+		return strings.Join(all, "; ")
+	}
+	do(0, "parent ds")
+	do(8*time.Hour, "parent ds a1")
+	do(9*time.Hour, "begin")
+	require.Equal(t, "a1 active; a2 active; a3 ready, standby; a4 ready, standby", shown())
+	do(10*time.Hour, "order compromised a2")
+	require.Equal(t, "a1 active; a2 retired, compromised; a3 ready, standby; a4 active; a5 published, standby", shown())
+	do(11*time.Hour, "order compromised a1")
+	do(11*time.Hour, "begin")
+	require.Equal(t, "a1 retired, compromised; a2 retired, compromised; a3 active; a4 active; a5 published, standby; a6 published, standby", shown())
+	do(30*time.Hour, "begin")
+	require.Contains(t, shown(), "a2 removed, compromised")
+	_, err := roll.Cost(s.state, s.policy, s.id("a2"))
+	require.ErrorContains(t, err, "was removed already")
+	_, err = roll.Do(s.state, roll.Command{Kind: roll.Compromised, Key: s.id("a2")}, s.policy, s.now)
+	require.ErrorContains(t, err, "was removed already")
+}

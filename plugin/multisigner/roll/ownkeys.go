@@ -21,6 +21,7 @@ func (z *step) dataKeys() {
 	if !need {
 		return
 	}
+	z.chosen[next] = successor
 	key := &z.f.Keys[next]
 	if current >= 0 {
 		h := z.leaving(current)
@@ -65,6 +66,7 @@ func (z *step) entryKeys() {
 	if !need {
 		return
 	}
+	z.chosen[next] = successor
 	key := &z.f.Keys[next]
 	if current < 0 {
 		if key.published() {
@@ -161,7 +163,7 @@ func (z *step) request(role Role, algorithm uint8, first bool) {
 
 // publish puts a key of ours into our DNSKEY RRset.
 func (z *step) publish(k int) {
-	z.chosen[k] = true
+	z.chosen[k] = max(z.chosen[k], standby)
 	if key := &z.f.Keys[k]; key.Pub == 0 && (!z.still() || z.urgent() || !z.begun()) {
 		key.Pub = z.t
 	}
@@ -222,7 +224,7 @@ func (z *step) standStill(h *hold) {
 func (z *step) removeKeys() {
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
-		if key.Owner != 0 || !key.published() || z.chosen[k] || key.signing() || key.entry() || z.moves(key) {
+		if key.Owner != 0 || !key.published() || z.chosen[k] != notChosen || key.signing() || key.entry() || z.moves(key) {
 			continue
 		}
 		z.rolling = z.rolling || key.DataOff != 0 || key.Out != 0

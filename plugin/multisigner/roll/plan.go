@@ -77,14 +77,16 @@ type KeyStatus struct {
 	Ours  bool
 	Role  Role
 	// State: generated, published, ready, active, retired, removed for ours; seen,
-	// published, withdrawn for a peer's; with standby and compromised besides.
-	State     string
-	Since     time.Time // of the State
-	Published bool      // it is in our DNSKEY RRset
-	InCDS     bool
-	DS        string // hidden, rumoured, omnipresent, unretentive: its DS, over all caches (RFC 7583)
-	DNSKEY    string // the same for the DNSKEY, over all signers
-	Moments   []Moment
+	// published, withdrawn for a peer's.
+	State       string
+	Since       time.Time // of the State
+	Standby     bool      // ours: it is published for the day on which a successor is needed
+	Compromised bool      // the operator said so
+	Published   bool      // it is in our DNSKEY RRset
+	InCDS       bool
+	DS          string // hidden, rumoured, omnipresent, unretentive: its DS, over all caches (RFC 7583)
+	DNSKEY      string // the same for the DNSKEY, over all signers
+	Moments     []Moment
 }
 
 // Moment is when something happened to a key.

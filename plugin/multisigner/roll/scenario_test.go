@@ -213,7 +213,7 @@ func (s *story) do(f []string) {
 func (s *story) command(c roll.Command) {
 	next, err := roll.Do(s.state, c, s.policy, s.now)
 	if err != nil {
-		s.out.WriteString("> refused: " + err.Error() + "\n")
+		s.out.WriteString(s.named("> refused: "+err.Error()) + "\n")
 		return
 	}
 	s.state = next

@@ -97,7 +97,9 @@ func (z *step) keyStatus() {
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
 		s := KeyStatus{ID: key.ID, Owner: z.name(z.ownerOf(key)), Ours: key.Owner == 0, Role: key.Role, Published: key.published(),
-			InCDS: contains(z.f.CDS, key.ID), DS: z.dsState(k), DNSKEY: z.dnskeyState(k)}
+			Standby:     z.chosen[k] == standby && z.ofZone(key) && key.DataOn == 0 && key.EntryOn == 0,
+			Compromised: key.Compromised && (key.Gone == 0 || key.office() != 0), // else its tag clashed
+			InCDS:       contains(z.f.CDS, key.ID), DS: z.dsState(k), DNSKEY: z.dnskeyState(k)}
 		var since moment
 		s.State, since = z.stateOf(k)
 		s.Since = z.wall(since)

@@ -23,8 +23,8 @@ type step struct {
 	fresh   []bool  // by signer: all its addresses were good at a look that is not old
 	held    []bool  // by key: its private key is there
 
-	chosen  []bool // by key: it is, or is about to be, a successor
-	rolling bool   // some rollover of ours has begun and not ended
+	chosen  []choice // by key
+	rolling bool     // some rollover of ours has begun and not ended
 
 	dropped     bool // a peer no longer has a key that signs our data
 	parentFresh bool
@@ -36,6 +36,15 @@ type step struct {
 	out    Plan
 	refuse string
 }
+
+// choice is what a key of ours that holds no office yet is kept for.
+type choice uint8
+
+const (
+	notChosen choice = iota
+	standby          // to be there when a successor is needed
+	successor        // an office is about to be its
+)
 
 // end forgets everything but memory that the next step can use.
 func (z *step) end() {
@@ -128,6 +137,7 @@ func (z *step) drop(k int) {
 	z.f.Keys = slices.Delete(z.f.Keys, k, k+1)
 	z.f.Spread = slices.Delete(z.f.Spread, k*n, (k+1)*n)
 	z.held = slices.Delete(z.held, k, k+1)
+	z.chosen = slices.Delete(z.chosen, k, k+1)
 	z.index()
 }
 

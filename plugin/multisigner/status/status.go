@@ -74,17 +74,19 @@ type Signatures struct {
 
 // Key is a key of the group.
 type Key struct {
-	Tag       uint16   `json:"tag"`
-	Algorithm uint8    `json:"algorithm"`
-	Mnemonic  string   `json:"mnemonic"`         // of the algorithm: ECDSAP256SHA256
-	Role      string   `json:"role"`             // ksk, zsk, csk; "?" where a peer's flags do not tell
-	Owner     string   `json:"owner"`            // name of the signer that made it
-	Own       bool     `json:"own"`              // that is us
-	State     string   `json:"state"`            // one word: generated, published, ready, active, retired, removed, ...
-	Signs     []string `json:"signs"`            // what it signs at us: dnskey, cds, data
-	DNSKEY    string   `json:"dnskey,omitempty"` // rdata in presentation form
-	DS        string   `json:"ds,omitempty"`     // its SHA-256 DS
-	Moments   []Moment `json:"moments"`          // in order of time
+	Tag         uint16   `json:"tag"`
+	Algorithm   uint8    `json:"algorithm"`
+	Mnemonic    string   `json:"mnemonic"`              // of the algorithm: ECDSAP256SHA256
+	Role        string   `json:"role"`                  // ksk, zsk, csk; "?" where a peer's flags do not tell
+	Owner       string   `json:"owner"`                 // name of the signer that made it
+	Own         bool     `json:"own"`                   // that is us
+	State       string   `json:"state"`                 // one word: generated, published, ready, active, retired, removed, ...
+	Standby     bool     `json:"standby,omitempty"`     // ours: published for the day on which a successor is needed
+	Compromised bool     `json:"compromised,omitempty"` // the operator said so
+	Signs       []string `json:"signs"`                 // what it signs at us: dnskey, cds, data
+	DNSKEY      string   `json:"dnskey,omitempty"`      // rdata in presentation form
+	DS          string   `json:"ds,omitempty"`          // its SHA-256 DS
+	Moments     []Moment `json:"moments"`               // in order of time
 }
 
 // Moment is when something happened to a key, or is due to.
