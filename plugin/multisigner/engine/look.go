@@ -36,6 +36,10 @@ type sight struct {
 	peers  map[string]peer.Report
 	others peer.Report // nameservers that nobody has named; see attribute
 	parent parent.Report
+
+	found    map[string][]netip.Addr // what the resolver has said, at this look or before
+	covered  map[string]bool         // nameservers, and addresses of theirs, that were thought of
+	unrouted []string                // those of them to which this machine has no route
 }
 
 // gaze is what a look needs to know, taken from the zone before it begins: a look
@@ -46,9 +50,13 @@ type gaze struct {
 	peers  map[string]peer.Target
 	others peer.Target
 	// unknown are nameservers whose addresses stand neither in the zone nor in the
-	// parent's glue: the resolver knows them.
+	// parent's glue: the resolver may know them, and found is what it said before.
 	unknown  []string
+	found    map[string][]netip.Addr
 	named    map[netip.Addr]bool
+	signers  map[string]bool // of the nameservers: it has the name of a signer
+	reached  map[string]bool // of the nameservers: an address of its is named
+	covered  map[string]bool
 	resolver netip.AddrPort
 	parent   *parent.Where
 }
@@ -69,7 +77,7 @@ func (w *work) gaze(cfg *Config) gaze {
 		}
 		g.peers[p.Name] = target
 	}
-	if cfg.Parent.Mode != ParentNone || len(cfg.Peers) > 0 { // else nobody depends on what they serve
+	if looksAtOthers(cfg) {
 		w.addOthers(cfg, &g)
 	}
 	g.parent = whereParent(cfg)
@@ -108,14 +116,14 @@ func ourServers(cfg *Config) []ask.Server {
 func (e *Engine) look(ctx context.Context, g gaze) *sight {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	s := &sight{at: e.clock.Now(), peers: map[string]peer.Report{}}
+	s := &sight{at: e.clock.Now(), peers: map[string]peer.Report{}, covered: g.covered}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	if len(g.self.Servers) > 0 {
 		wg.Go(func() { s.self = peer.Look(ctx, e.client, g.self, s.at) })
 	}
 	if len(g.others.Servers)+len(g.unknown) > 0 {
-		wg.Go(func() { s.others = peer.Look(ctx, e.client, e.findOthers(ctx, g), s.at) })
+		wg.Go(func() { e.lookAtOthers(ctx, g, s) })
 	}
 	for name, target := range g.peers {
 		wg.Go(func() {

@@ -10,6 +10,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/plugin/multisigner/peer"
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/validate"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
@@ -81,7 +82,9 @@ func (e *Engine) keepSurveying(z *Zone, cfg *Config) {
 // surveyed lists every address that the last look knew.
 func (w *work) surveyed(cfg *Config) (all []subject) {
 	for _, a := range w.sight.self.Addresses {
-		all = append(all, subject{cfg.Signer, a.Server})
+		if a.Status != peer.Unfound {
+			all = append(all, subject{cfg.Signer, a.Server})
+		}
 	}
 	for _, p := range cfg.Peers {
 		for _, a := range w.sight.peers[p.Name].Addresses {

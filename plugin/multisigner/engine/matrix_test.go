@@ -125,6 +125,7 @@ func TestMatrixByItself(t *testing.T) {
 	b, r := newOther(t), register(t)
 	b.show(t, time.Now())
 	cfg := delegated(t, r)
+	cfg.Signer = "a"
 	cfg.File = write(t, onLoopback)
 	cfg.Addresses = []netip.AddrPort{ours.addr}
 	cfg.Peers = []engine.Peer{{

@@ -26,6 +26,9 @@ func (w *work) observation(cfg *Config, now time.Time) roll.Observation {
 	// finds its key whoever was seen to publish it.
 	w.learn()
 	seen.Self = w.view(cfg.Signer, w.sight.self)
+	for _, host := range w.notCovered(cfg) {
+		seen.Self.Addresses = append(seen.Self.Addresses, roll.Address{Addr: host, Unclaimed: true})
+	}
 	for _, p := range cfg.Peers {
 		if report, ok := w.sight.peers[p.Name]; ok {
 			seen.Peers = append(seen.Peers, w.view(p.Name, report))
@@ -100,6 +103,9 @@ func (w *work) view(name string, r peer.Report) roll.View {
 
 func (w *work) address(a peer.Address) roll.Address {
 	out := roll.Address{Addr: a.Server.Addr.String(), State: states[a.Status], Seen: a.At, Transfer: a.TransferFrom}
+	if out.Unclaimed = a.Host != "" && !a.Believed; a.Status == peer.Unfound {
+		out.Addr = a.Host
+	}
 	if !a.Believed || a.Status == peer.Stale {
 		return out
 	}
@@ -154,6 +160,7 @@ var states = map[peer.Status]roll.AddressState{
 	peer.Expired:          roll.Stale,
 	peer.Bogus:            roll.Bogus,
 	peer.Stale:            roll.Stale,
+	peer.Unfound:          roll.Unfound,
 }
 
 func (w *work) parentView(r parent.Report) roll.ParentView {

@@ -5,9 +5,11 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -20,7 +22,8 @@ import (
 // by configuration, and how they are looked at: believed by anybody's keys. An
 // address counts as named whatever the port that stands with it: a nameserver is
 // reached by its address alone, and who writes another port than 53 has something
-// in between.
+// in between. So does a host that has the name of a signer: its addresses are those
+// that stand there. The addresses of any other must be found.
 func (w *work) addOthers(cfg *Config, g *gaze) {
 	pins := w.ownEntry()
 	for _, p := range cfg.Peers {
@@ -30,26 +33,46 @@ func (w *work) addOthers(cfg *Config, g *gaze) {
 		Zone: cfg.Apex, Hosts: map[netip.AddrPort]string{},
 		Memory: peer.Memory{Pins: pins}, Via: peer.Query,
 	}
-	g.named, g.resolver = map[netip.Addr]bool{}, cfg.Parent.Resolver
+	g.named, g.resolver, g.found = map[netip.Addr]bool{}, cfg.Parent.Resolver, w.found
+	g.covered, g.signers, g.reached = map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, s := range subjects(cfg) {
 		g.named[s.server.Addr.Addr()] = true
 	}
 	for host, addrs := range w.nameservers(cfg) {
-		if len(addrs) == 0 && g.resolver.IsValid() {
+		g.signers[host] = isSigners(cfg, host)
+		if len(addrs) == 0 {
 			g.unknown = append(g.unknown, host)
 		}
 		g.addOther(host, addrs)
 	}
+	slices.Sort(g.unknown)
 }
 
 func (g *gaze) addOther(host string, addrs []netip.Addr) {
+	g.covered[host] = true
 	for _, addr := range addrs {
+		g.covered[addr.String()] = true
+		g.reached[host] = g.reached[host] || g.named[addr]
 		at := netip.AddrPortFrom(addr, 53)
 		if _, twice := g.others.Hosts[at]; !twice && !g.named[addr] {
 			g.others.Hosts[at] = host
 			g.others.Servers = append(g.others.Servers, ask.Server{Addr: at})
 		}
 	}
+}
+
+// looksAtOthers reports whether it matters what servers show that nobody has named.
+// Else nobody depends on what they serve.
+func looksAtOthers(cfg *Config) bool {
+	return cfg.Parent.Mode != ParentNone || len(cfg.Peers) > 0
+}
+
+// isSigners reports whether a nameserver has the name of a signer of the group.
+func isSigners(cfg *Config, host string) bool {
+	same := func(name string) bool {
+		return strings.TrimSuffix(host, ".") == strings.TrimSuffix(strings.ToLower(name), ".")
+	}
+	return same(cfg.Signer) || slices.ContainsFunc(cfg.Peers, func(p Peer) bool { return same(p.Name) })
 }
 
 // nameservers gives the zone's nameservers and those of the delegation, with the
@@ -117,20 +140,95 @@ func inZone(v *zone.Version, host string) (addrs []netip.Addr) {
 	return addrs
 }
 
-// findOthers completes the target by what the resolver knows, and leaves out
-// addresses to which this machine has no route: a host without IPv6 would else
-// wait for them for ever.
-func (e *Engine) findOthers(ctx context.Context, g gaze) peer.Target {
+// lookAtOthers asks the nameservers that nobody has named.
+func (e *Engine) lookAtOthers(ctx context.Context, g gaze, s *sight) {
+	target, lost, found := e.findOthers(ctx, g, s.at)
+	s.found = found
+	s.unrouted = g.leaveUnrouted(&target, func(addr netip.AddrPort) bool { return e.client.Routed(ctx, addr) })
+	s.others = peer.Look(ctx, e.client, target, s.at)
+	s.others.Addresses = append(s.others.Addresses, lost...)
+}
+
+// findOthers completes the target by what the resolver knows. A nameserver of which
+// that is not all is an address at which nobody can look: it is in lost. Those that
+// were found before are looked at on, for they are no worse than they were.
+func (e *Engine) findOthers(ctx context.Context, g gaze, at time.Time) (t peer.Target, lost []peer.Address, found map[string][]netip.Addr) {
+	found = map[string][]netip.Addr{}
 	for _, host := range g.unknown {
-		addrs, err := e.client.Addresses(ctx, ask.Server{Addr: g.resolver}, host)
-		if err != nil {
-			e.log.Debug("nameserver was not found", "zone", g.apex, "host", host, "error", err)
-			continue
+		addrs, why := e.addressesOf(ctx, g.resolver, host)
+		if why != "" {
+			for _, addr := range g.found[host] {
+				if !slices.Contains(addrs, addr) {
+					addrs = append(addrs, addr)
+				}
+			}
+			if !g.signers[host] {
+				lost = append(lost, peer.Address{Host: host, At: at, Status: peer.Unfound, Err: why})
+			}
+		}
+		if len(addrs) > 0 {
+			found[host] = addrs
 		}
 		g.addOther(host, addrs)
 	}
-	g.others.Servers = slices.DeleteFunc(g.others.Servers, func(s ask.Server) bool { return !e.client.Routed(ctx, s.Addr) })
-	return g.others
+	return g.others, lost, found
+}
+
+// addressesOf asks the resolver; why says in what the answer falls short.
+func (e *Engine) addressesOf(ctx context.Context, resolver netip.AddrPort, host string) (addrs []netip.Addr, why string) {
+	if !resolver.IsValid() {
+		return nil, "there is no resolver to ask"
+	}
+	addrs, err := e.client.Addresses(ctx, ask.Server{Addr: resolver}, host)
+	switch {
+	case err != nil:
+		return addrs, err.Error()
+	case len(addrs) == 0:
+		return nil, "the resolver says that it has none"
+	}
+	return addrs, ""
+}
+
+// leaveUnrouted leaves out of t addresses to which this machine has no route, if
+// it can look at their nameserver at another one: a host without IPv6 would else wait
+// for them for ever. A nameserver to which nothing leads stays, to be seen as
+// unreachable.
+func (g gaze) leaveUnrouted(t *peer.Target, leads func(netip.AddrPort) bool) (unrouted []string) {
+	routed, reached := map[netip.AddrPort]bool{}, map[string]bool{}
+	for _, s := range t.Servers {
+		routed[s.Addr] = leads(s.Addr)
+		host := t.Hosts[s.Addr]
+		reached[host] = reached[host] || routed[s.Addr] || g.reached[host]
+	}
+	t.Servers = slices.DeleteFunc(t.Servers, func(s ask.Server) bool {
+		host := t.Hosts[s.Addr]
+		if routed[s.Addr] || !reached[host] {
+			return false
+		}
+		unrouted = append(unrouted, s.Addr.Addr().String()+" ("+host+")")
+		return true
+	})
+	slices.Sort(unrouted)
+	return unrouted
+}
+
+// notCovered are the nameservers, and addresses of theirs, that the last look did not
+// know of: until the next one they could not be looked at.
+func (w *work) notCovered(cfg *Config) (hosts []string) {
+	if !looksAtOthers(cfg) {
+		return nil
+	}
+	for host, addrs := range w.nameservers(cfg) {
+		covered := w.sight.covered[host]
+		for _, addr := range addrs {
+			covered = covered && w.sight.covered[addr.String()]
+		}
+		if !covered && !isSigners(cfg, host) {
+			hosts = append(hosts, host)
+		}
+	}
+	slices.Sort(hosts)
+	return hosts
 }
 
 // attribute adds what the other addresses show to the reports of those whose they are.
@@ -151,4 +249,27 @@ func (w *work) attribute(cfg *Config, s *sight) {
 		}
 	}
 	s.others = peer.Report{}
+}
+
+// alarmsOfOthers are for nameservers at which nobody can look.
+func (w *work) alarmsOfOthers() (alarms []status.Alarm) {
+	if w.sight == nil {
+		return nil
+	}
+	for _, a := range w.sight.self.Addresses {
+		if a.Status == peer.Unfound {
+			alarms = append(alarms, status.Alarm{
+				What: "the address of nameserver " + a.Host + " is not known (" + a.Err + "): what it serves cannot be seen, and nothing that could break validation is done",
+				Cure: "give a `resolver` that finds it; or, if it is a signer's, call that by this name in the `signer` line or its `peer` block, with its addresses; " +
+					"or take it out of the NS records of the zone and its delegation",
+			})
+		}
+	}
+	if len(w.sight.unrouted) > 0 {
+		alarms = append(alarms, status.Alarm{
+			What: "this machine has no route to " + strings.Join(w.sight.unrouted, ", ") + ": what is served there is not seen, and not waited for",
+			Cure: "give the machine a route there (IPv6, most likely)",
+		})
+	}
+	return alarms
 }

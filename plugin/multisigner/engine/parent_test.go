@@ -152,7 +152,8 @@ func (r *registry) update(w dns.ResponseWriter, q *dns.Msg) int {
 	return dns.RcodeSuccess
 }
 
-// Nobody has an address for the nameserver: the engine here listens nowhere.
+// The nameserver is the signer itself, of which nobody gives an address: the engine
+// here listens nowhere.
 const shortLived = `
 $ORIGIN example.org.
 $TTL 1
@@ -164,6 +165,7 @@ www  A   192.0.2.80
 // delegated is a zone of one signer whose waits are short.
 func delegated(t *testing.T, r *registry) engine.Config {
 	cfg := alone(t, write(t, shortLived))
+	cfg.Signer = "ns.example.net"
 	cfg.DNSKEYTTL, cfg.Margin, cfg.LookBusy, cfg.LookIdle = time.Second, 0, 100*time.Millisecond, 100*time.Millisecond
 	cfg.Parent = engine.Parent{Mode: engine.ParentServers, Servers: []netip.AddrPort{r.addr}}
 	return cfg

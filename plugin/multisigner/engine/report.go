@@ -70,6 +70,7 @@ func (f *files) report() status.Source {
 func (w *work) reportAlarms(cfg *Config) []status.Alarm {
 	alarms := slices.Clone(w.alarms)
 	alarms = append(alarms, w.surveyAlarms(cfg)...)
+	alarms = append(alarms, w.alarmsOfOthers()...)
 	if w.proving.withdrawn {
 		alarms = append(alarms, status.Alarm{
 			What: "a signature that had been served is bad: " + describe(w.proving.found),
@@ -193,6 +194,9 @@ func (w *work) reportAddresses(r peer.Report) []status.Address {
 			Address: a.Server.Addr.String(), Host: a.Host, Seen: a.At, State: peerWords[a.Status], Why: a.Err,
 			DNSKEY: []uint16{}, CDS: []uint16{},
 		}
+		if a.Status == peer.Unfound {
+			s.Address = a.Host
+		}
 		for rdata := range a.Sets[zone.TypeDNSKEY].Rdata.All() {
 			s.DNSKEY = append(s.DNSKEY, zone.DNSKEY(rdata).Tag())
 		}
@@ -242,7 +246,7 @@ var peerWords = map[peer.Status]string{
 	peer.Good: "good", peer.Unreachable: "unreachable", peer.NotAuthoritative: "not authoritative",
 	peer.Garbled: "garbled", peer.TooMany: "too many keys", peer.Unsigned: "unsigned",
 	peer.WrongAlgorithm: "wrong algorithm", peer.UnknownKey: "unknown key", peer.Expired: "expired",
-	peer.Bogus: "bogus", peer.Stale: "stale",
+	peer.Bogus: "bogus", peer.Stale: "stale", peer.Unfound: "address not known",
 }
 
 // parentWords say how it stands with an address of the parent.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -59,6 +60,8 @@ type work struct {
 	lookAgain bool
 	memories  map[string]peer.Memory // what the next look at each peer must know
 	believed  map[string]bool        // as the log was told
+	lost      map[string]bool        // nameservers whose addresses are not known, as the log was told
+	found     map[string][]netip.Addr
 
 	telling telling
 

@@ -85,10 +85,11 @@ const (
 	Expired                        // signed by a trusted key for another time: over, or not yet begun
 	Bogus                          // a signature that is wrong, or missing where it must be
 	Stale                          // signed and trusted, but older than what was seen there before: lagging, or replayed
+	Unfound                        // of a nameserver whose address nobody knows: Look gives none
 )
 
 var statuses = [...]string{"good", "unreachable", "not authoritative", "garbled", "too many keys", "unsigned",
-	"wrong algorithm", "unknown key", "expired", "bogus", "stale"}
+	"wrong algorithm", "unknown key", "expired", "bogus", "stale", "address not known"}
 
 // String names the status, as operators see it.
 func (s Status) String() string { return statuses[s] }

@@ -319,7 +319,8 @@ func (z *step) agreed(h *hold) {
 		if i > 0 && z.peers[i] == nil && !z.member(i) {
 			continue
 		}
-		if i > 0 && !z.fresh[i] {
+		// Secondaries of one who joins get nothing yet.
+		if !z.fresh[i] && (i > 0 || z.f.Joining == 0) {
 			z.notFresh(h, i)
 		}
 		for n := range z.addresses(i) {
@@ -441,6 +442,11 @@ func (z *step) join() {
 	}
 	if !z.noDS() {
 		z.dsEverywhere(&h, next)
+	}
+	for n := range z.seen.Self.Addresses {
+		if a := &z.seen.Self.Addresses[n]; a.Unclaimed && a.State != Good {
+			h.on(unknown, "every nameserver to show whose it is", z.whereIs(0, a))
+		}
 	}
 	for k := range z.f.Keys {
 		if z.live(k) && !z.lazy(k) {

@@ -65,7 +65,8 @@ func (v *View) silent() bool {
 type AddressState uint8
 
 // Unasked was not looked at yet. Stale answers, but with expired signatures. Bogus
-// answers with what does not follow from the keys that we trust.
+// answers with what does not follow from the keys that we trust. Unfound is a
+// nameserver whose address nobody knows.
 const (
 	Unasked AddressState = iota
 	Good
@@ -74,10 +75,11 @@ const (
 	Unsigned
 	Stale
 	Bogus
+	Unfound
 )
 
 func (s AddressState) String() string {
-	names := [...]string{"not asked yet", "good", "unreachable", "not authoritative", "unsigned", "expired", "bogus"}
+	names := [...]string{"not asked yet", "good", "unreachable", "not authoritative", "unsigned", "expired", "bogus", "address not known"}
 	if int(s) < len(names) {
 		return names[s]
 	}
@@ -86,7 +88,7 @@ func (s AddressState) String() string {
 
 // Address is what one address of a signer answered at the last look.
 type Address struct {
-	Addr  string
+	Addr  string // the nameserver's name, where that is all that is known
 	State AddressState
 	Seen  time.Time // the moment of the look that these facts are from
 	// Since: looks at this address have all been Good since then, none more than
@@ -94,6 +96,9 @@ type Address struct {
 	// new. Zero: judge by the calls of Step alone.
 	Since    time.Time
 	Transfer bool // the facts come from a transfer: they import, and never satisfy a gate
+	// Unclaimed, of an address in Observation.Self: it is a nameserver's that nobody
+	// has named, and shows no keys that tell whose it is. Who joins waits for it, too.
+	Unclaimed bool
 
 	DNSKEY      []KeyID
 	SEP         []KeyID // those of DNSKEY with the SEP flag

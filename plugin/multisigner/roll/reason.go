@@ -186,8 +186,11 @@ func (z *step) whereIs(i int, a *Address) string {
 	if z.p.Terse {
 		return a.Addr
 	}
-	if a.State == Good {
+	switch {
+	case a.State == Good:
 		return z.name(i) + " " + a.Addr
+	case a.Unclaimed && i == 0:
+		return "nameserver " + a.Addr + " (" + a.State.String() + ")"
 	}
 	return z.name(i) + " " + a.Addr + " (" + a.State.String() + ")"
 }

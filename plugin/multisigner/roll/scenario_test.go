@@ -64,6 +64,7 @@ type story struct {
 	peers     map[string]*peer
 	order     []string
 	parent    []roll.ParentAddress
+	self      []roll.Address
 	steady    time.Time
 	useSteady bool
 	crashes   bool // between save and show, at the next step
@@ -173,6 +174,12 @@ func (s *story) do(f []string) {
 		s.doPeer(f[1], f[2:])
 	case "parent":
 		s.doParent(f[1:])
+	case "nameserver": // that nobody has named
+		s.self = nil
+		if f[2] != "is-gone" {
+			state := map[string]roll.AddressState{"is-not-found": roll.Unfound, "is-silent": roll.Unreachable}[f[2]]
+			s.self = []roll.Address{{Addr: f[1], State: state, Unclaimed: true}}
+		}
 	case "roll":
 		if f[1] == "algorithm" {
 			n, err := strconv.Atoi(f[2])
@@ -374,7 +381,7 @@ func (s *story) publish() {
 }
 
 func (s *story) observation() roll.Observation {
-	o := roll.Observation{Own: s.own, Published: s.published, Parent: roll.ParentView{Addresses: slices.Clone(s.parent)}}
+	o := roll.Observation{Own: s.own, Published: s.published, Self: roll.View{Addresses: s.self}, Parent: roll.ParentView{Addresses: slices.Clone(s.parent)}}
 	if s.useSteady {
 		o.Steady = s.steady
 	}

@@ -97,10 +97,10 @@ type Moment struct {
 
 // Address is what one address was last seen to publish.
 type Address struct {
-	Address string    `json:"address"`        // ip:port
+	Address string    `json:"address"`        // ip:port; the NS name where no address of it is known
 	Host    string    `json:"host,omitempty"` // the NS name it was found by
 	Seen    time.Time `json:"seen,omitzero"`  // the last look; zero: not yet looked at
-	State   string    `json:"state"`          // good, unreachable, not authoritative, unsigned, bogus, expired, garbled
+	State   string    `json:"state"`          // good, unreachable, address not known, not authoritative, unsigned, bogus, expired, garbled
 	Why     string    `json:"why,omitempty"`
 	Serial  uint32    `json:"serial"`
 	DNSKEY  []uint16  `json:"dnskey"` // tags
