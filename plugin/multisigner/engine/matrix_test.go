@@ -24,7 +24,7 @@ import (
 )
 
 // onLoopback is shortLived with a nameserver that is one of those that are named.
-var onLoopback = strings.ReplaceAll(shortLived, "192.0.2.53", "127.0.0.1")
+var onLoopback = strings.ReplaceAll(shortLived, "ns.example.net.", "ns") + "ns   A   127.0.0.1\n"
 
 // stage answers on loopback from a version that a test puts there.
 type stage struct {
@@ -74,6 +74,8 @@ type other struct {
 	ksk, zsk sign.Key
 	shown    atomic.Pointer[zone.Version]
 	serial   uint32
+
+	cds, cdnskey zone.Packed // that it publishes, too
 }
 
 func newOther(t *testing.T) *other {
@@ -95,10 +97,13 @@ func fixedKey(t *testing.T, flags uint16) sign.Key {
 func (o *other) show(t *testing.T, at time.Time, more ...string) {
 	o.serial++
 	records := append([]string{string(o.ksk.Record), string(o.zsk.Record)}, more...)
+	sets := []zone.RRset{{Name: apex, Type: zone.TypeDNSKEY, TTL: 1, Rdata: zone.Pack(records...)}}
+	if o.cds != "" {
+		sets = append(sets, zone.RRset{Name: apex, Type: zone.TypeCDS, TTL: 1, Rdata: o.cds}, zone.RRset{Name: apex, Type: zone.TypeCDNSKEY, TTL: 1, Rdata: o.cdnskey})
+	}
 	out, err := sign.Zone(sign.Input{
-		Content: zone.MustVersion(onLoopback), Serial: o.serial, Now: at, Denial: denial.NSEC3,
-		Apex:   []zone.RRset{{Name: apex, Type: zone.TypeDNSKEY, TTL: 1, Rdata: zone.Pack(records...)}},
-		Keys:   sign.Keys{DNSKEY: []sign.Key{o.ksk}, Data: []sign.Key{o.zsk}},
+		Content: zone.MustVersion(onLoopback), Serial: o.serial, Now: at, Denial: denial.NSEC3, Apex: sets,
+		Keys:   sign.Keys{DNSKEY: []sign.Key{o.ksk}, CDS: []sign.Key{o.ksk}, Data: []sign.Key{o.zsk}},
 		Policy: sign.Policy{Validity: 14 * day, Refresh: 5 * day, BackDate: time.Hour},
 	})
 	require.NoError(t, err)
@@ -159,17 +164,7 @@ func TestMatrixByItself(t *testing.T) {
 	becomes("a", "b", status.Unknown)
 	require.NotContains(t, alarms(statusOf(t, running)), "do not validate")
 
-	var own []string
-	set, _ := running.Find(apex).Serving().Version.RRset(apex, zone.TypeDNSKEY)
-	var entry zone.DNSKEY
-	for rdata := range set.Rdata.All() {
-		if k := zone.DNSKEY(rdata); k != b.ksk.Record && k != b.zsk.Record {
-			if own = append(own, rdata); k.SEP() {
-				entry = k
-			}
-		}
-	}
-	require.Len(t, own, 2)
+	own, entry := b.oursAt(t, running)
 	b.show(t, time.Now(), own...)
 	r.be(func(r *registry) {
 		r.ds = append(dsOf(t, entry).RRs(), dsOf(t, b.ksk.Record).RRs()...)

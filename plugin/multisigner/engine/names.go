@@ -83,6 +83,35 @@ func (n *known) find(p zone.Packed) (ids []roll.KeyID, unknown int) {
 	return sortIDs(ids), unknown
 }
 
+// uneven gives the keys of a DS or CDS RRset without a record of a digest type that
+// another key has one of. Validators go by the strongest type of the whole RRset
+// (protocol I11), so that they do not find these. SHA-1 is asked of nobody: beside a
+// stronger type it is ignored (RFC 4509 3).
+func (n *known) uneven(p zone.Packed) (ids []roll.KeyID) {
+	const all, sha1, ours = 1<<1 | 1<<2 | 1<<4, 1 << 1, 1 << ourDigest // as digestTypes
+	types := uint8(0)
+	for rdata := range p.All() {
+		if t := zone.DS(rdata).DigestType(); t < 8 {
+			types |= 1 << t & all
+		}
+	}
+	if types == ours || types == 0 {
+		return nil
+	}
+	has := map[roll.KeyID]uint8{}
+	for rdata := range p.All() {
+		if id, ok := n.digests[zone.DS(rdata)]; ok {
+			has[id] |= 1 << zone.DS(rdata).DigestType()
+		}
+	}
+	for id, of := range has {
+		if types&^sha1&^of != 0 {
+			ids = append(ids, id)
+		}
+	}
+	return sortIDs(ids)
+}
+
 // The forms that ask a parent to remove the DS RRset (RFC 8078 4).
 const (
 	cdsDelete     = "\x00\x00\x00\x00\x00"

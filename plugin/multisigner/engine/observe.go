@@ -137,6 +137,7 @@ func (w *work) address(a peer.Address) roll.Address {
 
 	cds, cdnskey := a.Sets[zone.TypeCDS], a.Sets[zone.TypeCDNSKEY]
 	out.CDS, out.UnknownCDS = w.known.find(cds.Rdata)
+	out.UnevenCDS = w.known.uneven(cds.Rdata)
 	out.CDNSKEY = w.known.learnAll(cdnskey.Rdata)
 	out.CDSDelete = cds.Rdata.Has(cdsDelete) || cdnskey.Rdata.Has(cdnskeyDelete)
 	ns := a.Sets[zone.TypeNS]
@@ -169,6 +170,7 @@ func (w *work) parentView(r parent.Report) roll.ParentView {
 		out := roll.ParentAddress{Addr: a.Addr.String(), State: parentStates[a.Status], Seen: a.At}
 		if a.Status == parent.Good {
 			out.DS, out.UnknownDS = w.known.find(a.DS.Rdata)
+			out.UnevenDS = w.known.uneven(a.DS.Rdata)
 			out.TTL = seconds(a.DS.TTL)
 			out.NS, out.NSTTL = hosts(a.NS), seconds(a.NS.TTL)
 		}

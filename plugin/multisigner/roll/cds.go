@@ -294,6 +294,10 @@ func (z *step) notFresh(h *hold, i int) {
 	}
 }
 
+// whyUneven: a DS RRset with a digest type that some key has no record of leaves that
+// key's signer bogus to those who go by the strongest type (protocol b.15 C5).
+const whyUneven = "a peer's CDS to name every key in each of its digest types"
+
 // safeCDS holds for what a peer says to the parent that we cannot say with it.
 func (z *step) safeCDS(h *hold, i int, a *Address) {
 	if a.Transfer {
@@ -301,6 +305,9 @@ func (z *step) safeCDS(h *hold, i int, a *Address) {
 	}
 	if a.UnknownCDS > 0 {
 		h.on(missing, "a peer's CDS to name only known keys", z.whereIs(i, a))
+	}
+	if len(a.UnevenCDS) > 0 && !h.urgent {
+		h.on(missing, whyUneven, z.whereIs(i, a))
 	}
 	if a.CDSDelete && z.f.Orders.Insecure == 0 {
 		h.on(missing, "a peer to stop asking the parent to remove the DS", z.whereIs(i, a))
@@ -330,6 +337,9 @@ func (z *step) agreed(h *hold) {
 			}
 			if !sameKeys(a.CDS, z.f.CDS) || !sameKeys(a.CDNSKEY, z.f.CDS) || a.UnknownCDS > 0 {
 				h.on(missing, "every signer to publish the same CDS and CDNSKEY", z.whereIs(i, a))
+			}
+			if len(a.UnevenCDS) > 0 {
+				h.on(missing, whyUneven, z.whereIs(i, a))
 			}
 		}
 	}
@@ -405,7 +415,7 @@ func (z *step) tellParent() {
 func (z *step) parentHas(keys []KeyID) bool {
 	for n := range z.seen.Parent.Addresses {
 		a := &z.seen.Parent.Addresses[n]
-		if a.State != Good || a.UnknownDS > 0 || !sameKeys(a.DS, keys) {
+		if a.State != Good || a.UnknownDS > 0 || len(a.UnevenDS) > 0 || !sameKeys(a.DS, keys) {
 			return false
 		}
 	}

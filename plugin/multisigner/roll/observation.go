@@ -109,6 +109,7 @@ type Address struct {
 	DataSigners []KeyID // keys that validly sign anything else that was looked at, CDS and CDNSKEY included
 	Algorithms  []uint8 // with which all else that was looked at is signed, whether or not a key for it is published
 	CDS         []KeyID // keys that CDS records name
+	UnevenCDS   []KeyID // those of CDS without a record of a digest type that another key has one of
 	CDNSKEY     []KeyID
 	UnknownCDS  int  // CDS or CDNSKEY records that name no key that we know
 	CDSDelete   bool // a record that asks the parent to remove the DS (RFC 8078)
@@ -131,7 +132,8 @@ type ParentAddress struct {
 	Seen      time.Time
 	Since     time.Time // as in Address
 	DS        []KeyID
-	UnknownDS int // DS records that belong to no key that we know
+	UnevenDS  []KeyID // those of DS that validators who go by the strongest digest type do not find
+	UnknownDS int     // DS records that belong to no key that we know
 	TTL       time.Duration
 	NS        []string
 	NSTTL     time.Duration

@@ -329,6 +329,11 @@ func (z *step) observeDS(complete, restart bool) {
 			any[w] |= has[w]
 		}
 		first = false
+		for _, id := range a.UnevenDS {
+			if k := z.key(id); k >= 0 {
+				all.remove(k)
+			}
+		}
 	}
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]

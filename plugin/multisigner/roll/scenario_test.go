@@ -265,6 +265,8 @@ func (s *story) doPeer(name string, f []string) {
 				p.cds = append(p.cds, id)
 			}
 		}
+	case "cds-uneven": // in a digest type that these keys do not have
+		a.UnevenCDS = s.ids(f[1:])
 	case "signs": // with these algorithms, whether their keys are published or not
 		a.Algorithms = nil
 		for _, word := range f[1:] {
@@ -304,6 +306,8 @@ func (s *story) doParent(f []string) {
 	switch f[0] {
 	case "ds":
 		p.DS = s.ids(f[1:])
+	case "ds-uneven":
+		p.UnevenDS = s.ids(f[1:])
 	case "stranger":
 		p.UnknownDS, _ = strconv.Atoi(f[1])
 	case "ns":

@@ -14,6 +14,7 @@ const keysAtMost = 255
 type keySet [(keysAtMost + 1) / 64]uint64
 
 func (s *keySet) add(k int)      { s[uint8(k)>>6] |= 1 << (k & 63) }
+func (s *keySet) remove(k int)   { s[uint8(k)>>6] &^= 1 << (k & 63) }
 func (s *keySet) has(k int) bool { return s[uint8(k)>>6]&(1<<(k&63)) != 0 }
 
 func (s *keySet) join(o *keySet) {

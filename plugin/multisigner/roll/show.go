@@ -67,6 +67,7 @@ func (z *step) alarms() {
 			z.alarm("peer "+z.name(i)+" is not trusted: "+v.Why, "see its keys and the trust line of its block")
 		}
 	}
+	z.unevenAlarms()
 	if z.f.Algorithm != 0 && z.p.Algorithm != 0 && z.f.Algorithm != z.p.Algorithm && z.f.Orders.Algorithm != z.p.Algorithm {
 		cure := "give `roll algorithm`, or set the algorithm back"
 		if z.f.Orders.Algorithm == z.f.Algorithm {
@@ -82,6 +83,40 @@ func (z *step) alarms() {
 			}
 		}
 	}
+}
+
+// unevenAlarms speaks of digest types that not all keys have a record of.
+func (z *step) unevenAlarms() {
+	for i := range z.f.Signers {
+		for n := range z.addresses(i) {
+			if a := &z.views[i].Addresses[n]; len(a.UnevenCDS) > 0 {
+				z.alarm("the CDS of "+z.whereIs(i, a)+" lacks "+z.tags(a.UnevenCDS)+" in a digest type that it has for other keys: validators go by the strongest type, and would not find that signer",
+					"let it publish CDS by SHA-256 alone (BIND: cds-digest-types, Knot: cds-digest-type), or of every key in each type")
+			}
+		}
+	}
+	for n := range z.seen.Parent.Addresses {
+		if a := &z.seen.Parent.Addresses[n]; len(a.UnevenDS) > 0 {
+			z.alarm("the DS set at the parent "+a.Addr+" lacks "+z.tags(a.UnevenDS)+" in a digest type that it has for other keys: validators go by the strongest type, and do not find that signer",
+				"put the lines of `ds` in place at the parent, and no others")
+		}
+	}
+}
+
+// tags lists keys for people.
+func (z *step) tags(ids []KeyID) string {
+	text := ""
+	for _, id := range ids {
+		if text != "" {
+			text += ", "
+		}
+		if k := z.key(id); k >= 0 {
+			text += label(&z.f.Keys[k])
+		} else {
+			text += itoa(int(id.Tag))
+		}
+	}
+	return text
 }
 
 // label names a key for people: its role and tag.
