@@ -90,33 +90,17 @@ func (z *step) unevenAlarms() {
 	for i := range z.f.Signers {
 		for n := range z.addresses(i) {
 			if a := &z.views[i].Addresses[n]; len(a.UnevenCDS) > 0 {
-				z.alarm("the CDS of "+z.whereIs(i, a)+" lacks "+z.tags(a.UnevenCDS)+" in a digest type that it has for other keys: validators go by the strongest type, and would not find that signer",
+				z.alarm(z.aboutKeys("the CDS of "+z.whereIs(i, a)+" lacks ", a.UnevenCDS, " in a digest type that it has for other keys: validators go by the strongest type, and would not find that signer"),
 					"let it publish CDS by SHA-256 alone (BIND: cds-digest-types, Knot: cds-digest-type), or of every key in each type")
 			}
 		}
 	}
 	for n := range z.seen.Parent.Addresses {
 		if a := &z.seen.Parent.Addresses[n]; len(a.UnevenDS) > 0 {
-			z.alarm("the DS set at the parent "+a.Addr+" lacks "+z.tags(a.UnevenDS)+" in a digest type that it has for other keys: validators go by the strongest type, and do not find that signer",
+			z.alarm(z.aboutKeys("the DS set at the parent "+a.Addr+" lacks ", a.UnevenDS, " in a digest type that it has for other keys: validators go by the strongest type, and do not find that signer"),
 				"put the lines of `ds` in place at the parent, and no others")
 		}
 	}
-}
-
-// tags lists keys for people.
-func (z *step) tags(ids []KeyID) string {
-	text := ""
-	for _, id := range ids {
-		if text != "" {
-			text += ", "
-		}
-		if k := z.key(id); k >= 0 {
-			text += label(&z.f.Keys[k])
-		} else {
-			text += itoa(int(id.Tag))
-		}
-	}
-	return text
 }
 
 // label names a key for people: its role and tag.
