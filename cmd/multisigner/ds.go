@@ -46,6 +46,8 @@ func writeDS(w io.Writer, z status.Zone) {
 		where = z.Parent.Zone
 	}
 	switch {
+	case len(z.Parent.Addresses) == 0 && z.DSDelete:
+		fmt.Fprintf(w, "; %s: no DS shall be at the parent, and there is none to ask whether it has one\n", z.Zone)
 	case len(z.Parent.Addresses) == 0:
 		fmt.Fprintf(w, "; %s: safe now; there is no parent to ask whether it has this set\n", z.Zone)
 	case c.Done && z.DSDelete:

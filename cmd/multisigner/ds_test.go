@@ -38,6 +38,13 @@ func TestDS(t *testing.T) {
 			z.DS, z.DSDelete = nil, true
 			z.Parent.Addresses = []status.ParentAddress{at("192.0.2.9:53", "good")}
 		}},
+		{"ds-deleted-island", func(z *status.Zone) {
+			z.DS, z.DSDelete, z.Insecure, z.Parent = nil, true, true, status.Parent{Mode: "none"}
+		}},
+		{"ds-delete-unseen", func(z *status.Zone) {
+			z.DS, z.DSDelete = nil, true
+			z.Parent.Addresses = []status.ParentAddress{at("192.0.2.9:53", "good"), at("192.0.2.10:53", "unreachable")}
+		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			z := rolling()

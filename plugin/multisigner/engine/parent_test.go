@@ -257,6 +257,32 @@ func TestParentIsToldAgain(t *testing.T) {
 	require.Empty(t, statusOf(t, e).Alarms)
 }
 
+// What belongs at the parent can be read off the status also when that is nothing: while
+// the zone goes insecure and ever after, until it is secure again.
+func TestNoDSBelongsAtTheParent(t *testing.T) {
+	t.Parallel()
+	r := register(t)
+	e := serve(t, t.TempDir(), delegated(t, r))
+	defer e.Close()
+	require.Eventually(t, func() bool { return len(statusOf(t, e).DS) == 1 }, 20*time.Second, 10*time.Millisecond)
+	ds := record("example.org. 1 DS " + statusOf(t, e).DS[0])
+	r.be(func(r *registry) { r.ds = []dns.RR{ds} })
+	require.Eventually(t, func() bool { return len(statusOf(t, e).Parent.DS) == 1 }, 20*time.Second, 10*time.Millisecond)
+
+	_, err := e.Do(t.Context(), apex, engine.Command{Kind: "insecure"})
+	require.NoError(t, err)
+	s := statusOf(t, e)
+	require.True(t, s.DSDelete)
+	require.Equal(t, "the zone goes insecure: the parent should have no DS", s.DSWhy)
+	r.be(func(r *registry) { r.ds = nil })
+	require.Eventually(t, func() bool { return statusOf(t, e).Insecure }, 20*time.Second, 10*time.Millisecond)
+	s = statusOf(t, e)
+	require.True(t, s.DSDelete)
+	require.Equal(t, "the zone is insecure: the parent should have no DS", s.DSWhy)
+	require.True(t, s.DSChange().Done)
+	require.Empty(t, s.Waits)
+}
+
 // A parent without a DSYNC record is not told, and nothing is wrong with that; nor is
 // one that a person tells, or that is configured to look by itself.
 func TestParentIsNotTold(t *testing.T) {

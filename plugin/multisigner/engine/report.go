@@ -38,7 +38,7 @@ func (z *Zone) report(now, wake time.Time) {
 		s.DSKept = append(s.DSKept, rdataText(cfg.Apex, zone.TypeDS, rdata))
 	}
 	slices.Sort(s.DSKept)
-	s.DSDelete = w.plan.CDSDelete && len(s.DSKept) == 0
+	s.DSDelete = (w.plan.CDSDelete || w.plan.Unsigned) && len(s.DSKept) == 0
 	if w.sight != nil {
 		s.Self = w.reportAddresses(w.sight.self)
 		for _, p := range cfg.Peers {
@@ -154,6 +154,8 @@ func (w *work) reportDS(cfg *Config) (lines []string, why string) {
 		return lines, "the zone goes insecure, but the parent has a DS that belongs to no known key: give `disown` if it may go, too"
 	case w.plan.CDSDelete:
 		return lines, "the zone goes insecure: the parent should have no DS"
+	case w.plan.Unsigned:
+		return lines, "the zone is insecure: the parent should have no DS"
 	case err != nil || len(w.plan.DS) == 0:
 		return lines, "no DS is safe yet: see what is waited for"
 	case cfg.Parent.Mode == ParentNone:
