@@ -237,7 +237,7 @@ func (z *step) signedWith(h *hold, i int) {
 		}
 	}
 	ttl := max(z.dataTTL(i), s.DNSKEYTTL.max()) // CDS has the TTL of the keys
-	z.made(since, term{"TTL of data", -1, ttl}, term{"re-signing of ", i, resign}, z.way(i))
+	z.made(since, z.ttl("TTL of data", -1, z.dataPeaks(i), &s.DNSKEYTTL), term{"re-signing of ", i, resign}, z.way(i))
 	h.after(z, since+ttl+resign+z.propagation(i)+z.margin(), z.aboutAlgorithm("data that is not signed with ", " to leave the caches"))
 }
 
@@ -387,7 +387,7 @@ func (z *step) algorithmUnasked(h *hold) {
 	if z.unknownDS > 0 {
 		z.onParent(h, z.aboutAlgorithm("the parent to remove the DS that belongs to no known key: it may be of ", ""), func(a *ParentAddress) bool { return a.UnknownDS > 0 })
 	} else if z.f.UnknownDS != 0 {
-		z.made(z.f.UnknownDS, term{"DS TTL of the parent", -1, z.f.DSTTL.max()})
+		z.made(z.f.UnknownDS, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
 		h.after(z, z.f.UnknownDS+z.f.DSTTL.max()+z.margin(), "DS RRsets with an unknown key to leave the caches")
 	}
 	for i := range z.f.Signers {
@@ -417,7 +417,7 @@ func (z *step) clearOf(h *hold, i int) {
 		z.askForClear(h, i)
 		return
 	}
-	z.made(s.Clear, term{"DNSKEY TTL of ", i, s.DNSKEYTTL.max()}, z.way(i))
+	z.made(s.Clear, z.ttl("DNSKEY TTL of ", i, &s.DNSKEYTTL), z.way(i))
 	h.after(z, s.Clear+s.DNSKEYTTL.max()+z.propagation(i)+z.margin(), z.aboutAlgorithm("DNSKEY RRsets with a key of ", " to leave the caches"))
 }
 

@@ -241,7 +241,7 @@ func (z *step) safeDS(h *hold) {
 				h.on(missing, "two keys of one tag to be told apart: one of them is rolled", z.name(z.ownerOf(other)))
 			}
 			i := z.ownerOf(&z.f.Keys[k])
-			z.made(z.spread(i, k), term{"TTL of data", -1, z.dataTTL(i)}, z.way(i))
+			z.made(z.spread(i, k), z.ttl("TTL of data", -1, z.dataPeaks(i)), z.way(i))
 			h.after(z, z.spread(i, k)+z.dataTTL(i)+z.propagation(i)+z.margin(), "unsigned data to leave the caches")
 		}
 	}
@@ -435,7 +435,7 @@ func (z *step) everywhereElse(h *hold, k int) {
 		h.on(missing, z.about("our own servers to publish ", k, ""), z.name(0))
 		return
 	}
-	z.made(key.Pub, term{"DNSKEY TTL of ", 0, z.f.Signers[0].DNSKEYTTL.max()}, z.way(0))
+	z.made(key.Pub, z.ttl("DNSKEY TTL of ", 0, &z.f.Signers[0].DNSKEYTTL), z.way(0))
 	h.after(z, key.Pub+z.f.Signers[0].DNSKEYTTL.max()+z.propagation(0)+z.margin(), z.about("DNSKEY RRsets of ours without ", k, " to leave the caches"))
 }
 

@@ -148,3 +148,10 @@ func (p *peaks) current() moment {
 
 // max is the largest TTL that a cached record may have.
 func (p *peaks) max() moment { return p[0].TTL }
+
+func larger(p, q *peaks) *peaks {
+	if q.max() > p.max() {
+		return q
+	}
+	return p
+}

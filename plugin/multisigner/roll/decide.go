@@ -209,21 +209,23 @@ func (z *step) live(k int) bool {
 }
 
 // ownerTTL is the largest TTL of data that the owner of a peer's key may have signed.
-func (z *step) ownerTTL(key *key) moment {
-	ttl := z.f.Signers[0].MaxTTL.max()
+func (z *step) ownerTTL(key *key) moment { return z.ownerPeaks(key).max() }
+
+func (z *step) ownerPeaks(key *key) *peaks {
+	most := &z.f.Signers[0].MaxTTL
 	for i := 1; i < len(z.f.Signers); i++ {
 		if z.ownedBy(key, i) {
-			ttl = max(ttl, z.f.Signers[i].MaxTTL.max())
+			most = larger(most, &z.f.Signers[i].MaxTTL)
 		}
 	}
-	return ttl
+	return most
 }
 
 // dataTTL is the largest TTL of data that signer i may have served. Of a peer whose
 // data was not looked at it is as ours: all serve the same zone.
-func (z *step) dataTTL(i int) moment {
-	return max(z.f.Signers[0].MaxTTL.max(), z.f.Signers[i].MaxTTL.max())
-}
+func (z *step) dataTTL(i int) moment { return z.dataPeaks(i).max() }
+
+func (z *step) dataPeaks(i int) *peaks { return larger(&z.f.Signers[0].MaxTTL, &z.f.Signers[i].MaxTTL) }
 
 func contains(ids []KeyID, id KeyID) bool {
 	for i := range ids {

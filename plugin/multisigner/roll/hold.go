@@ -28,7 +28,7 @@ func (z *step) servedAt(h *hold, i, k int) {
 		return
 	}
 	s := &z.f.Signers[i]
-	z.made(since, term{"DNSKEY TTL of ", i, s.DNSKEYTTL.max()}, z.way(i))
+	z.made(since, z.ttl("DNSKEY TTL of ", i, &s.DNSKEYTTL), z.way(i))
 	h.after(z, since+s.DNSKEYTTL.max()+z.propagation(i)+z.margin(), z.about("DNSKEY RRsets without ", k, " to leave the caches"))
 }
 
@@ -110,7 +110,7 @@ func (z *step) dsEverywhere(h *hold, k int) {
 		id := z.f.Keys[k].ID
 		z.onParent(h, z.about("the parent to publish the DS of ", k, ""), func(a *ParentAddress) bool { return !contains(a.DS, id) })
 	} else {
-		z.made(since, term{"DS TTL of the parent", -1, z.f.DSTTL.max()})
+		z.made(since, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
 		h.after(z, since+z.f.DSTTL.max()+z.margin(), z.about("DS RRsets without that of ", k, " to leave the caches"))
 	}
 }
@@ -125,7 +125,7 @@ func (z *step) dsNowhere(h *hold, k int) {
 		id := z.f.Keys[k].ID
 		z.onParent(h, z.about("the parent to remove the DS of ", k, ""), func(a *ParentAddress) bool { return contains(a.DS, id) })
 	} else {
-		z.made(since, term{"DS TTL of the parent", -1, z.f.DSTTL.max()})
+		z.made(since, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
 		h.after(z, since+z.f.DSTTL.max()+z.margin(), z.about("DS RRsets with that of ", k, " to leave the caches"))
 	}
 }
@@ -144,7 +144,7 @@ func (z *step) signaturesGone(h *hold, k int) {
 	case key.Stopped == 0:
 		z.onOurs(h, z.about("all our servers to serve data without signatures by ", k, ""), key.StopSerial)
 	default:
-		z.made(key.Stopped, term{"TTL of data", -1, z.f.Signers[0].MaxTTL.max()}, z.way(0))
+		z.made(key.Stopped, z.ttl("TTL of data", -1, &z.f.Signers[0].MaxTTL), z.way(0))
 		h.after(z, key.Stopped+z.f.Signers[0].MaxTTL.max()+z.propagation(0)+z.margin(), z.about("data signed by ", k, " to leave the caches"))
 	}
 }

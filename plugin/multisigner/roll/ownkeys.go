@@ -266,7 +266,7 @@ func (z *step) entryGone(h *hold, k int) {
 	}
 	if asked := z.f.Keys[next].Asked; asked != 0 && z.p.Parent != ParentNone {
 		// Until then the parent may have taken an older CDS, and shown its DS for less than two looks.
-		z.made(asked, term{"DS TTL of the parent", -1, z.f.DSTTL.max()})
+		z.made(asked, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
 		h.after(z, asked+z.f.DSTTL.max()+z.margin(), z.about("DS RRsets made from CDS without ", next, " to leave the caches"))
 	}
 	z.dsEverywhere(h, next)

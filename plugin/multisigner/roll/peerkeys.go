@@ -117,20 +117,25 @@ func (z *step) withdraw(k int) {
 		return
 	}
 	looks := 2 * moment(z.p.interval())
-	var ttl, resign moment
+	var resign moment
+	slowest := &peaks{}
 	for i := 1; i < len(z.f.Signers); i++ {
 		if z.ownedBy(key, i) {
-			ttl = max(ttl, z.f.Signers[i].DNSKEYTTL.max())
+			slowest = larger(slowest, &z.f.Signers[i].DNSKEYTTL)
 			if z.peers[i] != nil {
 				resign = max(resign, moment(z.peers[i].Resign))
 			}
 		}
 	}
-	h := z.leaving(k)
-	z.made(key.Absent, term{"two looks or DNSKEY TTL", -1, max(looks, ttl)})
+	h, ttl := z.leaving(k), slowest.max()
+	if stays := z.ttl("DNSKEY TTL of its owner", -1, slowest); ttl > looks {
+		z.made(key.Absent, stays)
+	} else {
+		z.made(key.Absent, term{"two looks", -1, looks})
+	}
 	h.after(z, key.Absent+max(looks, ttl)+z.margin(), z.about("the owner to have stayed without ", k, ""))
 	if key.LastSig != 0 {
-		z.made(key.LastSig, term{"TTL of data", -1, z.ownerTTL(key)}, term{"re-signing", -1, resign}, term{"two looks", -1, looks})
+		z.made(key.LastSig, z.ttl("TTL of data", -1, z.ownerPeaks(key)), term{"re-signing", -1, resign}, term{"two looks", -1, looks})
 		h.after(z, key.LastSig+z.ownerTTL(key)+resign+looks+z.margin(), z.about("data signed by ", k, " to leave the caches"))
 	}
 	if h.blocked {

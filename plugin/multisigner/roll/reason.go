@@ -137,6 +137,28 @@ func (z *step) made(since moment, terms ...term) {
 	z.from = strings.TrimSuffix(z.from, " + ") + ", since " + z.wall(since).UTC().Format(time.RFC3339)
 }
 
+// ttl is the part of a wait for what caches hold, whose TTL is the largest of several. It
+// tells where that is no more what is seen now.
+func (z *step) ttl(of string, signer int, p *peaks, others ...*peaks) term {
+	if z.p.Terse {
+		return term{}
+	}
+	for _, other := range others {
+		p = larger(p, other)
+	}
+	if signer >= 0 {
+		of += z.name(signer)
+	}
+	switch now := p.current(); {
+	case now == p.max():
+	case p.max() == moment(unknownTTL) && z.f.Recovered != 0 && z.t < z.f.Recovered+moment(unknownTTL)+2*horizon:
+		of += " before `recover`, unknown (now " + time.Duration(now).String() + ")"
+	default:
+		of += " as it was (now " + time.Duration(now).String() + ")"
+	}
+	return term{of, -1, p.max()}
+}
+
 // way is the part of a wait that a change needs to reach the last server of i.
 func (z *step) way(i int) term { return term{"propagation", -1, z.propagation(i)} }
 

@@ -63,3 +63,33 @@ func TestNamesWhoIsNotTrusted(t *testing.T) {
 	s.step()
 	require.Equal(t, []string{"sign the zone with ZSK a3, for a peer to be reachable and trusted [b]"}, s.waits())
 }
+
+// A TTL that nobody serves any more is told apart from one that is seen: caches may
+// have records of before it was lowered, or of before a state was lost.
+func TestNamesTTLsOfBefore(t *testing.T) {
+	for _, tc := range []struct {
+		name, from string
+		before     []string
+	}{
+		{"seen", "1h0m0s DNSKEY TTL of a + 1h0m0s margin", nil},
+		{"lowered", "3h0m0s DNSKEY TTL of a as it was (now 1h0m0s) + 1h0m0s margin", []string{"configure ttl 3h 3h", "configure ttl 1h 1h"}},
+		{"lost", "24h0m0s DNSKEY TTL of a before `recover`, unknown (now 1h0m0s) + 1h0m0s margin", []string{"lose state", "order recover"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := begin(t)
+			s.do(strings.Fields("parent ds"))
+			s.step()
+			s.runUntil(start.Add(10 * time.Hour))
+			s.do(strings.Fields("parent ds a1"))
+			s.step()
+			for _, line := range tc.before {
+				s.do(strings.Fields(line))
+				s.step()
+			}
+			s.pass(start.Add(11 * time.Hour))
+			s.command(roll.Command{Kind: roll.RollKey, Role: roll.ZSK})
+			s.step()
+			require.Equal(t, tc.from+", since 2030-01-01T11:00:00Z", s.plan.Waits[0].From)
+		})
+	}
+}

@@ -55,7 +55,7 @@ func (z *step) recover() string {
 		z.f.Signers[i].DNSKEYTTL.see(unknownTTL, z.t)
 		z.f.Signers[i].MaxTTL.see(unknownTTL, z.t)
 	}
-	z.f.Orders.Recover = false
+	z.f.Orders.Recover, z.f.Recovered = false, z.t
 	return ""
 }
 

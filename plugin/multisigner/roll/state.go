@@ -30,6 +30,7 @@ type facts struct {
 	NoDS      moment `json:"no_ds,omitempty"`      // since when no address of the parent has any DS
 	UnknownDS moment `json:"unknown_ds,omitempty"` // when the parent last had a DS that belongs to no known key
 	Secured   bool   `json:"secured,omitempty"`    // a DS was seen at the parent at some time
+	Recovered moment `json:"recovered,omitempty"`  // when `recover` took keys for ours, and unknown TTLs for a day
 	Joining   moment `json:"joining,omitempty"`    // keys were made although others had a DS: outsiders get no answers yet
 	CDS       keyIDs `json:"cds,omitempty"`        // what our CDS RRset is to be
 	CDSSince  moment `json:"cds_since,omitempty"`
