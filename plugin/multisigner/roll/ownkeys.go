@@ -228,7 +228,7 @@ func (z *step) removeKeys() {
 			continue
 		}
 		z.rolling = z.rolling || key.DataOff != 0 || key.Out != 0
-		if key.DataOn == 0 && key.EntryOn == 0 && z.p.Standby && !key.Compromised {
+		if key.DataOn == 0 && key.EntryOn == 0 && z.mayStandBy(key) {
 			continue
 		}
 		h := z.leaving(k)
@@ -243,6 +243,11 @@ func (z *step) removeKeys() {
 		}
 		key.Gone = z.t
 	}
+}
+
+// mayStandBy reports whether key, which was never used, may be needed one day.
+func (z *step) mayStandBy(key *key) bool {
+	return z.p.Standby && !key.Compromised && (key.Role == z.p.dataRole() || key.Role == z.p.entryRole())
 }
 
 // mayHaveDS reports whether a cache may have a DS of key, asked for or not.
