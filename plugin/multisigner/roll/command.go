@@ -29,8 +29,6 @@ const (
 	Insecure
 	Secure
 	Compromised
-	Leave
-	Forget
 )
 
 // Command is an operator's order.
@@ -40,8 +38,6 @@ type Command struct {
 	Algorithm uint8 // RollAlgorithm
 	Key       KeyID // Compromised: ours, or a peer's
 	Hasty     bool  // Compromised: wait for no cache; see Cost
-	Peer      string
-	Dead      bool // Leave: the peer will not take part
 }
 
 // Do returns the state in which the order is given. The next Step begins to carry it
@@ -118,7 +114,7 @@ func Do(s State, c Command, p Policy, now time.Time) (State, error) {
 		}
 		o.Insecure, f.Unsigned, f.Told = 0, false, 0
 	default:
-		return s, errors.New("this cannot be done yet")
+		return s, fmt.Errorf("order %d is not known", c.Kind)
 	}
 	return State{f}, nil
 }

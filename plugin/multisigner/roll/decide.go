@@ -88,7 +88,7 @@ func (z *step) cureOf(why string) string {
 	case whyOurs:
 		return "restore the state directory, or give `recover` to go on with the keys in the key store"
 	}
-	return "restore the state directory, or `recover` keys from a backup, or give `rejoin` after the other signers have let us leave"
+	return "restore the state directory, or put the keys back from a backup and give `recover`, or give `rejoin`: it makes new keys, and nobody but peers is answered until every signer and the parent have taken them over"
 }
 
 // mustNotBegin says why keys must not be made, or nothing.

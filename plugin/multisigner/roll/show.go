@@ -60,7 +60,7 @@ func (z *step) alarms() {
 		switch {
 		case z.peers[i] == nil && z.member(i):
 			z.alarm("peer "+z.name(i)+" is no longer in the configuration, and nothing can be done without looking at it",
-				"put its block back, or give `leave "+z.name(i)+"`")
+				"put its block back: a signer cannot leave the group yet; signatures are renewed all the same")
 		case v != nil && !v.Trusted && v.silent():
 			z.alarm("peer "+z.name(i)+" does not answer: "+v.Why, "see that it runs and can be reached; what waits for it holds")
 		case v != nil && !v.Trusted && v.Why != "" && z.f.Orders.Insecure == 0:
