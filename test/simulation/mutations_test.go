@@ -32,7 +32,7 @@ var mutations = []mutation{
 	{"no wait after CDS agrees", "ownkeys.go", "h.after(z, asked+z.f.DSTTL.max()+z.margin(), ", "h.after(z, asked, ", nil},
 	{"CDS without looking at the matrix", "cds.go", "\t\tif !z.live(k) || z.lazy(k) {\n\t\t\tcontinue\n\t\t}\n\t\tfor i := range", "\t\tif true {\n\t\t\tcontinue\n\t\t}\n\t\tfor i := range", nil},
 	{"CDS of ourselves alone", "cds.go", "if i == 0 || z.peers[i] != nil || z.member(i) {\n\t\t\twant", "if i == 0 {\n\t\t\twant",
-		&mutation{"", "cds.go", "\t\t\th.on(unknown, \"every peer to be reachable and trusted\", z.name(i))\n\t\t}\n\t}\n}\n\n// ownWanted", "\t\t}\n\t}\n}\n\n// ownWanted", nil}},
+		&mutation{"", "cds.go", "\t\t\tz.wantsNothing(h, i)\n\t\t}\n\t}\n}\n\n// wantsNothing", "\t\t}\n\t}\n}\n\n// wantsNothing", nil}},
 	{"peers' keys are not taken over", "peerkeys.go", "key.Pub, key.Gone = z.t, 0", "key.Pub, key.Gone = 0, 0", nil},
 	{"KSK-like keys of peers are not taken over", "peerkeys.go", "\t\t\tif !key.published() {", "\t\t\tif !key.published() && !key.SEP {", nil},
 	{"a copy at any peer keeps a key", "ownership.go", "\t\tif key.Owner < 0 && key.Created == z.t && !v.Stated {", "\t\tif key.Owner != 0 {\n\t\t\tkey.Owner, key.Candidates = -1, key.Candidates|1<<max(key.Owner, 0)", nil},

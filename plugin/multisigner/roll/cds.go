@@ -99,9 +99,18 @@ func (z *step) standOn(h *hold) {
 		case i == 0:
 			h.on(missing, "a key of ours that can have a DS", z.name(0))
 		default:
-			h.on(unknown, "every peer to be reachable and trusted", z.name(i))
+			z.wantsNothing(h, i)
 		}
 	}
+}
+
+// wantsNothing holds for peer i, of which no key is known that can have a DS.
+func (z *step) wantsNothing(h *hold, i int) {
+	if z.fresh[i] {
+		h.on(unknown, "every peer to have a key that can have a DS", z.name(i))
+		return
+	}
+	z.notFresh(h, i)
 }
 
 // ownWanted are our keys that are to have a DS.

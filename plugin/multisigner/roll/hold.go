@@ -47,7 +47,11 @@ func (z *step) askFor(h *hold, i, k int) {
 		return
 	}
 	id := z.f.Keys[k].ID
-	z.askEach(h, i, v, z.about("every signer to publish ", k, ""), func(a *Address) bool { return contains(a.DNSKEY, id) })
+	who := "every signer"
+	if i == 0 {
+		who = "our own servers"
+	}
+	z.askEach(h, i, v, z.about(who+" to publish ", k, ""), func(a *Address) bool { return contains(a.DNSKEY, id) })
 }
 
 // askEach names the addresses of signer i that were not seen to have something, and
