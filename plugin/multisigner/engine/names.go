@@ -55,11 +55,12 @@ func (n *known) learn(k zone.DNSKEY) roll.KeyID {
 	return id
 }
 
-// learnAll does so for each record of a DNSKEY or CDNSKEY RRset.
+// learnAll does so for each record of a DNSKEY or CDNSKEY RRset. A revoked key is as
+// good as gone, and its record must not stand for the plain one (RFC 5011 2.1).
 func (n *known) learnAll(p zone.Packed) []roll.KeyID {
 	var ids []roll.KeyID
 	for rdata := range p.All() {
-		if rdata == cdnskeyDelete {
+		if rdata == cdnskeyDelete || zone.DNSKEY(rdata).Revoked() {
 			continue
 		}
 		ids = append(ids, n.learn(zone.DNSKEY(rdata)))

@@ -118,14 +118,11 @@ func (w *work) address(a peer.Address) roll.Address {
 	out.DNSKEY, out.DNSKEYTTL = w.known.learnAll(dnskey.Rdata), seconds(dnskey.TTL)
 	for rdata := range dnskey.Rdata.All() {
 		k := zone.DNSKEY(rdata)
-		if k.SEP() {
+		if k.SEP() && !k.Revoked() {
 			out.SEP = append(out.SEP, keyID(k))
 		}
-		if k.Revoked() {
-			out.Revoked = append(out.Revoked, keyID(k))
-		}
 	}
-	out.SEP, out.Revoked = sortIDs(out.SEP), sortIDs(out.Revoked)
+	out.SEP = sortIDs(out.SEP)
 	out.Mark = uint64(a.Inception)
 	// Not only the keys by which the RRset is believed: a ZSK signs it, too, to show
 	// whose it is before it signs anything else.

@@ -100,9 +100,8 @@ type Address struct {
 	// has named, and shows no keys that tell whose it is. Who joins waits for it, too.
 	Unclaimed bool
 
-	DNSKEY      []KeyID
+	DNSKEY      []KeyID // without those that have the REVOKE flag: they are good for nothing (RFC 5011 2.1)
 	SEP         []KeyID // those of DNSKEY with the SEP flag
-	Revoked     []KeyID // those of DNSKEY with the REVOKE flag
 	DNSKEYTTL   time.Duration
 	Mark        uint64  // of the signatures of the DNSKEY RRset; a change without new keys restarts waits. 0: unknown
 	Entry       []KeyID // keys that validly sign the DNSKEY RRset
