@@ -34,6 +34,10 @@ func (s *signer) look() roll.Observation {
 			v.Stated, v.Owns = true, other.version.owns
 		}
 		v.Addresses = s.see(v.Addresses, other, max(s.reach[other.n], s.upSince))
+		v.Trusted = false // as one whose addresses follow by signature
+		for i := range v.Addresses {
+			v.Trusted = v.Trusted || v.Addresses[i].State == roll.Good
+		}
 		n++
 	}
 	seen.Parent.Addresses = w.parent.seenBy(s, seen.Parent.Addresses)

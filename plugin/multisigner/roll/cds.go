@@ -46,7 +46,7 @@ func (z *step) takeBack() {
 			a := &z.views[i].Addresses[n]
 			if a.State == Unsigned && i > 0 && z.member(i) && z.f.NoDS != 0 {
 				z.f.CDS = nil
-				z.alarm("the zone is unsigned at "+z.whereIs(i, a)+" and has no DS: our CDS is taken back", "see whether it is to be signed, and give `insecure` here if not")
+				z.alarm("the zone is unsigned at "+z.whereIs(i, a)+" and has no DS: our CDS is taken back", "have it signed there (`secure`, if it went insecure); or give `insecure` here, too")
 				return
 			}
 			if a.State != Good || i > 0 && !z.member(i) || shareKey(a.Entry, z.f.CDS) || len(a.Entry) == 0 {
@@ -321,7 +321,7 @@ func (z *step) safeCDS(h *hold, i int, a *Address) {
 	if a.CDSDelete && z.f.Orders.Insecure == 0 {
 		h.on(missing, "a peer to stop asking the parent to remove the DS", z.whereIs(i, a))
 		z.alarm("peer "+z.whereIs(i, a)+" asks the parent to remove the DS (RFC 8078); we do not",
-			"settle with its operator whether the zone goes insecure")
+			"give `insecure` here, too, if the zone is to go insecure; else `secure` there")
 	}
 }
 

@@ -112,7 +112,7 @@ func (z *step) dsEverywhere(h *hold, k int) {
 	z.parentLooked(h)
 	if since := z.f.Keys[k].DSSince; since == 0 {
 		id := z.f.Keys[k].ID
-		z.onParent(h, z.about("the parent to publish the DS of ", k, ""), func(a *ParentAddress) bool { return !contains(a.DS, id) })
+		z.onParent(h, z.about("the parent to publish the DS of ", k, ""), func(a *ParentAddress) bool { return !contains(a.DS, id) || contains(a.UnevenDS, id) })
 	} else {
 		z.made(since, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
 		h.after(z, since+z.f.DSTTL.max()+z.margin(), z.about("DS RRsets without that of ", k, " to leave the caches"))

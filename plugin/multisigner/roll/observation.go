@@ -61,6 +61,17 @@ func (v *View) silent() bool {
 	return len(v.Addresses) > 0
 }
 
+// unsigned reports whether any address answers without DNSSEC. Nobody vouches for
+// that; but caches may hold what it answers, so that it is looked at without trust.
+func (v *View) unsigned() bool {
+	for i := range v.Addresses {
+		if v.Addresses[i].State == Unsigned {
+			return true
+		}
+	}
+	return false
+}
+
 // AddressState says how a look at an address ended. Only Good is evidence.
 type AddressState uint8
 

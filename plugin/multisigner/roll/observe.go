@@ -120,7 +120,7 @@ func (z *step) selfReached(serial uint32) bool {
 // addresses must have answered. Whatever might have happened unseen starts a wait anew.
 func (z *step) observeSigner(i int) {
 	v := z.views[i]
-	if v == nil || i > 0 && !v.Trusted {
+	if v == nil || i > 0 && !v.Trusted && !v.unsigned() {
 		return
 	}
 	complete, restart := z.observeAddresses(i, v)

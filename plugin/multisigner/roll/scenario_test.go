@@ -286,7 +286,10 @@ func (s *story) doPeer(name string, f []string) {
 		if a.State == roll.Good {
 			a.Since = s.now
 		}
-		p.view.Trusted = f[1] != "untrusted"
+		p.view.Trusted, p.view.Why = f[1] != "untrusted" && f[1] != "unsigned", ""
+		if f[1] == "unsigned" {
+			p.view.Why = "DNSKEY: it has none"
+		}
 	case "owns":
 		p.view.Stated, p.view.Owns = true, s.ids(f[1:])
 	case "ttl":

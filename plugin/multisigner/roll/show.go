@@ -64,7 +64,7 @@ func (z *step) alarms() {
 		case v != nil && !v.Trusted && v.silent():
 			z.alarm("peer "+z.name(i)+" does not answer: "+v.Why, "see that it runs and can be reached; what waits for it holds")
 		case v != nil && !v.Trusted && v.Why != "" && z.f.Orders.Insecure == 0:
-			z.alarm("peer "+z.name(i)+" is not trusted: "+v.Why, "see its keys and the trust line of its block")
+			z.distrusts(i, v)
 		}
 	}
 	z.unevenAlarms()
@@ -82,6 +82,24 @@ func (z *step) alarms() {
 				z.alarm("the DS set at the parent "+a.Addr+" names no key of ours: our answers are bogus", "put the lines of `ds` in place at the parent")
 			}
 		}
+	}
+}
+
+// distrusts says what to do about peer i, which answers and is not trusted.
+func (z *step) distrusts(i int, v *View) {
+	unsigned, stale := true, false
+	for n := range v.Addresses {
+		if a := &v.Addresses[n]; !a.Transfer {
+			unsigned, stale = unsigned && a.State == Unsigned, stale || a.State == Stale
+		}
+	}
+	switch {
+	case unsigned && z.begun() && len(v.Addresses) > 0:
+		z.alarm("the zone is unsigned at peer "+z.name(i)+", and signed here", "have it signed there (`secure`, if it went insecure); or give `insecure` here, too")
+	case stale:
+		z.alarm("peer "+z.name(i)+" is not trusted: "+v.Why, "see its clock, and whether it lags; if an older state of it was restored, give `resign` there")
+	default:
+		z.alarm("peer "+z.name(i)+" is not trusted: "+v.Why, "see its keys and the trust line of its block")
 	}
 }
 
