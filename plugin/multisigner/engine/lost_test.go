@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
 )
 
 // rounds lets some time pass in which nothing is to change.
@@ -132,6 +135,51 @@ func TestRestoredBackup(t *testing.T) {
 			g.until("it is as it should be", func() bool { return a.version() != nil && g.calm() })
 		})
 	}
+}
+
+// Peers take what a restored state signs for a replay until it is later than what they
+// have seen of it, and the restored clock catches up only as others bear witness. So all
+// is signed anew often enough that it is believed soon after it can be; and both sides
+// say that `resign` tries at once.
+func TestRestoredBackupIsBelievedSoon(t *testing.T) {
+	g := newGroup(t, "a b", nil)
+	g.begin()
+	a, b := g.signers[0], g.signers[1]
+	backup := t.TempDir()
+	a.stop()
+	restore(t, backup, a.dir)
+	a.start()
+	for _, m := range []*member{a, a} {
+		m.do("roll", "zsk")
+		g.settle()
+		g.rounds(2)
+		g.until("a rollover is over", g.calm)
+	}
+	a.do("resign")
+	g.settle()
+	g.rounds(1)
+	a.stop()
+	require.NoError(t, os.RemoveAll(a.dir))
+	restore(t, a.dir, backup)
+	a.serial = 0
+	a.start()
+	g.rounds(3)
+	require.Nil(t, a.version())
+	require.True(t, alarmedOf(t, a.e.Load(), "an older state was restored", "`resign`"))
+	require.True(t, alarmedOf(t, b.e.Load(), "peer a is not trusted", "`resign` there"))
+	began := g.clock.Now()
+	g.until("it is as it should be", func() bool { return a.version() != nil && g.calm() })
+	took := g.clock.Now().Sub(began)
+	t.Logf("it took %s", took)
+	require.Less(t, took, 3*time.Hour)
+}
+
+func alarmedOf(t *testing.T, e *engine.Engine, what, cure string) bool {
+	t.Helper()
+	s, _ := e.Status(apex)
+	return slices.ContainsFunc(s.Alarms, func(a status.Alarm) bool {
+		return strings.Contains(a.What, what) && strings.Contains(a.Cure, cure)
+	})
 }
 
 // A record that is damaged, or of a newer program, stops its zone with a message that

@@ -45,12 +45,13 @@ func (w *work) compareWithPeers(cfg *Config) {
 		b.old, b.since = true, 0
 		// Peers take for a replay what was signed before what they have seen of us, and
 		// the mark that was restored is behind, too: it catches up by and by.
-		if now := w.times.steady; b.signed == 0 || now-b.signed >= markEvery {
+		if now := w.times.steady; b.signed == 0 || now-b.signed >= signRestored {
 			b.signed, w.resign = now, true
 		}
 		b.why = "the other signers publish other keys of this signer than those it has"
 		w.alarm(b.why+": an older state was restored, and what its keys sign is bogus",
-			"restore a newer backup; else it is answered again when every peer publishes our present keys")
+			"restore a newer backup; else all is signed anew every few minutes, until the peers do not take it for a replay any more (`resign` does so at once), "+
+				"and answered again when every peer publishes our present keys")
 	case b.old:
 		if b.since == 0 {
 			b.since = w.times.steady
@@ -64,6 +65,11 @@ func (w *work) compareWithPeers(cfg *Config) {
 		b.told = true
 	}
 }
+
+// signRestored is how often all is signed anew while an old state is refused: our
+// choice. Nobody else gets anything meanwhile, and each time may be the one that peers
+// take for new.
+const signRestored = 5 * time.Minute
 
 // shownByPeers are the DNSKEY RRsets of the peers that are believed, and their
 // longest TTL.

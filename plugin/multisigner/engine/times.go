@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
+	"github.com/multisigner/multisigner/plugin/multisigner/validate"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -159,11 +160,24 @@ func (e *Engine) saveTimes(z *Zone) error {
 	return e.saveRecord(context.Background(), z.apex, &next)
 }
 
-// bearWitness takes in when others have signed what was seen at them.
+// bearWitness takes in when others have signed what was seen at them: the DNSKEY RRset,
+// or the SOA, which each change has signed anew.
 func (w *work) bearWitness(r peer.Report) {
 	for _, a := range r.Addresses {
-		if a.Believed {
-			w.times.witness(zone.Time(a.Inception))
+		if !a.Believed {
+			continue
+		}
+		w.times.witness(zone.Time(a.Inception))
+		soa := a.Sets[zone.TypeSOA]
+		for sig := range soa.Sigs.All() {
+			at := zone.Time(zone.RRSIG(sig).Inception())
+			if !at.After(w.times.mark) {
+				continue
+			}
+			// Each by itself: a signature that is wrong lends its time to none.
+			if _, err := validate.Signatures(soa.WithSigs(zone.Pack(sig)), a.Sets[zone.TypeDNSKEY], w.known.apex, a.At); err == nil {
+				w.times.witness(at)
+			}
 		}
 	}
 }
