@@ -28,6 +28,11 @@ func (w *world) build() {
 		}
 		w.signers = append(w.signers, s)
 	}
+	if w.Hidden {
+		for _, s := range w.signers {
+			s.hide()
+		}
+	}
 	for _, s := range w.signers {
 		s.answered = make([]int64, w.servers+len(w.parent.shown))
 		for _, other := range w.signers {
@@ -53,9 +58,19 @@ func (s *signer) serveAt(name string) {
 	s.w.servers++
 }
 
+// hide gives s a server that no look finds.
+func (s *signer) hide() {
+	if s.foreign != nil || s.w.late(s) != 0 {
+		return // its timers know nothing of it; and who joins answers nobody at first
+	}
+	s.unseen = s.w.between(30*minute, 12*hour)
+	s.policy.Propagation = time.Duration(s.unseen)
+	s.hidden = &server{n: -1, name: s.name + " hidden"}
+}
+
 // befriend makes another signer a peer of s.
 func (s *signer) befriend(other *signer) {
-	s.policy.Peers = append(s.policy.Peers, roll.Peer{Name: other.name, Foreign: other.foreign != nil})
+	s.policy.Peers = append(s.policy.Peers, roll.Peer{Name: other.name, Foreign: other.foreign != nil, Propagation: time.Duration(other.unseen)})
 }
 
 // late is when a signer that joins a group does so; 0: it is there from the beginning.
@@ -79,7 +94,7 @@ func (w *world) launch(s *signer) {
 		return
 	}
 	w.delegated = append(w.delegated, host)
-	for _, server := range s.servers { // the zone was served unsigned until now
+	for _, server := range s.everywhere() { // the zone was served unsigned until now
 		w.oracle.newDNSKEY(source{server.name, theDNSKEY}, &record{ttl: s.maxTTL()})
 		w.oracle.newData(source{server.name, theData}, &record{ttl: s.maxTTL()})
 	}
@@ -137,7 +152,7 @@ func (w *world) delegate(s *signer) {
 	w.note("%s answers everyone", s.name)
 	w.did("joined")
 	w.delegated = append(w.delegated[:len(w.delegated):len(w.delegated)], s.name+".example.")
-	for _, server := range s.servers {
+	for _, server := range s.everywhere() {
 		if server.cur != nil {
 			s.offer(server, server.cur)
 		}

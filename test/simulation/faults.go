@@ -166,7 +166,7 @@ func (w *world) blip() {
 		return
 	}
 	for _, id := range p.before {
-		for _, server := range w.signers[owner(id)].servers {
+		for _, server := range w.signers[owner(id)].everywhere() {
 			if server.cur == nil || !slices.Contains(server.cur.entry, id) {
 				return
 			}
@@ -176,7 +176,7 @@ func (w *world) blip() {
 		r := &w.oracle.dnskey[i]
 		for _, id := range p.before {
 			owner := w.signers[owner(id)]
-			if r.ends > w.t && !r.signed.has(w.oracle.numberOf(id)) && slices.ContainsFunc(owner.servers, func(s *server) bool { return s.name == r.from.server }) {
+			if r.ends > w.t && !r.signed.has(w.oracle.numberOf(id)) && slices.ContainsFunc(owner.everywhere(), func(s *server) bool { return s.name == r.from.server }) {
 				return
 			}
 		}

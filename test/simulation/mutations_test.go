@@ -28,8 +28,11 @@ var mutations = []mutation{
 	{"secondaries are not waited for", "observe.go", "if a.State != Good || int32(a.Serial-serial) < 0 {", "if a == nil {", nil},
 	{"old KSK goes when the CDS asks for it", "ownkeys.go", "\t\t\tz.entryGone(&h, k)\n", "", nil},
 	{"the TTL after a change counts, not before", "clock.go", "func (p *peaks) max() moment { return p[0].TTL }", "func (p *peaks) max() moment {\n\tm := moment(0)\n\tfor i := range p {\n\t\tif p[i].TTL != 0 {\n\t\t\tm = p[i].TTL\n\t\t}\n\t}\n\treturn m\n}", nil},
-	{"no look at CDS of others before a KSK goes", "ownkeys.go", "\tz.cdsHas(h, next)\n\tif z.noDS() {", "\tif z.noDS() {", nil},
-	{"no wait after CDS agrees", "ownkeys.go", "h.after(z, asked+z.f.DSTTL.max()+z.margin(), ", "h.after(z, asked, ", nil},
+	{"no look at CDS of others before a KSK goes", "ownkeys.go", "\tz.cdsHas(h, next)\n\tif asked", "\tif asked", nil},
+	{"DNSKEY RRsets at servers that nobody looks at", "hold.go", "since+s.DNSKEYTTL.max()+z.propagation(i)+z.margin()", "since+s.DNSKEYTTL.max()+z.margin()", nil},
+	{"data at servers that nobody looks at", "hold.go", "key.Stopped+z.f.Signers[0].MaxTTL.max()+z.propagation(0)+z.margin()", "key.Stopped+z.f.Signers[0].MaxTTL.max()+z.margin()", nil},
+	{"CDS at servers that nobody looks at", "ownkeys.go", "since+slowest+z.f.DSTTL.max()+z.margin()", "since+z.f.DSTTL.max()+z.margin()", nil},
+	{"no wait after CDS agrees", "ownkeys.go", "h.after(z, since+slowest+z.f.DSTTL.max()+z.margin(), ", "h.after(z, since, ", nil},
 	{"CDS without looking at the matrix", "cds.go", "\t\tif !z.live(k) || z.lazy(k) {\n\t\t\tcontinue\n\t\t}\n\t\tfor i := range", "\t\tif true {\n\t\t\tcontinue\n\t\t}\n\t\tfor i := range", nil},
 	{"CDS of ourselves alone", "cds.go", "if i == 0 || z.peers[i] != nil || z.member(i) {\n\t\t\twant", "if i == 0 {\n\t\t\twant",
 		&mutation{"", "cds.go", "\t\t\tz.wantsNothing(h, i)\n\t\t}\n\t}\n}\n\n// wantsNothing", "\t\t}\n\t}\n}\n\n// wantsNothing", nil}},
@@ -60,7 +63,7 @@ var mutations = []mutation{
 	{"what a crash lost is begun anew", "decide.go", "\tif z.begun() {\n\t\treturn true\n\t}\n", "\tif z.begun() && len(z.views) > 9 {\n\t\treturn true\n\t}\n", nil},
 	{"DS waits without the TTL", "hold.go", "h.after(z, since+z.f.DSTTL.max()+z.margin(), z.about(\"DS RRsets with that of \", k, \" to leave the caches\"))", "h.after(z, since, \"\")",
 		&mutation{"", "hold.go", "h.after(z, since+z.f.DSTTL.max()+z.margin(), z.about(\"DS RRsets without that of \", k, \" to leave the caches\"))", "h.after(z, since, \"\")",
-			&mutation{"", "ownkeys.go", "h.after(z, asked+z.f.DSTTL.max()+z.margin(), ", "h.after(z, asked, ", nil}}},
+			&mutation{"", "ownkeys.go", "h.after(z, since+slowest+z.f.DSTTL.max()+z.margin(), ", "h.after(z, since, ", nil}}},
 	{"CDS names a new KSK before caches have it", "ownkeys.go", "\tz.servedAt(&h, 0, next)\n\tif key.Role == CSK {", "\tif key.Role == CSK {",
 		&mutation{"", "cds.go", "\t\t\tif want.has(k) {\n\t\t\t\tz.standsOn(", "\t\t\tif want.has(k) && i > 0 {\n\t\t\t\tz.standsOn(", nil}},
 	{"the old DS is not looked for, nor the new one", "ownkeys.go", "\t\tz.dsNowhere(h, k)\n", "",
@@ -78,7 +81,8 @@ var mutations = []mutation{
 	{"a key of an algorithm that does not sign is taken over", "peerkeys.go", "if !z.knowsAlgorithm(key.ID.Algorithm) {", "if z.knowsAlgorithm(0) {", nil},
 
 	// Going insecure and secure again (protocol b.6.10).
-	{"signatures go while caches have the DS", "insecure.go", "since+z.f.DSTTL.max()+z.margin()", "since", nil},
+	{"signatures go while caches have the DS", "insecure.go", "z.f.NoDS+z.f.DSTTL.max()+z.margin()", "z.f.NoDS",
+		&mutation{"", "insecure.go", "\tz.olderCDS(&h, z.f.Deletion)\n", "", nil}},
 	{"one signer goes insecure although others ask for a DS", "insecure.go", "\tz.allAskForDeletion(&h)\n", "", nil},
 
 	// Emergencies (b.6.11).

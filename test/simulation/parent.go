@@ -112,7 +112,7 @@ func (p *parent) ask() (found []order, quiet bool) {
 	w := p.w
 	quiet = p.until <= w.t
 	for _, s := range w.signers {
-		for i, server := range s.servers {
+		for i, server := range s.everywhere() {
 			if s.outside || s.refuses && i == 0 {
 				continue // it is not asked, or is asked in vain
 			}
@@ -214,7 +214,7 @@ func (p *parent) hoard(ds []roll.KeyID) []roll.KeyID {
 func (p *parent) clean() {
 	var asked []roll.KeyID
 	for _, s := range p.w.signers {
-		for _, server := range s.servers {
+		for _, server := range s.everywhere() {
 			if server.cur != nil {
 				asked = append(asked, server.cur.cds...)
 			}

@@ -41,6 +41,8 @@ type signer struct {
 	policy  roll.Policy
 	servers []*server // the first is the primary
 	lag     int64
+	hidden  *server // asked by resolvers and the parent alone
+	unseen  int64   // how long a change needs to get there at most
 
 	disk      roll.State // what was saved
 	backup    roll.State
@@ -231,6 +233,21 @@ func (s *signer) serve(v *version) {
 	}
 	s.install(s.servers[0], v)
 	s.transfer()
+	if s.hidden != nil {
+		w.after(w.between(minute, s.unseen), func() {
+			if !s.refuses && (s.hidden.cur == nil || int32(v.serial-s.hidden.cur.serial) > 0) {
+				s.install(s.hidden, v)
+			}
+		})
+	}
+}
+
+// everywhere returns all servers, the hidden one too.
+func (s *signer) everywhere() []*server {
+	if s.hidden == nil {
+		return s.servers
+	}
+	return append(s.servers[:len(s.servers):len(s.servers)], s.hidden)
 }
 
 // transfer gives the secondaries what is current when they come for it.
@@ -276,6 +293,9 @@ func (s *signer) install(server *server, v *version) {
 		s.offer(server, v)
 	}
 	w.parent.stir()
+	if server == s.hidden {
+		return
+	}
 	for _, other := range w.signers {
 		other.soon()
 	}

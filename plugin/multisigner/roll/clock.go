@@ -97,7 +97,8 @@ type peak struct {
 // largest; when it is full, the two smallest become one with the worse of both.
 func (p *peaks) see(ttl time.Duration, t moment) { p.note(ttl, 0, t) }
 
-func (p *peaks) note(ttl time.Duration, horizon, t moment) {
+// note does so where a TTL may be in force for longer than it was seen.
+func (p *peaks) note(ttl time.Duration, longer, t moment) {
 	if ttl <= 0 {
 		return
 	}
@@ -111,7 +112,7 @@ func (p *peaks) note(ttl time.Duration, horizon, t moment) {
 	}
 	live := 0
 	for i := range n {
-		if p[i].TTL > v && p[i].Last+p[i].TTL+horizon > t {
+		if p[i].TTL > v && p[i].Last+p[i].TTL+longer > t {
 			p[live] = p[i]
 			live++
 		}
@@ -127,12 +128,12 @@ func (p *peaks) note(ttl time.Duration, horizon, t moment) {
 }
 
 // seeAll notes the largest TTL that any of several addresses has. When not all have
-// answered, it cannot have fallen.
-func (p *peaks) seeAll(ttl time.Duration, complete bool, t moment) {
+// answered, it cannot have fallen; and where nobody looks it falls later.
+func (p *peaks) seeAll(ttl time.Duration, complete bool, later, t moment) {
 	if !complete {
 		ttl = max(ttl, time.Duration(p.current()))
 	}
-	p.note(ttl, horizon, t)
+	p.note(ttl, horizon+later, t)
 }
 
 // current is the TTL that was seen last.

@@ -44,11 +44,9 @@ func (z *step) goInsecure() {
 		z.tellDeletion(&h)
 		return
 	}
-	// Until all asked for the deletion the parent may have taken an older CDS, and shown
-	// its DS for less than two looks.
-	since := max(z.f.NoDS, z.f.Deletion)
-	z.made(since, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
-	h.after(z, since+z.f.DSTTL.max()+z.margin(), "DS RRsets to leave the caches")
+	z.olderCDS(&h, z.f.Deletion, "DS RRsets made from older CDS to leave the caches")
+	z.made(z.f.NoDS, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
+	h.after(z, z.f.NoDS+z.f.DSTTL.max()+z.margin(), "DS RRsets to leave the caches")
 	if h.blocked {
 		z.wait(waitUnsigned, KeyID{}, "stop signing", &h)
 		return

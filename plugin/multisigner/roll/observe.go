@@ -68,8 +68,8 @@ func (z *step) observePublished() {
 			key, data = max(key, a.DNSKEYTTL), max(data, a.MaxTTL)
 		}
 	}
-	us.DNSKEYTTL.see(key, z.t)
-	us.MaxTTL.see(data, z.t)
+	us.DNSKEYTTL.note(key, z.propagation(0), z.t) // the last of our servers may still have what was before
+	us.MaxTTL.note(data, z.propagation(0), z.t)
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
 		if key.Owner != 0 || key.DataOff == 0 || key.Stopped != 0 || len(z.seen.Published.DNSKEY) == 0 {
@@ -201,8 +201,8 @@ func (z *step) observeAddresses(i int, v *View) (complete, restart bool) {
 		}
 	}
 	if i > 0 {
-		z.f.Signers[i].DNSKEYTTL.seeAll(keyTTL, complete, z.t)
-		z.f.Signers[i].MaxTTL.seeAll(dataTTL, complete, z.t)
+		z.f.Signers[i].DNSKEYTTL.seeAll(keyTTL, complete, z.propagation(i), z.t)
+		z.f.Signers[i].MaxTTL.seeAll(dataTTL, complete, z.propagation(i), z.t)
 	}
 	if asked == 0 {
 		z.fresh[i] = i == 0 && len(z.seen.Published.DNSKEY) > 0
@@ -293,7 +293,7 @@ func (z *step) observeParent() {
 	if good == 0 {
 		return
 	}
-	z.f.DSTTL.seeAll(ttl, complete, z.t)
+	z.f.DSTTL.seeAll(ttl, complete, 0, z.t)
 	z.forgetAddresses(-1, good, func(addr string) bool {
 		return slices.ContainsFunc(addresses, func(a ParentAddress) bool { return a.Addr == addr })
 	})

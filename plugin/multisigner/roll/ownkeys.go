@@ -266,18 +266,28 @@ func (z *step) entryGone(h *hold, k int) {
 	}
 	z.servedAt(h, 0, next)
 	z.cdsHas(h, next)
+	if asked := z.f.Keys[next].Asked; asked != 0 && z.p.Parent != ParentNone {
+		z.olderCDS(h, asked, z.about("DS RRsets made from CDS without ", next, " to leave the caches"))
+	}
 	if z.noDS() {
 		return
-	}
-	if asked := z.f.Keys[next].Asked; asked != 0 && z.p.Parent != ParentNone {
-		// Until then the parent may have taken an older CDS, and shown its DS for less than two looks.
-		z.made(asked, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
-		h.after(z, asked+z.f.DSTTL.max()+z.margin(), z.about("DS RRsets made from CDS without ", next, " to leave the caches"))
 	}
 	z.dsEverywhere(h, next)
 	if !z.f.Keys[next].Double {
 		z.dsNowhere(h, k)
 	}
+}
+
+// olderCDS holds until no cache can hold a DS RRset made from a CDS of before since,
+// when all that can be seen had changed theirs: until the last server had, the parent
+// may have taken an older one, and shown its DS for less than two looks.
+func (z *step) olderCDS(h *hold, since moment, why string) {
+	slowest := moment(0)
+	for i := range z.f.Signers {
+		slowest = max(slowest, z.propagation(i))
+	}
+	z.made(since, term{"propagation", -1, slowest}, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
+	h.after(z, since+slowest+z.f.DSTTL.max()+z.margin(), why)
 }
 
 // observeCDS notes since when every CDS RRset that the parent may find has the key
