@@ -82,7 +82,7 @@ var mutations = []mutation{
 
 	// Going insecure and secure again (protocol b.6.10).
 	{"signatures go while caches have the DS", "insecure.go", "z.f.NoDS+z.f.DSTTL.max()+z.margin()", "z.f.NoDS",
-		&mutation{"", "insecure.go", "\tz.olderCDS(&h, z.f.Deletion)\n", "", nil}},
+		&mutation{"", "insecure.go", "\tz.olderCDS(&h, z.f.Deletion, \"DS RRsets made from older CDS to leave the caches\")\n", "", nil}},
 	{"one signer goes insecure although others ask for a DS", "insecure.go", "\tz.allAskForDeletion(&h)\n", "", nil},
 
 	// Emergencies (b.6.11).

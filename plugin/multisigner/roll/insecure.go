@@ -44,9 +44,9 @@ func (z *step) goInsecure() {
 		z.tellDeletion(&h)
 		return
 	}
-	z.olderCDS(&h, z.f.Deletion, "DS RRsets made from older CDS to leave the caches")
 	z.made(z.f.NoDS, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
 	h.after(z, z.f.NoDS+z.f.DSTTL.max()+z.margin(), "DS RRsets to leave the caches")
+	z.olderCDS(&h, z.f.Deletion, "DS RRsets made from older CDS to leave the caches")
 	if h.blocked {
 		z.wait(waitUnsigned, KeyID{}, "stop signing", &h)
 		return
