@@ -149,13 +149,21 @@ func (w *forecast) step() Plan {
 			return plan
 		}
 		for _, r := range plan.Generate {
-			id := KeyID{Algorithm: r.Algorithm}
-			for id.Tag = uint16(w.made); slices.Contains(r.Avoid, id.Tag) || w.names[r.Role.String()+" "+itoa(int(id.Tag))] != ""; id.Tag++ {
-			}
-			w.made++
+			id := KeyID{Algorithm: r.Algorithm, Tag: w.newTag()}
 			id.Sum = uint64(w.made)
 			w.names[r.Role.String()+" "+itoa(int(id.Tag))] = w.nextName(r.Role)
 			w.seen.Own = append(w.seen.Own, OwnKey{ID: id, Role: r.Role, SEP: r.Role.Entry()})
+		}
+	}
+}
+
+// newTag is the tag of a key that is made up. No other key has it, made up or not: such
+// two would yield to each other.
+func (w *forecast) newTag() uint16 {
+	for {
+		w.made++
+		if tag := uint16(w.made); !slices.ContainsFunc(w.state.f.Keys, func(k key) bool { return k.ID.Tag&^128 == tag&^128 }) { // RFC 5011: REVOKE adds 128
+			return tag
 		}
 	}
 }

@@ -313,3 +313,26 @@ func TestStandbyAndCompromisedAreShown(t *testing.T) {
 	_, err = roll.Do(s.state, roll.Command{Kind: roll.Compromised, Key: s.id("a2")}, s.policy, s.now)
 	require.ErrorContains(t, err, "was removed already")
 }
+
+// Keys that are made up have tags of their own: no two of them yield to each other, so
+// that a third one would have to be made.
+func TestForecastMakesEachKeyOnce(t *testing.T) {
+	s := begin(t)
+	s.configure([]string{"peer", "b"})
+	s.configure([]string{"standby"})
+	for _, line := range []string{"peer b publishes csk b1", "peer b mirrors", "peer b signs 13", "parent ds"} {
+		s.do(strings.Fields(line))
+		s.step()
+	}
+	s.runUntil(start.Add(8 * time.Hour))
+	s.do(strings.Fields("parent ds a1 b1"))
+	s.step()
+	s.runUntil(start.Add(30 * time.Hour))
+	s.command(roll.Command{Kind: roll.RollAlgorithm, Algorithm: 15})
+	found, _ := roll.Forecast(s.state, s.policy, s.observation(), s.now, time.Minute, s.now.Add(60*time.Hour))
+	told := s.told(found)
+	for _, want := range []string{"publish the next ZSK\n", "publish the next KSK\n", "publish the next ZSK (2)\n", "publish the next KSK (2)\n"} {
+		require.Contains(t, told, " "+want)
+	}
+	require.NotContains(t, told, "(3)")
+}

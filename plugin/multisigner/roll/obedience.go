@@ -103,10 +103,10 @@ func (w *forecast) makePeers(v *View, a *Address, algorithm uint8) []KeyID {
 		}
 	}
 	for len(ids) < 2 {
-		w.made++
-		ids = append(ids, KeyID{Algorithm: algorithm, Tag: uint16(w.made), Sum: 1<<16 | uint64(w.made)})
+		tag := w.newTag()
+		ids = append(ids, KeyID{Algorithm: algorithm, Tag: tag, Sum: 1<<16 | uint64(w.made)})
 		for role := Unknown; role <= CSK; role++ {
-			w.names[role.String()+" "+itoa(w.made)] = "next " + role.String()
+			w.names[role.String()+" "+itoa(int(tag))] = "next " + role.String()
 		}
 	}
 	a.SEP, a.Entry = append(slices.Clone(a.SEP), ids[0]), append(slices.Clone(a.Entry), ids[0])
