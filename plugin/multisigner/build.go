@@ -106,6 +106,7 @@ func (p Peer) engineConfig(apex zone.Name, secrets map[string]string) engine.Pee
 		TSIG:        p.Key.tsig(secrets),
 		Via:         peer.Query,
 		Foreign:     p.Foreign,
+		Online:      p.Online,
 		Resign:      p.Resign,
 		Propagation: p.Propagation,
 		Where:       p.Where,

@@ -158,6 +158,9 @@ func (c *Config) checkPeers(f *Faults) {
 			}
 			owner[a] = "peer " + p.Name
 		}
+		if p.Online && !p.Foreign {
+			f.add(p.Where, "peer %s: online is for foreign signers: another multisigner keeps its signatures", p.Name)
+		}
 		if p.Resign > 0 && !p.Foreign {
 			f.add(p.Where, "peer %s: resign is for foreign signers: another multisigner signs everything at once", p.Name)
 		}

@@ -87,6 +87,7 @@ type Peer struct {
 	Trust       string // tsig, parent, ds; "": tsig where there is a key
 	DS          []*dns.DS
 	Foreign     bool
+	Online      bool
 	Resign      time.Duration
 	Propagation time.Duration
 }

@@ -78,6 +78,7 @@ var peerDirectives = map[string]directive[Peer]{
 	"trust":       {usage: "tsig | parent | ds TAG ALGORITHM TYPE DIGEST", min: 1, max: unlimited, many: true, take: takeTrust},
 	"resign":      peerSpan(func(peer *Peer) *time.Duration { return &peer.Resign }),
 	"propagation": peerSpan(func(peer *Peer) *time.Duration { return &peer.Propagation }),
+	"online":      {take: func(p *parser, peer *Peer, l line) { peer.Online = true }},
 	"foreign":     {take: func(p *parser, peer *Peer, l line) { peer.Foreign = true }},
 }
 

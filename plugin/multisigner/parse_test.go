@@ -88,6 +88,7 @@ multisigner example.org {
 		via query
 		trust ds 12345 13 2 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
 		foreign
+		online
 		resign 3d
 		propagation 4h
 	}
@@ -124,7 +125,7 @@ multisigner example.org {
 		},
 		Peers: []engine.Peer{{
 			Name: "a.example.net", Addresses: []netip.AddrPort{ap("203.0.113.1:53"), ap("203.0.113.2:5353")},
-			TSIG: key, Via: peer.Query, Trust: peer.Trust{Mode: peer.TrustDS, DS: dsSet}, Foreign: true,
+			TSIG: key, Via: peer.Query, Trust: peer.Trust{Mode: peer.TrustDS, DS: dsSet}, Foreign: true, Online: true,
 			Resign: 72 * time.Hour, Propagation: 4 * time.Hour, Where: "Corefile:26",
 		}},
 	}}
@@ -230,7 +231,7 @@ multisigner {
 		algorithm ED25519
 	}
 }`, `Corefile:5: unknown directive "trust": it belongs in the block of a peer
-Corefile:9: unknown directive "algorithm": these are known here: address, foreign, key, propagation, resign, trust, via`},
+Corefile:9: unknown directive "algorithm": these are known here: address, foreign, key, online, propagation, resign, trust, via`},
 		{"signatures that end too soon", `
 multisigner {
 	file db
@@ -253,6 +254,17 @@ multisigner {
 }`, `Corefile:2: primary is not there yet: zones are read from files for now: give file PATH
 Corefile:6: peer b: trust parent, but there is no parent to ask: write trust tsig or trust ds
 Corefile:9: push is not there yet: keys are not given to foreign signers yet: add ours to the peer by hand (multisigner keys --json prints them)`},
+		{"online", `
+multisigner {
+	file db
+	parent none
+	signer a
+	peer b {
+		address 192.0.2.1
+		key xfr-key.
+		online
+	}
+}`, `Corefile:5: peer b: online is for foreign signers: another multisigner keeps its signatures`},
 		{"resign", `
 multisigner {
 	file db

@@ -109,6 +109,7 @@ type Peer struct {
 	Via         peer.Via
 	Trust       peer.Trust
 	Foreign     bool          // not a multisigner: it rolls on timers of its own
+	Online      bool          // a foreign one that signs when it is asked
 	Resign      time.Duration // a foreign one's: how long it takes to sign everything anew; 0: not known
 	Propagation time.Duration // from what we see to the last of its servers that we cannot see
 	Where       string

@@ -109,7 +109,7 @@ func policyOf(cfg *Config) roll.Policy {
 		p.Parent = roll.ParentManual
 	}
 	for _, peer := range cfg.Peers {
-		p.Peers = append(p.Peers, roll.Peer{Name: peer.Name, Foreign: peer.Foreign, Resign: peer.Resign, Propagation: peer.Propagation})
+		p.Peers = append(p.Peers, roll.Peer{Name: peer.Name, Foreign: peer.Foreign, Online: peer.Online, Resign: peer.Resign, Propagation: peer.Propagation})
 	}
 	return p
 }

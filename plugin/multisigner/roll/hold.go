@@ -222,7 +222,7 @@ func (z *step) wait(kind waitKind, id KeyID, what string, h *hold) {
 	switch {
 	case h.grave == passing:
 		w.Earliest, w.From = z.wall(h.until), h.from
-		now.Held = 0
+		z.passes(&now, what, h)
 	case now.Held == 0:
 		now.Held = z.t
 	case z.t-now.Held > moment(z.p.bound()):
@@ -234,6 +234,49 @@ func (z *step) wait(kind waitKind, id KeyID, what string, h *hold) {
 		w.Why, w.Holding = h.also[i].why, h.also[i].who
 		z.out.Waits = append(z.out.Waits, w)
 	}
+}
+
+// anewAtLeast is how often a wait begins anew before that is no accident: our choice.
+const anewAtLeast = 3
+
+// passes takes in that only time has to pass for a wait, and alarms when its end has
+// moved for too long. Whatever could have happened unseen between two looks begins it
+// anew, and with a peer that always looks so that would go on for ever.
+func (z *step) passes(now *waiting, what string, h *hold) {
+	if now.Held != 0 {
+		now.Due += z.t - now.Held
+		now.Held = 0
+	}
+	if z.p.Terse {
+		return
+	}
+	if why := hashOf(h.why); now.Why != why {
+		now.Why, now.Due, now.End, now.Anew = why, h.until, h.until, 0
+	}
+	if h.until > now.End {
+		now.End, now.Anew = h.until, now.Anew+1
+	}
+	if now.Anew < anewAtLeast || h.until-now.Due <= moment(z.p.bound()) {
+		return
+	}
+	what += " waits anew again and again for " + h.why + ": that should have ended at " + z.wall(now.Due).UTC().Format(time.RFC3339)
+	cure := "see which looks at the peers and the parent are lost, or find what was not there before"
+	for i := range z.f.Addresses {
+		if a := &z.f.Addresses[i]; a.Signer > 0 && a.Anew != 0 && z.t-a.Anew > moment(z.p.bound()) {
+			what += "; " + z.name(int(a.Signer)) + " " + a.Addr + " signs its DNSKEY RRset anew at each look"
+			cure = "see why it does; if it signs whenever it is asked, write `online` into its block"
+		}
+	}
+	z.alarm(what, cure)
+}
+
+// hashOf is the FNV-1a hash of a text.
+func hashOf(text string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(text) {
+		h = (h ^ uint64(text[i])) * 1099511628211
+	}
+	return h
 }
 
 // waiting is what is remembered of a wait, which may begin now.

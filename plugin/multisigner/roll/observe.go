@@ -189,6 +189,9 @@ func (z *step) observeAddresses(i int, v *View) (complete, restart bool) {
 			sum, of = setHash(a.DNSKEY), a.DNSKEY
 		}
 		now := address{Signer: int8(i), Addr: a.Addr, Seen: z.at(a.Seen), Set: sum, Mark: a.Mark, Serial: a.Serial}
+		if z.peers[i] != nil && z.peers[i].Online {
+			now.Mark = 0
+		}
 		if z.t-now.Seen > 2*moment(z.p.interval()) {
 			z.fresh[i] = false
 		}
@@ -216,15 +219,21 @@ func (z *step) observeAddresses(i int, v *View) (complete, restart bool) {
 
 // missed reports whether something may have come and gone between two looks.
 func (z *step) missed(last, now *address, a *Address) bool {
-	if now.Seen <= last.Seen {
+	moved := last.Mark != 0 && now.Mark != 0 && last.Mark != now.Mark
+	switch {
+	case now.Seen <= last.Seen:
+		now.Anew = last.Anew
 		return false
+	case moved && last.Anew == 0:
+		now.Anew = last.Seen
+	case moved:
+		now.Anew = last.Anew
 	}
 	gap := now.Seen-last.Seen > 2*moment(z.p.interval())
 	if gap && (a.Since.IsZero() || z.at(a.Since) > last.Seen) {
 		return true
 	}
-	resigned := last.Mark != 0 && now.Mark != 0 && last.Mark != now.Mark && last.Set == now.Set
-	return resigned || int32(now.Serial-last.Serial) < 0 // RFC 1982: it went back
+	return moved && last.Set == now.Set || int32(now.Serial-last.Serial) < 0 // RFC 1982: it went back
 }
 
 func setHash(ids []KeyID) uint64 {

@@ -54,6 +54,7 @@ type Policy struct {
 type Peer struct {
 	Name        string
 	Foreign     bool          // other software: it rolls by its own timers and states no ownership
+	Online      bool          // it signs when it is asked: that it signed anew shows nothing of what was between two looks
 	Push        bool          // we give it our keys; it does not fetch them
 	Resign      time.Duration // how long after a change of keys it may still serve older signatures
 	Propagation time.Duration // from what we see to the last of its servers that we cannot see

@@ -157,6 +157,10 @@ func (s *story) configure(f []string) {
 		n, err := strconv.Atoi(f[1])
 		require.NoError(s.t, err)
 		p.Algorithm = uint8(n)
+	case "online":
+		for i := range p.Peers {
+			p.Peers[i].Online = p.Peers[i].Online || p.Peers[i].Name == f[1]
+		}
 	case "standby":
 		p.Standby = true
 	case "steady":

@@ -131,6 +131,7 @@ type address struct {
 	Set    uint64 `json:"set,omitempty"` // of the DNSKEY RRset
 	Mark   uint64 `json:"mark,omitempty"`
 	Serial uint32 `json:"serial,omitempty"`
+	Anew   moment `json:"anew,omitempty"` // each look since then found new signatures of it
 }
 
 // waiting remembers since when something is waited for.
@@ -139,6 +140,10 @@ type waiting struct {
 	Key   KeyID    `json:"key"`
 	Since moment   `json:"since"`
 	Held  moment   `json:"held,omitempty"` // for more than time to pass, since then
+	Why   uint64   `json:"why,omitempty"`  // the hash of what only has to pass,
+	Due   moment   `json:"due,omitempty"`  // when that was first to have, but for what held it since,
+	End   moment   `json:"end,omitempty"`  // when it is to have by now,
+	Anew  int      `json:"anew,omitempty"` // and how often that was put off
 }
 
 // Empty reports whether s holds nothing: no Step made it.
