@@ -224,6 +224,9 @@ func (z *step) safeDS(h *hold) {
 	z.standStill(h)
 	z.parentLooked(h)
 	z.disowned(h)
+	if len(z.f.CDS) == 0 {
+		z.toldApart(h)
+	}
 	for i := 1; i < len(z.f.Signers); i++ {
 		if z.peers[i] == nil && !z.member(i) {
 			continue
@@ -246,9 +249,6 @@ func (z *step) safeDS(h *hold) {
 			}
 		}
 		if len(z.f.CDS) == 0 { // the zone was unsigned, or absent, before
-			if other := z.clash(&z.f.Keys[k]); z.f.Keys[k].Owner == 0 && other != nil && z.live(z.key(other.ID)) {
-				h.on(missing, "two keys of one tag to be told apart: one of them is rolled", z.name(z.ownerOf(other)))
-			}
 			i := z.ownerOf(&z.f.Keys[k])
 			z.made(z.spread(i, k), z.ttl("TTL of data", -1, z.dataPeaks(i)), z.way(i))
 			h.after(z, z.spread(i, k)+z.dataTTL(i)+z.propagation(i)+z.margin(), "unsigned data to leave the caches")
@@ -263,6 +263,20 @@ func (z *step) disowned(h *hold) {
 		z.onParent(h, "`disown`: the parent has a DS that belongs to no known key", func(a *ParentAddress) bool { return a.UnknownDS > 0 })
 		z.alarm("the parent has a DS that belongs to no known key: it is told nothing, and CDS stays as it is",
 			"name its signer as a peer and see that every peer answers, or remove it at the parent, or give `disown`")
+	}
+}
+
+// toldApart holds while two keys in our DNSKEY RRset have one tag and algorithm: before
+// there is a DS, one of them can be rolled without anybody minding (protocol b.15 C16).
+func (z *step) toldApart(h *hold) {
+	for k := range z.f.Keys {
+		key := &z.f.Keys[k]
+		if !key.published() {
+			continue
+		}
+		if other := z.clash(key); other != nil && other.published() {
+			h.on(missing, "two keys of one tag to be told apart: one of them is rolled", z.name(z.ownerOf(other)))
+		}
 	}
 }
 
