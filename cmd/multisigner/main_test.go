@@ -127,6 +127,7 @@ func rolling() status.Zone {
 				{Address: "192.0.2.3:53", Seen: ago(16 * time.Second), State: "unreachable", Why: "timeout"},
 			}},
 			{Name: "c.example.net", Why: "its keys are not signed by one that is pinned"},
+			{Name: "d.example.net", Trusted: true, Silent: true, Why: "192.0.2.4:53: timeout"},
 		},
 		Parent: status.Parent{Mode: "servers", Zone: "org.", DS: []string{"1001 13 2 AB", "2002 13 2 CD"},
 			Addresses: []status.ParentAddress{{Address: "192.0.2.9:53", Seen: ago(time.Minute), State: "good", DS: []string{"1001 13 2 AB", "2002 13 2 CD"}}}},

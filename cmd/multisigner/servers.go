@@ -14,7 +14,10 @@ import (
 // writeServers is who was last seen to publish what.
 func writeServers(w io.Writer, z status.Zone) {
 	for _, p := range z.Peers {
-		if !p.Trusted {
+		switch {
+		case p.Silent:
+			fmt.Fprintf(w, "\n%s does not answer: %s\n", p.Name, p.Why)
+		case !p.Trusted:
 			fmt.Fprintf(w, "\n%s is not trusted: %s\n", p.Name, p.Why)
 		}
 	}

@@ -39,15 +39,16 @@ var (
 	zonesDesc     = describe("zones", "Zones that are served, and that are refused.", "signer", "state")
 	serialDesc    = describe("zone_serial", "Serial of the version that is served.", "signer", "zone")
 	servingDesc   = describe("zone_serving", "1 if everybody is answered, 0 while outsiders get SERVFAIL.", "signer", "zone")
+	octetsDesc    = describe("dnskey_response_bytes", "Length of the answer with the DNSKEY RRset; 1232 fit UDP.", "signer", "zone")
 	expiresDesc   = describe("signature_expiration_timestamp_seconds", "When the first signature ends.", "signer", "zone")
 	overdueDesc   = describe("signatures_overdue", "1 if signatures that were due for renewal have not been renewed.", "signer", "zone")
 	keysDesc      = describe("keys", "Keys of all signers.", "signer", "zone", "owner", "role", "state")
 	waitsDesc     = describe("waits", "Steps that wait for something.", "signer", "zone")
 	waitSinceDesc = describe("wait_since_timestamp_seconds", "When the longest wait began.", "signer", "zone")
 	alarmsDesc    = describe("alarms", "Things that a person must see to.", "signer", "zone")
-	trustedDesc   = describe("peer_trusted", "1 if what the peer publishes is believed.", "signer", "zone", "peer")
-	seenDesc      = describe("peer_seen_timestamp_seconds", "When all addresses of the peer had been looked at.", "signer", "zone", "peer")
-	refusalsDesc  = describe("guard_refusals_total", "Versions that would have been worse than the one before, and were not shown.", "signer", "zone")
+	trustedDesc   = describe("peer_trusted", "1 if what the peer publishes is believed; as it was last known while it does not answer.", "signer", "zone", "peer")
+	seenDesc      = describe("peer_seen_timestamp_seconds", "When all addresses of the peer answered last.", "signer", "zone", "peer")
+	refusalsDesc  = describe("guard_refusals_total", "Versions that would have been worse than the one before, and were not shown, by what their first fault was about.", "signer", "zone", "reason")
 	withdrawDesc  = describe("guard_withdrawals_total", "Versions that were taken away because a signature was bad.", "signer", "zone")
 	matrixDesc    = describe("matrix", "1 if the answers of one signer validate under the keys of the other, 0 if not; absent when that is not known.", "signer", "zone", "answers", "keys")
 	parentDesc    = describe("parent_ds", "DS records seen at the parent.", "signer", "zone")
@@ -93,6 +94,7 @@ func collectZone(ch chan<- prometheus.Metric, z status.Zone) {
 	}
 	zone(serialDesc, float64(z.Serial))
 	zone(servingDesc, truth(z.Serving))
+	zone(octetsDesc, float64(z.DNSKEYOctets))
 	if !z.Signatures.Earliest.IsZero() {
 		zone(expiresDesc, seconds(z.Signatures.Earliest))
 	}
@@ -118,12 +120,15 @@ func collectZone(ch chan<- prometheus.Metric, z status.Zone) {
 	zone(alarmsDesc, float64(len(z.Alarms)))
 	for _, p := range z.Peers {
 		zone(trustedDesc, truth(p.Trusted), p.Name)
-		if seen, ok := allSeen(p); ok {
-			zone(seenDesc, seconds(seen), p.Name)
+		if !p.Reached.IsZero() {
+			zone(seenDesc, seconds(p.Reached), p.Name)
 		}
 	}
 	zone(parentDesc, float64(len(z.Parent.DS)))
-	counter(ch, refusalsDesc, float64(z.Guard.Refusals), z.Signer, z.Zone)
+	reasons := z.Guard.Reasons
+	for reason, n := range map[string]int{"keys": reasons.Keys, "cds": reasons.CDS, "denial": reasons.Denial, "data": reasons.Data} {
+		counter(ch, refusalsDesc, float64(n), z.Signer, z.Zone, reason)
+	}
 	counter(ch, withdrawDesc, float64(z.Guard.Withdrawals), z.Signer, z.Zone)
 	if z.Matrix != nil {
 		for _, p := range z.Matrix.Pairs {
@@ -132,20 +137,6 @@ func collectZone(ch chan<- prometheus.Metric, z status.Zone) {
 			}
 		}
 	}
-}
-
-// allSeen is when the last of the peer's addresses was looked at; not ok while
-// one has not been.
-func allSeen(p status.Peer) (at time.Time, ok bool) {
-	for _, a := range p.Addresses {
-		if a.Seen.IsZero() {
-			return time.Time{}, false
-		}
-		if at.IsZero() || a.Seen.Before(at) {
-			at = a.Seen
-		}
-	}
-	return at, !at.IsZero()
 }
 
 func gauge(ch chan<- prometheus.Metric, desc *prometheus.Desc, value float64, labels ...string) {

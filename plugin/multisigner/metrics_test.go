@@ -24,7 +24,7 @@ func (z zoneMetrics) Collect(ch chan<- prometheus.Metric) { collectZone(ch, z.zo
 func TestZoneMetrics(t *testing.T) {
 	at := time.Unix(1_800_000_000, 0)
 	z := status.Zone{
-		Zone: "example.org.", Signer: "a", Serving: true, Serial: 7,
+		Zone: "example.org.", Signer: "a", Serving: true, Serial: 7, DNSKEYOctets: 467,
 		Signatures: status.Signatures{Earliest: at},
 		Keys: []status.Key{
 			{Owner: "a", Role: "zsk", State: "active"}, {Owner: "a", Role: "zsk", State: "active"}, {Owner: "b", Role: "ksk", State: "active"},
@@ -32,11 +32,11 @@ func TestZoneMetrics(t *testing.T) {
 		Waits:  []status.Wait{{What: "x", Since: at.Add(-time.Hour)}, {What: "x", Since: at.Add(-time.Hour)}, {What: "y", Since: at.Add(-2 * time.Hour)}, {What: "z"}},
 		Alarms: []status.Alarm{{What: "x"}},
 		Peers: []status.Peer{
-			{Name: "b", Trusted: true, Addresses: []status.Address{{Seen: at}, {Seen: at.Add(-time.Minute)}}},
-			{Name: "c", Addresses: []status.Address{{Seen: at}, {}}},
+			{Name: "b", Trusted: true, Reached: at.Add(-time.Minute), Addresses: []status.Address{{Seen: at}, {Seen: at}}},
+			{Name: "c", Silent: true, Addresses: []status.Address{{Seen: at}}},
 		},
 		Parent: status.Parent{DS: []string{"1", "2"}},
-		Guard:  status.Guard{Refusals: 3, Withdrawals: 1},
+		Guard:  status.Guard{Refusals: 3, Reasons: status.Reasons{Keys: 2, Denial: 1}, Withdrawals: 1},
 		Matrix: &status.Matrix{Pairs: []status.Pair{
 			{Answers: "a", Keys: "a", State: status.Green}, {Answers: "a", Keys: "b", State: status.Red}, {Answers: "b", Keys: "a", State: status.Unknown},
 		}},

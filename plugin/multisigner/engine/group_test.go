@@ -46,7 +46,8 @@ type member struct {
 	options func(*engine.Options)
 	dead    func() <-chan struct{} // closed when the engine has died while it starts; nil: it does not
 	e       atomic.Pointer[engine.Engine]
-	serial  uint32 // the last that was seen served
+	serial  uint32      // the last that was seen served
+	quiet   atomic.Bool // nobody gets an answer
 }
 
 type cached struct {
@@ -260,6 +261,9 @@ func (g *group) calm() bool {
 // ServeDNS answers from what the engine serves: those who ask here are peers, who are
 // answered even while outsiders are refused.
 func (m *member) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
+	if m.quiet.Load() {
+		return
+	}
 	reply := new(dns.Msg).SetRcode(q, dns.RcodeServerFailure)
 	if e := m.e.Load(); e != nil && e.Find(apex) != nil {
 		z := e.Find(apex)

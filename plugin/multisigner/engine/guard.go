@@ -63,6 +63,7 @@ func (w *work) behindToken() bool {
 // guarded is what the guard has done since the start.
 type guarded struct {
 	refusals, withdrawals int
+	reasons               status.Reasons
 	refused               *status.Refused // the last try was refused
 	last                  *status.Refused // whenever that was
 }
@@ -92,6 +93,16 @@ func (e *Engine) keepRefused(z *Zone, v *zone.Version, faults []validate.Fault, 
 		return path, nil
 	}
 	w.guarded.refusals++
+	switch faults[0].Type {
+	case zone.TypeDNSKEY:
+		w.guarded.reasons.Keys++
+	case zone.TypeCDS, zone.TypeCDNSKEY:
+		w.guarded.reasons.CDS++
+	case zone.TypeNSEC, zone.TypeNSEC3, zone.TypeNSEC3PARAM:
+		w.guarded.reasons.Denial++
+	default:
+		w.guarded.reasons.Data++
+	}
 	w.guarded.refused, w.guarded.last = r, r
 	text := refusedText(v, faults, now)
 	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
@@ -134,7 +145,7 @@ func refusedText(v *zone.Version, faults []validate.Fault, now time.Time) string
 // reportGuard is what the status says of it.
 func (w *work) reportGuard() status.Guard {
 	return status.Guard{
-		Refusals: w.guarded.refusals, Withdrawals: w.guarded.withdrawals,
+		Refusals: w.guarded.refusals, Reasons: w.guarded.reasons, Withdrawals: w.guarded.withdrawals,
 		Refused: w.guarded.last, Verifying: w.proving.version != nil,
 	}
 }

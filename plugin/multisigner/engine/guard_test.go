@@ -120,6 +120,7 @@ func TestRefusedVersionIsKept(t *testing.T) {
 	z, _ := s.Status(apex)
 	path := filepath.Join(s.dir, "zones", "example.org.refused")
 	require.Equal(t, 1, z.Guard.Refusals)
+	require.Equal(t, status.Reasons{Data: 1}, z.Guard.Reasons)
 	require.Equal(t, path, z.Guard.Refused.File)
 	require.Equal(t, before.Serial()+1, z.Guard.Refused.Serial)
 	require.Contains(t, z.Guard.Refused.Faults[0], "new.example.org. A: signature by key")

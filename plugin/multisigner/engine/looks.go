@@ -58,7 +58,7 @@ func (w *work) take(e *Engine, cfg *Config, seen *sight) {
 		if !ok {
 			continue
 		}
-		e.logTrust(w, cfg, p.Name, report)
+		e.weigh(w, cfg, p.Name, report, seen.at)
 		w.bearWitness(report)
 		w.memories[p.Name] = report.Memory
 		if w.record.Peers == nil {
@@ -85,19 +85,6 @@ func (w *work) keepUp(self peer.Report) {
 				w.record.Serial, w.dirty, w.resign = serial, true, true
 			}
 		}
-	}
-}
-
-// logTrust says in a line when it changes whether a peer is believed.
-func (e *Engine) logTrust(w *work, cfg *Config, name string, r peer.Report) {
-	if is, told := w.believed[name]; told && is == r.Trusted {
-		return
-	}
-	w.believed[name] = r.Trusted
-	if r.Trusted {
-		e.log.Info("peer is believed", "zone", cfg.Apex, "peer", name)
-	} else {
-		e.log.Warn("peer is not believed", "zone", cfg.Apex, "peer", name, "why", r.Why)
 	}
 }
 

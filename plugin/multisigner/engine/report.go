@@ -25,7 +25,8 @@ func (z *Zone) report(now, wake time.Time) {
 		Frozen: w.frozen || w.plan.Frozen, Insecure: w.plan.Unsigned, Denial: cfg.Denial.String(),
 		Source: w.files.report(), Keys: w.reportKeys(cfg), Parent: w.reportParent(cfg),
 		Waits: reportWaits(w.plan.Waits), Wake: wake, Matrix: w.matrix,
-		Self: []status.Address{}, Peers: []status.Peer{}, Guard: w.reportGuard(),
+		DNSKEYOctets: w.dnskeyOctets(cfg),
+		Self:         []status.Address{}, Peers: []status.Peer{}, Guard: w.reportGuard(),
 	}
 	if v := serving.Version; v != nil {
 		s.Serial, s.Names, s.Records = v.Serial(), v.Names(), v.Records()
@@ -46,7 +47,10 @@ func (z *Zone) report(now, wake time.Time) {
 			if !looked {
 				r.Why = "not looked at yet"
 			}
-			s.Peers = append(s.Peers, status.Peer{Name: p.Name, Trusted: r.Trusted, Why: r.Why, Addresses: w.reportAddresses(r)})
+			s.Peers = append(s.Peers, status.Peer{
+				Name: p.Name, Trusted: w.trusts[p.Name].believed, Silent: w.trusts[p.Name].silent, Why: r.Why,
+				Reached: w.trusts[p.Name].reached, Addresses: w.reportAddresses(r),
+			})
 		}
 	}
 	s.Alarms = w.reportAlarms(cfg)
@@ -71,6 +75,7 @@ func (w *work) reportAlarms(cfg *Config) []status.Alarm {
 	alarms := slices.Clone(w.alarms)
 	alarms = append(alarms, w.surveyAlarms(cfg)...)
 	alarms = append(alarms, w.alarmsOfOthers()...)
+	alarms = append(alarms, w.alarmOfSize(cfg)...)
 	if w.proving.withdrawn {
 		alarms = append(alarms, status.Alarm{
 			What: "a signature that had been served is bad: " + describe(w.proving.found),

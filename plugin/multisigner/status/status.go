@@ -21,6 +21,8 @@ type Zone struct {
 	Records  int    `json:"records"` // RRs, signatures included
 	Denial   string `json:"denial"`  // nsec, nsec3, nsec3-optout
 
+	DNSKEYOctets int `json:"dnskey_octets"` // how long the answer with the DNSKEY RRset is; 1232 fit UDP
+
 	Source     Source     `json:"source"`
 	Signatures Signatures `json:"signatures"`
 	Keys       []Key      `json:"keys"`                // of every signer, as we know them
@@ -110,8 +112,10 @@ type Address struct {
 // Peer is another signer of the group.
 type Peer struct {
 	Name      string    `json:"name"`
-	Trusted   bool      `json:"trusted"` // what it publishes is believed
-	Why       string    `json:"why,omitempty"`
+	Trusted   bool      `json:"trusted"`          // what it publishes is believed; of one that is silent: it was when it last answered
+	Silent    bool      `json:"silent,omitempty"` // no address of it answers
+	Why       string    `json:"why,omitempty"`    // it is not trusted, or silent
+	Reached   time.Time `json:"reached,omitzero"` // the last look since the start at which every address answered
 	Addresses []Address `json:"addresses"`
 }
 
