@@ -225,6 +225,9 @@ func (z *step) signedWith(h *hold, i int) {
 	s := &z.f.Signers[i]
 	if s.Signed == 0 || !z.fresh[i] {
 		z.askForSigned(h, i)
+		if s.Signed == 0 {
+			z.thenPass(h, z.ttl("TTL of data", -1, z.dataPeaks(i), &s.DNSKEYTTL), z.way(i))
+		}
 		return
 	}
 	since, resign := s.Signed, moment(0)
@@ -415,6 +418,9 @@ func (z *step) clearOf(h *hold, i int) {
 	s := &z.f.Signers[i]
 	if s.Clear == 0 || !z.fresh[i] {
 		z.askForClear(h, i)
+		if s.Clear == 0 {
+			z.thenPass(h, z.ttl("DNSKEY TTL of ", i, &s.DNSKEYTTL), z.way(i))
+		}
 		return
 	}
 	z.made(s.Clear, z.ttl("DNSKEY TTL of ", i, &s.DNSKEYTTL), z.way(i))

@@ -22,12 +22,14 @@ func (z *step) everywhere(h *hold, k int) {
 // servedAt holds until no cache can hold a DNSKEY RRset of signer i without key k:
 // seen at all its addresses, now and for as long as the set that it replaced may live.
 func (z *step) servedAt(h *hold, i, k int) {
-	since := z.spread(i, k)
+	since, s := z.spread(i, k), &z.f.Signers[i]
 	if since == 0 || !z.fresh[i] {
 		z.askFor(h, i, k)
+		if since == 0 {
+			z.thenPass(h, z.ttl("DNSKEY TTL of ", i, &s.DNSKEYTTL), z.way(i))
+		}
 		return
 	}
-	s := &z.f.Signers[i]
 	z.made(since, z.ttl("DNSKEY TTL of ", i, &s.DNSKEYTTL), z.way(i))
 	h.after(z, since+s.DNSKEYTTL.max()+z.propagation(i)+z.margin(), z.about("DNSKEY RRsets without ", k, " to leave the caches"))
 }
@@ -113,6 +115,7 @@ func (z *step) dsEverywhere(h *hold, k int) {
 	if since := z.f.Keys[k].DSSince; since == 0 {
 		id := z.f.Keys[k].ID
 		z.onParent(h, z.about("the parent to publish the DS of ", k, ""), func(a *ParentAddress) bool { return !contains(a.DS, id) || contains(a.UnevenDS, id) })
+		z.thenPass(h, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
 	} else {
 		z.made(since, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
 		h.after(z, since+z.f.DSTTL.max()+z.margin(), z.about("DS RRsets without that of ", k, " to leave the caches"))
@@ -128,6 +131,7 @@ func (z *step) dsNowhere(h *hold, k int) {
 	if since := z.f.Keys[k].DSGone; since == 0 {
 		id := z.f.Keys[k].ID
 		z.onParent(h, z.about("the parent to remove the DS of ", k, ""), func(a *ParentAddress) bool { return contains(a.DS, id) })
+		z.thenPass(h, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
 	} else {
 		z.made(since, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
 		h.after(z, since+z.f.DSTTL.max()+z.margin(), z.about("DS RRsets with that of ", k, " to leave the caches"))
@@ -147,6 +151,7 @@ func (z *step) signaturesGone(h *hold, k int) {
 	case key.DataOn == 0:
 	case key.Stopped == 0:
 		z.onOurs(h, z.about("all our servers to serve data without signatures by ", k, ""), key.StopSerial)
+		z.thenPass(h, z.ttl("TTL of data", -1, &z.f.Signers[0].MaxTTL), z.way(0))
 	default:
 		z.made(key.Stopped, z.ttl("TTL of data", -1, &z.f.Signers[0].MaxTTL), z.way(0))
 		h.after(z, key.Stopped+z.f.Signers[0].MaxTTL.max()+z.propagation(0)+z.margin(), z.about("data signed by ", k, " to leave the caches"))
@@ -218,22 +223,33 @@ func (z *step) wait(kind waitKind, id KeyID, what string, h *hold) {
 	}
 	z.wakeAt(h.until)
 	now := z.waiting(kind, id)
-	w := Wait{What: what, Why: h.why, Key: id, Since: z.wall(now.Since), Holding: h.who}
+	w := Wait{What: what, Key: id, Since: z.wall(now.Since)}
+	z.tellWait(w, h, &h.reason)
+	for i := range h.also {
+		z.tellWait(w, h, &h.also[i])
+	}
 	switch {
 	case h.grave == passing:
-		w.Earliest, w.From = z.wall(h.until), h.from
 		z.passes(&now, what, h)
 	case now.Held == 0:
 		now.Held = z.t
 	case z.t-now.Held > moment(z.p.bound()):
 		z.alarm(what+" has waited for "+h.why+" since "+z.wall(now.Held).UTC().Format(time.RFC3339), "see to what holds it up; nothing goes on by itself")
 	}
-	z.out.Waits = append(z.out.Waits, w)
 	z.f.Waiting = append(z.f.Waiting, now)
-	for i := range h.also {
-		w.Why, w.Holding = h.also[i].why, h.also[i].who
-		z.out.Waits = append(z.out.Waits, w)
+}
+
+// tellWait puts one reason of h into the plan.
+func (z *step) tellWait(w Wait, h *hold, r *reason) {
+	w.Why, w.Holding = r.why, r.who
+	switch {
+	case h.grave > passing && len(r.who) == 0: // nobody's: what follows is not known
+	case h.grave == passing || h.until >= h.least:
+		w.Earliest, w.From = z.wall(h.until), h.from
+	default:
+		w.Earliest, w.From = z.wall(h.least), h.then
 	}
+	z.out.Waits = append(z.out.Waits, w)
 }
 
 // anewAtLeast is how often a wait begins anew before that is no accident: our choice.

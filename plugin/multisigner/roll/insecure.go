@@ -104,5 +104,6 @@ func (z *step) tellDeletion(h *hold) {
 		why = "someone to remove the DS at the parent"
 	}
 	z.onParent(h, why, func(a *ParentAddress) bool { return len(a.DS)+a.UnknownDS > 0 })
+	z.thenPass(h, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
 	z.wait(waitUnsigned, KeyID{}, "stop signing", h)
 }

@@ -1,6 +1,9 @@
 package roll
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // obey lets our servers, the peers and the parent do what the plan asks of them, and
 // reports whether anybody had to.
@@ -235,6 +238,9 @@ func (w *forecast) end(now []Wait) {
 		w.ended(over)
 	}
 	for _, n := range now {
+		if len(n.Holding) > 0 {
+			n.Earliest, n.From = time.Time{}, "" // what has to pass then has a wait of its own
+		}
 		same := func(o Wait) bool { return o.What == n.What && o.Why == n.Why }
 		if i := slices.IndexFunc(w.waits, same); i < 0 {
 			w.waits = append(w.waits, n)

@@ -59,8 +59,8 @@ type Wait struct {
 	Why      string    // what it waits for: "b.example.net to publish it"
 	Key      KeyID     // zero: it concerns no one key
 	Since    time.Time // zero: not known
-	Earliest time.Time // the earliest end; zero: it does not depend on time alone
-	From     string    // what that is made of: which TTLs, which delays, since when
+	Earliest time.Time // the earliest end, if who holds it up does at once what is waited for; zero: none is known
+	From     string    // what that is made of: which TTLs, which delays, since when or after what
 	Holding  []string  // signers or addresses that it waits for
 }
 

@@ -14,6 +14,8 @@ type hold struct {
 	also    []reason // the others
 	until   moment   // the latest time that must come; 0: none is known
 	from    string   // what that time is made of
+	least   moment   // what is missing cannot do without a time that comes after it; 0: none is known
+	then    string   // what that time is made of
 	settled bool     // one of several alternatives is good
 
 	urgent bool // it is about a compromised key: nothing but its own reasons holds it
@@ -97,6 +99,9 @@ func (h *hold) merge(other *hold) {
 	case other.until > h.until:
 		h.until, h.from = other.until, other.from
 	}
+	if other.least > h.least {
+		h.least, h.then = other.least, other.then
+	}
 	h.join(other.grave, &other.reason)
 	for i := range other.also {
 		h.join(other.grave, &other.also[i])
@@ -123,7 +128,22 @@ func (z *step) made(since moment, terms ...term) {
 	if z.p.Terse {
 		return
 	}
-	z.from = ""
+	z.from, _ = z.sum(terms)
+	z.from += ", since " + z.wall(since).UTC().Format(time.RFC3339)
+}
+
+// thenPass says what has to pass when what is missing has come, for people.
+func (z *step) thenPass(h *hold, terms ...term) {
+	if z.p.Terse || h.hasty {
+		return
+	}
+	if from, length := z.sum(terms); z.t+length > h.least {
+		h.least, h.then = z.t+length, from+", after that"
+	}
+}
+
+// sum adds up terms and the margin.
+func (z *step) sum(terms []term) (from string, length moment) {
 	for _, t := range append(terms, term{"margin", -1, z.margin()}) {
 		if t.length == 0 {
 			continue
@@ -132,9 +152,10 @@ func (z *step) made(since moment, terms ...term) {
 		if t.signer >= 0 {
 			of += z.name(t.signer)
 		}
-		z.from += time.Duration(t.length).String() + " " + of + " + "
+		from += time.Duration(t.length).String() + " " + of + " + "
+		length += t.length
 	}
-	z.from = strings.TrimSuffix(z.from, " + ") + ", since " + z.wall(since).UTC().Format(time.RFC3339)
+	return strings.TrimSuffix(from, " + "), length
 }
 
 // ttl is the part of a wait for what caches hold, whose TTL is the largest of several. It

@@ -93,3 +93,25 @@ func TestNamesTTLsOfBefore(t *testing.T) {
 		})
 	}
 }
+
+// Also a wait for somebody says when it ends at the earliest: what has to pass when that
+// is seen is known.
+func TestNamesWhatFollows(t *testing.T) {
+	s := begin(t)
+	s.configure([]string{"peer", "b"})
+	for _, line := range []string{"peer b publishes ksk b1 zsk b2", "peer b ttl 3h", "peer b mirrors", "parent ds"} {
+		s.do(strings.Fields(line))
+		s.step()
+	}
+	s.runUntil(start.Add(8 * time.Hour))
+	require.Zero(t, s.plan.Waits[0].Earliest, "the parent may do it at once, and then nothing is waited for")
+	s.do(strings.Fields("parent ds a1 b1"))
+	s.step()
+	s.runUntil(start.Add(30 * time.Hour))
+	s.do(strings.Fields("peer b stops-mirroring"))
+	s.command(roll.Command{Kind: roll.RollKey, Role: roll.ZSK})
+	s.step()
+	w := s.plan.Waits[0]
+	require.Equal(t, start.Add(34*time.Hour), w.Earliest)
+	require.Equal(t, "3h0m0s DNSKEY TTL of b + 1h0m0s margin, after that", w.From)
+}

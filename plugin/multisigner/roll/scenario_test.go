@@ -481,7 +481,7 @@ func (s *story) waits() []string {
 		if len(w.Holding) > 0 {
 			line += " [" + strings.Join(w.Holding, ", ") + "]"
 		}
-		if !w.Earliest.IsZero() {
+		if !w.Earliest.IsZero() && len(w.Holding) == 0 { // else it moves with every look
 			line += ", until " + w.Earliest.Sub(start).String()
 		}
 		lines = append(lines, s.named(line))

@@ -154,7 +154,7 @@ type Wait struct {
 	Why      string    `json:"why"`
 	Key      uint16    `json:"key,omitempty"`
 	Since    time.Time `json:"since,omitzero"`
-	Earliest time.Time `json:"earliest,omitzero"` // zero: it depends on somebody, not on time
+	Earliest time.Time `json:"earliest,omitzero"` // if those who hold it up act at once; zero: it depends on nothing but them
 	From     string    `json:"from,omitempty"`    // what Earliest is made of: which TTLs and delays, since when
 	Holding  []string  `json:"holding"`           // who holds it up: addresses, names
 }
