@@ -262,7 +262,7 @@ func (z *step) disowned(h *hold) {
 	if z.unknownDS > 0 && !z.f.Orders.Disowned {
 		z.onParent(h, "`disown`: the parent has a DS that belongs to no known key", func(a *ParentAddress) bool { return a.UnknownDS > 0 })
 		z.alarm("the parent has a DS that belongs to no known key: it is told nothing, and CDS stays as it is",
-			"name its signer as a peer and see that every peer answers, or remove it at the parent, or give `disown`")
+			"name its signer as a peer and see that every peer answers, or remove it at the parent, or give `disown` at every signer")
 	}
 }
 

@@ -94,7 +94,10 @@ func Do(s State, c Command, p Policy, now time.Time) (State, error) {
 	case Thaw:
 		o.Frozen = false
 	case Disown:
-		if f.UnknownDS != f.Clock {
+		switch {
+		case !f.begun():
+			return s, errors.New("this signer has no keys in use: its alarm says what settles that first")
+		case f.UnknownDS != f.Clock:
 			return s, errors.New("the parent is not seen to have a DS that belongs to no known key: there is nothing to disown")
 		}
 		o.Disowned = true

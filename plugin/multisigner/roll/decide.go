@@ -84,7 +84,7 @@ func (z *step) cureOf(why string) string {
 	case whyAlgorithm:
 		return "write the algorithm of the DS at the parent into the configuration; it can be rolled when this signer has joined"
 	case whyStranger:
-		return "restore the state directory, or name the signers that the DS belongs to as peers, or remove the DS, or give `rejoin`"
+		return "restore the state directory, or give `recover` to go on with the keys in the key store, or name the signers that the DS belongs to as peers, or remove the DS, or give `rejoin`"
 	case whyOurs:
 		return "restore the state directory, or give `recover` to go on with the keys in the key store"
 	}
