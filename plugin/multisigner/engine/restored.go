@@ -45,7 +45,7 @@ func (w *work) compareWithPeers(cfg *Config) {
 		b.old, b.since = true, 0
 		// Peers take for a replay what was signed before what they have seen of us, and
 		// the mark that was restored is behind, too: it catches up by and by.
-		if now := w.times.steady; b.signed == 0 || now-b.signed >= signRestored {
+		if now := w.times.steady; b.signed == 0 || now-b.signed >= min(signRestored, 5*cfg.LookBusy) {
 			b.signed, w.resign = now, true
 		}
 		b.why = "the other signers publish other keys of this signer than those it has"
@@ -66,9 +66,9 @@ func (w *work) compareWithPeers(cfg *Config) {
 	}
 }
 
-// signRestored is how often all is signed anew while an old state is refused: our
-// choice. Nobody else gets anything meanwhile, and each time may be the one that peers
-// take for new.
+// signRestored is how often all is signed anew while an old state is refused, or every
+// few looks where these are quicker: our choice. Nobody else gets anything meanwhile,
+// and each time may be the one that peers take for new.
 const signRestored = 5 * time.Minute
 
 // shownByPeers are the DNSKEY RRsets of the peers that are believed, and their

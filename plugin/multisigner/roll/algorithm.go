@@ -394,7 +394,7 @@ func (z *step) algorithmUnasked(h *hold) {
 		h.after(z, z.f.UnknownDS+z.f.DSTTL.max()+z.margin(), "DS RRsets with an unknown key to leave the caches")
 	}
 	for i := range z.f.Signers {
-		if i > 0 && z.member(i) && !z.fresh[i] {
+		if (i == 0 || z.member(i)) && !z.fresh[i] {
 			z.notFresh(h, i)
 		}
 		for n := range z.addresses(i) {
