@@ -120,7 +120,8 @@ func rolling() status.Zone {
 			{Tag: 2002, Algorithm: 13, Mnemonic: "ECDSAP256SHA256", Role: "csk", Owner: "b.example.net", State: "active"},
 		},
 		DS: []string{"1001 13 2 AB", "2002 13 2 CD"}, DSWhy: "the keys of both signers",
-		Self: []status.Address{{Address: "192.0.2.1:53", Seen: ago(20 * time.Second), State: "good", Serial: 2026112301, DNSKEY: []uint16{1001, 1003, 2002}, CDS: []uint16{1001, 2002}}},
+		Self: []status.Address{{Address: "192.0.2.1:53", Seen: ago(20 * time.Second), State: "good", Serial: 2026112301, DNSKEY: []uint16{1001, 1003, 2002}, CDS: []uint16{1001, 2002}},
+			{Address: "ns.elsewhere.example.", Host: "ns.elsewhere.example.", Seen: ago(20 * time.Second), State: "address not known", Why: "there is no resolver to ask"}},
 		Peers: []status.Peer{
 			{Name: "b.example.net", Trusted: true, Addresses: []status.Address{
 				{Address: "192.0.2.2:53", Seen: ago(15 * time.Second), State: "good", Serial: 5, DNSKEY: []uint16{1001, 1003, 2002}, CDS: []uint16{1001, 2002}},

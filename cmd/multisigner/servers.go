@@ -28,7 +28,11 @@ func writeServers(w io.Writer, z status.Zone) {
 	}
 	var rows []row
 	for _, a := range z.Self {
-		rows = append(rows, row{z.Signer + " (we)", a, "-"})
+		who := z.Signer + " (we)"
+		if a.Host != "" && a.State != "good" {
+			who = "?" // a nameserver's that nobody has named, and that shows no keys of ours
+		}
+		rows = append(rows, row{who, a, "-"})
 	}
 	for _, p := range z.Peers {
 		for _, a := range p.Addresses {
