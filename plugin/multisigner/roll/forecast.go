@@ -205,6 +205,9 @@ func (w *forecast) namedAll(waits []Wait) []Wait {
 	waits = slices.Clone(waits)
 	for i := range waits {
 		waits[i].What, waits[i].Why = w.named(waits[i].What), w.named(waits[i].Why)
+		if len(waits[i].Holding) > 0 {
+			waits[i].Earliest = time.Time{} // it would be reckoned from the end of what was looked at
+		}
 	}
 	return waits
 }

@@ -336,3 +336,28 @@ func TestForecastMakesEachKeyOnce(t *testing.T) {
 	}
 	require.NotContains(t, told, "(3)")
 }
+
+// A plan that ends because a peer is not seen names it and what follows when it is, and
+// no date: that would be reckoned from the end of the plan.
+func TestForecastEndsWithWhoIsNotSeen(t *testing.T) {
+	s := begin(t)
+	s.configure([]string{"peer", "b"})
+	for _, line := range []string{"peer b publishes ksk b1 zsk b2", "peer b mirrors", "parent ds"} {
+		s.do(strings.Fields(line))
+		s.step()
+	}
+	s.runUntil(start.Add(8 * time.Hour))
+	s.do(strings.Fields("parent ds a1 b1"))
+	s.step()
+	s.runUntil(start.Add(30 * time.Hour))
+	s.do(strings.Fields("peer b is unreachable"))
+	s.step()
+	s.command(roll.Command{Kind: roll.RollKey, Role: roll.ZSK})
+	found, waits := roll.Forecast(s.state, s.policy, s.observation(), s.now, time.Minute, s.now.Add(60*time.Hour))
+	require.Equal(t, "30h0m0s publish the next ZSK\n", s.told(found))
+	require.Len(t, waits, 1)
+	require.Equal(t, "every address of every signer to answer", waits[0].Why)
+	require.Equal(t, []string{"b b1 (unreachable)"}, waits[0].Holding)
+	require.Equal(t, "1h0m0s DNSKEY TTL of b + 1h0m0s margin, after that", waits[0].From)
+	require.Zero(t, waits[0].Earliest)
+}
