@@ -81,8 +81,17 @@ func (e *Engine) lookAtOthers(ctx context.Context, g gaze, s *sight) {
 // were found before are looked at on, for they are no worse than they were.
 func (e *Engine) findOthers(ctx context.Context, g gaze, at time.Time) (t peer.Target, lost []peer.Address, found map[string][]netip.Addr) {
 	found = map[string][]netip.Addr{}
-	for _, host := range g.unknown {
-		addrs, why := e.addressesOf(ctx, g.resolver, host)
+	type answer struct {
+		addrs []netip.Addr
+		why   string
+	}
+	// At once: a resolver that does not answer must leave time for the look itself.
+	answers := ask.All(g.unknown, func(host string) (a answer) {
+		a.addrs, a.why = e.addressesOf(ctx, g.resolver, host)
+		return a
+	})
+	for i, host := range g.unknown {
+		addrs, why := answers[i].addrs, answers[i].why
 		if why != "" {
 			for _, addr := range g.found[host] {
 				if !slices.Contains(addrs, addr) {
