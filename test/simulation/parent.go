@@ -113,10 +113,10 @@ func (p *parent) ask() (found []order, quiet bool) {
 	quiet = p.until <= w.t
 	for _, s := range w.signers {
 		for i, server := range s.everywhere() {
-			if s.outside || s.refuses && i == 0 {
-				continue // it is not asked, or is asked in vain
+			if s.outside || s.refuses && i == 0 && len(ownedBy(p.ds, s.n)) == 0 {
+				continue // it is not asked, or in vain: who has no DS yet could not be believed either
 			}
-			if w.cut[len(w.signers)][s.n] > w.t || s.down && i == 0 {
+			if w.cut[len(w.signers)][s.n] > w.t || (s.down || s.refuses) && i == 0 {
 				if quiet = false; w.Parent == Strict || w.Parent == Slow {
 					return nil, false // it tries again later
 				}

@@ -469,7 +469,7 @@ func (z *step) join() {
 		return
 	}
 	var h hold
-	next := z.incumbent((*key).entry)
+	next := z.chained()
 	if next < 0 {
 		return
 	}
@@ -492,4 +492,18 @@ func (z *step) join() {
 		return
 	}
 	z.f.Joining = 0
+}
+
+// chained returns the key of ours whose DS has been at the parent for the longest, or
+// the one that is to have it: a joiner may roll it before it answers anyone.
+func (z *step) chained() int {
+	next := z.incumbent((*key).entry)
+	for k := range z.f.Keys {
+		key := &z.f.Keys[k]
+		if key.Owner == 0 && key.published() && key.Role.Entry() && z.ofZone(key) && key.DSSince != 0 &&
+			(next < 0 || z.f.Keys[next].DSSince == 0 || key.DSSince < z.f.Keys[next].DSSince) {
+			next = k
+		}
+	}
+	return next
 }

@@ -133,7 +133,6 @@ func (z *step) observeSigner(i int) {
 		since := z.spread(i, k)
 		switch {
 		case !shared.has(k):
-			z.dropped = z.dropped || since != 0 && i > 0 && z.f.Keys[k].Owner == 0 && z.f.Keys[k].signing()
 			z.setSpread(i, k, 0)
 		case restart && !complete:
 			z.setSpread(i, k, 0)

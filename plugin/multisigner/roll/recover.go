@@ -56,6 +56,9 @@ func (z *step) recover() string {
 		z.f.Signers[i].MaxTTL.see(unknownTTL, z.t)
 	}
 	z.f.Orders.Recover, z.f.Recovered = false, z.t
+	if !z.knownToAll() {
+		z.f.Joining = z.t // a peer may have forgotten us meanwhile: our answers are good when it knows us again
+	}
 	return ""
 }
 
@@ -88,12 +91,11 @@ func (z *step) bestKnown() int {
 }
 
 // restored notices that our state is older than the world: others publish a key of
-// ours of which the state knows nothing, or every peer has dropped the key that we
-// think signs our data, or, when nothing is served yet, our secondaries serve what
-// another key signed. Which key signed last cannot always be told. So all that may
-// have done so sign together, and whatever DNSKEY RRset a cache has, one of them is
-// in it, until one is known to be in all (see settleData). CDS is silent until all is
-// known anew (protocol b.15 C9).
+// ours of which the state knows nothing, or none that we think signs our data, or, when
+// nothing is served yet, our secondaries serve what another key signed. Which key signed
+// last cannot always be told. So all that may have done so sign together, and whatever
+// DNSKEY RRset a cache has, one of them is in it, until one is known to be in all (see
+// settleData). CDS is silent until all is known anew (protocol b.15 C9).
 func (z *step) restored() {
 	found := z.adoptShown()
 	if len(z.seen.Published.DNSKEY) == 0 {
@@ -103,11 +105,9 @@ func (z *step) restored() {
 			}
 		}
 	}
-	if current := z.incumbent((*key).signing); z.dropped && current >= 0 && z.sharedByAll(current) == 0 {
-		for k := range z.f.Keys {
-			if z.sharedByAll(k) == 1 {
-				found = z.signToo(k) || found
-			}
+	for k := range z.f.Keys {
+		if key := &z.f.Keys[k]; key.Owner == 0 && key.published() && !key.signing() && key.Role.Data() && z.ofZone(key) && z.shownInstead(k) && z.signToo(k) {
+			z.alarm("a peer has "+label(key)+" and no key that signs our data: it signs, too", "see which of us was restored to an old state")
 		}
 	}
 	enters := z.incumbent((*key).entry)
@@ -205,6 +205,49 @@ func (z *step) allReadyToMove() bool {
 	return !h.blocked
 }
 
+// shownInstead reports whether any address of a peer has key k and none of those that
+// signed our data until now: it must be k that did when the peer last looked at us.
+func (z *step) shownInstead(k int) bool {
+	var signers keySet
+	for n := range z.f.Keys {
+		if key := &z.f.Keys[n]; key.Owner == 0 && key.signing() && key.DataOn < z.t {
+			signers.add(n)
+		}
+	}
+	return signers != (keySet{}) && z.anyPeer(func(keys *keySet) bool { return keys.has(k) && !keys.meets(&signers) })
+}
+
+// knownToAll reports whether every peer was seen to have a key that signs our data.
+func (z *step) knownToAll() bool {
+	var signers keySet
+	for k := range z.f.Keys {
+		if key := &z.f.Keys[k]; key.Owner == 0 && key.signing() {
+			signers.add(k)
+		}
+	}
+	for i := 1; i < len(z.f.Signers); i++ {
+		if z.member(i) && !z.fresh[i] {
+			return false
+		}
+	}
+	return !z.anyPeer(func(keys *keySet) bool { return !keys.meets(&signers) })
+}
+
+// anyPeer reports whether the DNSKEY RRset of any address of a peer that is seen is so.
+func (z *step) anyPeer(is func(*keySet) bool) bool {
+	for i := 1; i < len(z.f.Signers); i++ {
+		if !z.member(i) || !z.fresh[i] {
+			continue
+		}
+		for n := range z.addresses(i) {
+			if !z.views[i].Addresses[n].Transfer && is(&z.sight(i, n).keys) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // signToo lets key k sign our data beside those that do, if it can.
 func (z *step) signToo(k int) bool {
 	if k < 0 {
@@ -289,31 +332,4 @@ func (z *step) settleData() {
 			key.DataOff = z.t
 		}
 	}
-}
-
-// sharedByAll reports whether all peers publish key k (1), none does (0), or neither
-// is so, or not all can be seen (-1).
-func (z *step) sharedByAll(k int) int {
-	all, none, any := true, true, false
-	for i := 1; i < len(z.f.Signers); i++ {
-		if !z.member(i) {
-			continue
-		}
-		if !z.fresh[i] {
-			return -1
-		}
-		for n := range z.addresses(i) {
-			if a := &z.views[i].Addresses[n]; !a.Transfer {
-				has := z.sight(i, n).keys.has(k)
-				all, none, any = all && has, none && !has, true
-			}
-		}
-	}
-	switch {
-	case any && all:
-		return 1
-	case any && none:
-		return 0
-	}
-	return -1
 }

@@ -17,6 +17,15 @@ func (s *keySet) add(k int)      { s[uint8(k)>>6] |= 1 << (k & 63) }
 func (s *keySet) remove(k int)   { s[uint8(k)>>6] &^= 1 << (k & 63) }
 func (s *keySet) has(k int) bool { return s[uint8(k)>>6]&(1<<(k&63)) != 0 }
 
+func (s *keySet) meets(o *keySet) bool {
+	for w := range s {
+		if s[w]&o[w] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 func (s *keySet) join(o *keySet) {
 	for w := range s {
 		s[w] |= o[w]

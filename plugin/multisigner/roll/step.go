@@ -26,7 +26,6 @@ type step struct {
 	chosen  []choice // by key
 	rolling bool     // some rollover of ours has begun and not ended
 
-	dropped     bool // a peer no longer has a key that signs our data
 	parentFresh bool
 	unknownDS   int  // DS records at an address of the parent that belong to no known key
 	red         bool // something that signs now is missing somewhere: no step but healing
