@@ -13,7 +13,7 @@ func (w *world) fault() {
 	}
 	w.happens(func() {
 		s := w.signers[w.random.IntN(len(w.signers))]
-		switch w.random.IntN(14) {
+		switch w.random.IntN(15) {
 		case 0, 1, 2:
 			w.partition()
 		case 3, 4:
@@ -36,6 +36,8 @@ func (w *world) fault() {
 			s.amnesia()
 		case 13:
 			w.blip()
+		case 14:
+			w.stranger()
 		}
 	})
 	w.after(w.between(hour, 12*day), w.fault)
@@ -208,6 +210,27 @@ func (w *world) blip() {
 	})
 }
 
+// stranger lets the parent have a DS beside ours that nobody knows, for some days. As
+// long as it is there, nobody asks the parent for another set: that would remove it.
+func (w *world) stranger() {
+	p := w.parent
+	if w.t < p.strange[1]+20*day || w.t < w.grand || len(p.ds) == 0 {
+		return
+	}
+	w.note("the parent has a DS that nobody knows")
+	w.did("stranger")
+	length := w.between(hour, 5*day)
+	p.strange = [2]int64{w.t, w.t + length}
+	for _, s := range w.signers {
+		s.soon()
+	}
+	w.after(length, func() {
+		for _, s := range w.signers {
+			s.soon()
+		}
+	})
+}
+
 // excuse says that not every signer could see what the parent went back to.
 func (p *parent) excuse() {
 	if p.until > p.w.t {
@@ -300,6 +323,7 @@ func (s *signer) restore() {
 	s.version = nil
 	s.servers[0].cur = nil
 	s.silence()
+	w.after(day, s.thaw) // it may have been frozen then
 }
 
 // told reports whether the others can tell the signer that its backup is old: they

@@ -29,6 +29,9 @@ func (s *signer) look() roll.Observation {
 		other := w.signerNamed(p.Name)
 		v := &seen.Peers[n]
 		v.Name, v.Trusted = other.name, other.version != nil
+		if v.Why = ""; v.Trusted && w.how(s.n, other.n) == roll.Bogus {
+			v.Trusted, v.Why = false, "its signatures do not verify"
+		}
 		v.Stated, v.Owns = false, nil
 		if w.Stated && other.foreign == nil && other.version != nil {
 			v.Stated, v.Owns = true, other.version.owns
@@ -67,6 +70,16 @@ func (s *signer) mishap() (lost bool, late int64) {
 	return false, 0
 }
 
+// how tells in what way i does not see j: most often nothing comes back, but it may be
+// something that is expired, forged, or no answer of the zone.
+func (w *world) how(i, j int) roll.AddressState {
+	until := w.cut[i][j]
+	if until <= w.t {
+		return roll.Good
+	}
+	return [...]roll.AddressState{roll.Unreachable, roll.Unreachable, roll.Unreachable, roll.Stale, roll.Bogus, roll.Lame}[until/int64(time.Second)%6]
+}
+
 // see looks at every address of a signer.
 func (s *signer) see(list []roll.Address, other *signer, since int64) []roll.Address {
 	w := s.w
@@ -93,8 +106,10 @@ func (s *signer) see(list []roll.Address, other *signer, since int64) []roll.Add
 			a.Seen = s.wall(at)
 		}
 		switch {
-		case lost || at < from || w.cut[s.n][other.n] > w.t || other.down && i == 0 && other != s:
+		case lost || at < from || other.down && i == 0 && other != s:
 			a.State = roll.Unreachable
+		case w.cut[s.n][other.n] > w.t:
+			a.State = w.how(s.n, other.n)
 		case v == nil:
 			a.State = roll.Lame
 		case v.unsigned:
@@ -129,7 +144,12 @@ func (p *parent) seenBy(s *signer, list []roll.ParentAddress) []roll.ParentAddre
 		}
 		a := &list[i]
 		*a = roll.ParentAddress{Addr: parentNames[i], State: roll.Good, Seen: s.wall(at), TTL: time.Duration(ttl), Since: s.wall(from), DS: ds, NS: w.delegated}
-		if lost || at < from || w.cut[s.n][len(w.signers)] > w.t {
+		if at >= p.strange[0] && at < p.strange[1] {
+			a.UnknownDS = 1
+		}
+		if w.cut[s.n][len(w.signers)] > w.t {
+			*a = roll.ParentAddress{Addr: a.Addr, State: w.how(s.n, len(w.signers)), Seen: s.wall(w.t)}
+		} else if lost || at < from {
 			*a = roll.ParentAddress{Addr: a.Addr, State: roll.Unreachable, Seen: s.wall(w.t)}
 		}
 	}

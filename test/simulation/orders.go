@@ -31,11 +31,13 @@ func (w *world) order() {
 			w.move()
 			return
 		}
-		switch w.random.IntN(7) {
+		switch w.random.IntN(8) {
 		case 6:
 			if v := s.version; v != nil && len(v.data) > 0 && len(v.entry) > 0 {
 				s.tell(roll.Command{Kind: roll.Compromised, Key: oneOf(w, v.data[0], v.entry[0])})
 			}
+		case 7:
+			s.freeze()
 		case 0, 1:
 			s.roll(roll.KSK)
 		case 2, 3:
@@ -56,6 +58,19 @@ func (w *world) order() {
 	w.after(w.between(day, 40*day), w.order)
 }
 
+// freeze stops the rollovers of s for some days.
+func (s *signer) freeze() {
+	if s.tell(roll.Command{Kind: roll.Freeze}) {
+		s.w.after(s.w.between(hour, 9*day), s.thaw)
+	}
+}
+
+func (s *signer) thaw() {
+	if !s.tell(roll.Command{Kind: roll.Thaw}) {
+		s.w.after(hour, s.thaw)
+	}
+}
+
 func (s *signer) roll(role roll.Role) {
 	if !s.policy.Split {
 		role = roll.CSK
@@ -64,7 +79,7 @@ func (s *signer) roll(role roll.Role) {
 }
 
 var orderNames = map[roll.Kind]string{roll.RollKey: "roll", roll.RollAlgorithm: "algorithm", roll.Abort: "abort", roll.Recover: "recover",
-	roll.Rejoin: "rejoin", roll.Insecure: "insecure", roll.Secure: "secure", roll.Compromised: "compromised"}
+	roll.Rejoin: "rejoin", roll.Insecure: "insecure", roll.Secure: "secure", roll.Compromised: "compromised", roll.Freeze: "freeze", roll.Thaw: "thaw"}
 
 // tell gives a command, and reports whether it was taken.
 func (s *signer) tell(c roll.Command) bool {

@@ -26,7 +26,8 @@ type parent struct {
 	news        bool  // something may have changed since the last scan
 	visits      int
 	visit       func()
-	first       int // how many keys there were when the first DS was taken
+	strange     [2]int64 // it has a DS that nobody knows from then, until then
+	first       int      // how many keys there were when the first DS was taken
 }
 
 // told makes a parent that listens look soon.

@@ -15,6 +15,9 @@ func (w *world) agreed(s *signer) {
 	if w.Late {
 		return // what a signer saw may not be so any more
 	}
+	if p := w.parent; w.t >= p.strange[0] && w.t < p.strange[1] && w.cut[s.n][len(w.signers)] <= w.t && !s.version.cdsDelete {
+		w.fail("%s tells the parent although that has a DS that nobody knows", s.name)
+	}
 	for _, other := range w.signers {
 		for i, server := range other.servers {
 			if other.outside || server.cur == nil || other.refuses && i == 0 || s.version == nil {

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -32,24 +34,45 @@ func TestWorlds(t *testing.T) {
 	}
 	t.Logf("SIM_SEED=%d", seed)
 	defer debug.SetGCPercent(debug.SetGCPercent(1000))
-	var sum totals
-	began := cpu(t)
 	draw := world
 	if id := os.Getenv("SIM_STORY_OF"); id != "" {
 		draw = storyOf(t, id)
 	}
-	for ; sum.years < years; seed++ {
-		c := draw(seed)
-		r := simulation.Run(c)
-		if sum.add(r); r.Failed() {
-			tell(t, c)
-			return
-		}
+	began := cpu(t)
+	sum, bad := run(draw, seed, years)
+	if bad != nil {
+		tell(t, *bad)
+		return
 	}
 	t.Logf("%.0f a second of one core; %s", sum.years/(cpu(t)-began).Seconds(), sum)
 	if years >= 1000 {
 		write(t, "worlds", sum.report(sum.years/(cpu(t)-began).Seconds()))
 	}
+}
+
+// run plays worlds on all processors until their years are enough, or one fails.
+func run(draw func(uint64) simulation.Config, seed uint64, years float64) (sum totals, bad *simulation.Config) {
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	begun := 0.0
+	for range runtime.GOMAXPROCS(0) {
+		all.Go(func() {
+			mu.Lock()
+			defer mu.Unlock()
+			for begun < years && bad == nil {
+				c := draw(seed)
+				seed, begun = seed+1, begun+c.Years
+				mu.Unlock()
+				r := simulation.Run(c)
+				mu.Lock()
+				if sum.add(r); r.Failed() {
+					bad = &c
+				}
+			}
+		})
+	}
+	all.Wait()
+	return sum, bad
 }
 
 // totals sum up what many worlds came to.
@@ -79,8 +102,7 @@ func (s totals) String() string {
 func world(seed uint64) simulation.Config {
 	r := rand.New(rand.NewPCG(seed, 1))
 	c := simulation.Config{Seed: seed, Signers: 1 + r.IntN(5), Years: each, Faults: r.IntN(4) != 0, Lost: r.IntN(2) == 0, Late: r.IntN(4) == 0,
-		CSK: r.IntN(3) == 0, Double: r.IntN(4) == 0, Parent: simulation.ParentKind(r.IntN(6)), Stated: r.IntN(2) == 0}
-	c.Stated = false
+		CSK: r.IntN(3) == 0, Double: r.IntN(4) == 0, Parent: simulation.ParentKind(r.IntN(6))}
 	if r.IntN(2) == 0 {
 		c.Start = simulation.Beginning(r.IntN(5))
 	}

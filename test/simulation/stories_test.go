@@ -40,6 +40,7 @@ func begins(b simulation.Beginning) func(*simulation.Config) {
 func faults(c *simulation.Config)   { c.Faults = true }
 func calm(c *simulation.Config)     { c.Faults = false }
 func forgets(c *simulation.Config)  { c.Faults, c.Lost = true, true }
+func hidden(c *simulation.Config)   { c.Hidden = true }
 func late(c *simulation.Config)     { c.Late = true }
 func foreign(c *simulation.Config)  { c.Foreign = 1 }
 func csk(c *simulation.Config)      { c.CSK = true }
@@ -59,7 +60,7 @@ var stories = []story{
 	{"C4", "secondaries are hours behind", with(group(3), faults), nil},
 	{"C6", "a parent asks one random server while CDS differs", with(group(2), faults, asks(simulation.Hasty)), []string{"one server asked", "partition"}},
 	{"C7", "A is up days before the others, and the parent ignores whom it does not reach", with(group(3), begins(simulation.Apart), asks(simulation.Deaf)), nil},
-	{"C8", "a signer loses its state while it is delegated", with(group(3), forgets, stated), []string{"state lost", "recover"}},
+	{"C8", "a signer loses its state while it is delegated", with(group(3), forgets), []string{"state lost", "recover"}},
 	{"C9", "a signer is restored to an old state", with(group(3), faults, twoYears), []string{"restored"}},
 	{"C13", "a foreign signer forgets our keys", with(group(2), faults, foreign), []string{"forgotten"}},
 	{"C14", "clocks jump an hour or a year, forth and back", with(group(2), faults), []string{"jump"}},
@@ -92,6 +93,9 @@ var stories = []story{
 	{"state 4", "looks are lost, late and out of order", with(group(3), late), []string{"look lost", "look late"}},
 	{"keys 1", "split to csk and back", with(group(2), calm, twoYears), []string{"other keys"}},
 	{"keys 2", "standby keys, by DoubleDS", with(group(2), double, calm), []string{"standby"}},
+	{"freeze", "rollovers stand still by order for days", with(group(2), faults, twoYears), []string{"freeze", "thaw"}},
+	{"stranger", "the parent has a DS that nobody knows, for days", with(group(2), faults), []string{"stranger"}},
+	{"hidden", "servers that nobody looks at lag behind", with(group(3), hidden, faults), nil},
 	{"keys 3", "stated ownership, five signers", with(group(5), stated, faults), nil},
 	{"algorithm 1", "the group rolls its algorithm, each told at a time of its own", with(group(3), moving, twoYears), []string{"algorithm"}},
 	{"algorithm 2", "it is given up on the way, and begun anew", with(group(2), moving, calm, twoYears), []string{"abort"}},
