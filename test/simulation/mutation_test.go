@@ -121,7 +121,7 @@ func tryMutation(t *testing.T, m mutation, seed uint64) (uint64, bool) {
 	binary := filepath.Join(dir, "mutant.test")
 	out, err := exec.Command("go", "test", "-c", "-overlay", filepath.Join(dir, "overlay.json"), "-o", binary, ".").CombinedOutput()
 	require.NoError(t, err, "the mutant does not build: %s", out)
-	runs := [][2]string{{"1", "3000"}}
+	runs := [][2]string{{"1", "8000"}}
 	if seed != 0 {
 		runs = append([][2]string{{strconv.FormatUint(seed, 10), "2"}}, runs...)
 	}
