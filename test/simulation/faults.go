@@ -89,6 +89,9 @@ func (w *world) cutOff(i, j int, length int64) {
 		if w.cut[i][j] <= w.t {
 			s.reach[j] = w.t
 			s.soon()
+			if j < len(w.signers) && w.signers[j].foreign != nil {
+				w.signers[j].soon() // what is pushed to it arrives now
+			}
 		}
 	})
 }

@@ -16,7 +16,7 @@ package simulation_test
 // where names the story in whose worlds a mutation is looked for; the others are looked
 // for in all worlds.
 var where = map[string]string{
-	"a gap does not restart a wait":    "C13",
+	"a gap does not restart a wait":    "D7",
 	"a new key does not yield its tag": "C16",
 	"new keys may have a tag in sight": "C16",
 }
