@@ -32,10 +32,6 @@ func (s *signer) look() roll.Observation {
 		if v.Why = ""; v.Trusted && w.how(s.n, other.n) == roll.Bogus {
 			v.Trusted, v.Why = false, "its signatures do not verify"
 		}
-		v.Stated, v.Owns = false, nil
-		if w.Stated && other.foreign == nil && other.version != nil {
-			v.Stated, v.Owns = true, other.version.owns
-		}
 		v.Addresses = s.see(v.Addresses, other, max(s.reach[other.n], s.upSince))
 		v.Trusted = false // as one whose addresses follow by signature
 		for i := range v.Addresses {

@@ -42,7 +42,7 @@ var mutations = []mutation{
 		&mutation{"", "cds.go", "\t\t\tz.wantsNothing(h, i)\n\t\t}\n\t}\n}\n\n// wantsNothing", "\t\t}\n\t}\n}\n\n// wantsNothing", nil}},
 	{"peers' keys are not taken over", "peerkeys.go", "key.Pub, key.Gone = z.t, 0", "key.Pub, key.Gone = 0, 0", nil},
 	{"KSK-like keys of peers are not taken over", "peerkeys.go", "\t\t\tif !key.published() {", "\t\t\tif !key.published() && !key.SEP {", nil},
-	{"a copy at any peer keeps a key", "ownership.go", "\t\tif key.Owner < 0 && key.Created == z.t && !v.Stated {", "\t\tif key.Owner != 0 {\n\t\t\tkey.Owner, key.Candidates = -1, key.Candidates|1<<max(key.Owner, 0)", nil},
+	{"a copy at any peer keeps a key", "ownership.go", "\t\tif key.Owner < 0 && key.Created == z.t {", "\t\tif key.Owner != 0 {\n\t\t\tkey.Owner, key.Candidates = -1, key.Candidates|1<<max(key.Owner, 0)", nil},
 	{"peers' keys go at once", "peerkeys.go", "\tif h.blocked {\n\t\tz.wait(waitRemoval, key.ID, \"drop ", "\tif false {\n\t\tz.wait(waitRemoval, key.ID, \"drop ", nil},
 	{"unreachable means gone", "ownership.go", "\t\tif v == nil || !v.Trusted || !z.fresh[i] {\n\t\t\tabsent = false\n\t\t}", "", nil},
 	{"an address that does not answer counts as good", "observe.go", "complete, z.fresh[i] = false, false\n\t\t\tcontinue", "continue", nil},

@@ -45,8 +45,6 @@ func late(c *simulation.Config)     { c.Late = true }
 func foreign(c *simulation.Config)  { c.Foreign = 1 }
 func csk(c *simulation.Config)      { c.CSK = true }
 func double(c *simulation.Config)   { c.Double = true }
-func guess(c *simulation.Config)    { c.Stated = false }
-func stated(c *simulation.Config)   { c.Stated = true }
 func moving(c *simulation.Config)   { c.Moves = moves }
 func fewTags(c *simulation.Config)  { c.Tags = 60 }
 func twoYears(c *simulation.Config) { c.Years = 2 }
@@ -69,7 +67,7 @@ var stories = []story{
 	{"H1", "a foreign signer raises its TTL for some hours", with(group(2), faults, foreign), []string{"TTL raised"}},
 	{"H2", "a foreign signer drops a key before its signatures have left the caches", with(group(2), faults, foreign), nil},
 	{"D1", "old keys leave although their owner stays", with(group(3), calm), nil},
-	{"D2", "ownership is guessed, and old states are restored", with(group(3), guess, faults, twoYears), []string{"restored"}},
+	{"D2", "old states are restored in a group that tells by signatures whose keys are whose", with(group(3), faults, twoYears), []string{"restored"}},
 	{"D3", "both begin together, and neither has CDS", with(group(2), calm, begins(simulation.Together)), nil},
 	{"D4", "rollovers of the DS begin at all signers in one moment", with(group(4), calm, begins(simulation.Together), twoYears), []string{"roll"}},
 	{"D6", "CDS names a key that is not published everywhere yet", with(group(3), double), nil},
@@ -96,7 +94,7 @@ var stories = []story{
 	{"freeze", "rollovers stand still by order for days", with(group(2), faults, twoYears), []string{"freeze", "thaw"}},
 	{"stranger", "the parent has a DS that nobody knows, for days", with(group(2), faults), []string{"stranger"}},
 	{"hidden", "servers that nobody looks at lag behind", with(group(3), hidden, faults), nil},
-	{"keys 3", "stated ownership, five signers", with(group(5), stated, faults), nil},
+	{"keys 3", "five signers", with(group(5), faults), nil},
 	{"algorithm 1", "the group rolls its algorithm, each told at a time of its own", with(group(3), moving, twoYears), []string{"algorithm"}},
 	{"algorithm 2", "it is given up on the way, and begun anew", with(group(2), moving, calm, twoYears), []string{"abort"}},
 	{"insecure", "the group goes insecure and secure again, each told at a time of its own", with(group(2), moving, calm, twoYears), []string{"insecure", "secure"}},

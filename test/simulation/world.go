@@ -29,7 +29,6 @@ type Config struct {
 	Start   Beginning
 	Hidden  bool // signers have a server that nobody looks at, but resolvers and the parent
 	Moves   bool // the group changes its algorithm, goes insecure and secure again
-	Stated  bool // signers of our kind say which keys are their own
 	Tags    int  // so many key tags there are, and nobody keeps to tags of its own; 0: enough, shared out
 
 	Off   map[int]bool // faults and orders that are left out, by number

@@ -114,9 +114,6 @@ func (w *forecast) makePeers(v *View, a *Address, algorithm uint8) []KeyID {
 	}
 	a.SEP, a.Entry = append(slices.Clone(a.SEP), ids[0]), append(slices.Clone(a.Entry), ids[0])
 	a.DataSigners = append(slices.Clone(a.DataSigners), ids[1])
-	if v.Stated {
-		v.Owns = append(slices.Clone(v.Owns), ids...)
-	}
 	return ids
 }
 

@@ -44,11 +44,6 @@ type View struct {
 	Trusted   bool   // its DNSKEY RRset follows by signature from what we trusted before
 	Why       string // it is not trusted
 	Addresses []Address
-
-	// Owns is the peer's own statement of the keys that are its own, when it makes
-	// one (Stated). Then no key outside it is taken for the peer's.
-	Owns   []KeyID
-	Stated bool
 }
 
 // silent reports whether no address answers at all.

@@ -23,19 +23,19 @@ func (z *step) discover(i int) {
 		} else {
 			last = n
 			for _, id := range a.DNSKEY {
-				if k := z.meetKey(i, v, id, a.SEP); k >= 0 {
+				if k := z.meetKey(i, id, a.SEP); k >= 0 {
 					z.sight(i, n).keys.add(k)
 				}
 			}
 		}
 		// A key that is not published yet (standby, Double-DS). Signers of our kind publish
 		// before they ask for a DS: what only their CDS has is somebody's copy.
-		if !z.peers[i].Foreign && !v.Stated {
+		if !z.peers[i].Foreign {
 			continue
 		}
 		for _, id := range a.CDNSKEY {
 			if contains(a.CDS, id) {
-				z.meetKey(i, v, id, a.CDNSKEY)
+				z.meetKey(i, id, a.CDNSKEY)
 			}
 		}
 	}
@@ -85,18 +85,15 @@ func (z *step) ownedBy(k *key, i int) bool {
 }
 
 // meetKey notes that signer i publishes id. A key that is known already gains
-// nothing by being copied. A new one is i's by its own statement, else perhaps: all
-// signers that show it at our first sight are candidates until it signs somewhere. It
-// is a SEP when it is one of seps. It returns its place, or -1.
-func (z *step) meetKey(i int, v *View, id KeyID, seps []KeyID) int {
+// nothing by being copied. A new one may be i's: all signers that show it at our first
+// sight are candidates until it signs somewhere. It is a SEP when it is one of seps. It
+// returns its place, or -1.
+func (z *step) meetKey(i int, id KeyID, seps []KeyID) int {
 	k := z.key(id)
 	if k >= 0 {
 		key := &z.f.Keys[k]
 		key.Shown = z.t
-		if v.Stated && key.Owner != 0 && key.Evidence < stated && contains(v.Owns, id) {
-			key.Owner, key.Evidence, key.Candidates, key.Expired = int8(i), stated, 0, false
-		}
-		if key.Owner < 0 && key.Created == z.t && !v.Stated {
+		if key.Owner < 0 && key.Created == z.t {
 			key.Candidates |= 1 << i
 		}
 		return k
@@ -109,12 +106,6 @@ func (z *step) meetKey(i int, v *View, id KeyID, seps []KeyID) int {
 	role, sep := ZSK, contains(seps, id)
 	if sep {
 		role = KSK
-	}
-	switch {
-	case v.Stated && !contains(v.Owns, id):
-		return -1
-	case v.Stated:
-		return z.add(key{ID: id, Role: role, SEP: sep, Owner: int8(i), Evidence: stated, Shown: z.t})
 	}
 	return z.add(key{ID: id, Role: role, SEP: sep, Owner: -1, Candidates: 1 << i, Shown: z.t})
 }

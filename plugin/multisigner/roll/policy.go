@@ -53,7 +53,7 @@ type Policy struct {
 // Peer is another signer of the zone.
 type Peer struct {
 	Name        string
-	Foreign     bool          // other software: it rolls by its own timers and states no ownership
+	Foreign     bool          // other software: it rolls by its own timers, and its signatures do not show whose all keys are
 	Online      bool          // it signs when it is asked: that it signed anew shows nothing of what was between two looks
 	Push        bool          // we give it our keys; it does not fetch them
 	Resign      time.Duration // how long after a change of keys it may still serve older signatures

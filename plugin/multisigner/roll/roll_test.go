@@ -88,7 +88,6 @@ func TestTakesOverOnlyWhatItMay(t *testing.T) {
 			v.Addresses[0].DNSKEY[0].Algorithm = 15
 			v.Addresses[0].Entry[0].Algorithm = 15
 		}},
-		{"stated to be another's", "", func(v *roll.View) { v.Stated = true }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			id := roll.KeyID{Algorithm: 13, Tag: 7}

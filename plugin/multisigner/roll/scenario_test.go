@@ -294,8 +294,6 @@ func (s *story) doPeer(name string, f []string) {
 		if f[1] == "unsigned" {
 			p.view.Why = "DNSKEY: it has none"
 		}
-	case "owns":
-		p.view.Stated, p.view.Owns = true, s.ids(f[1:])
 	case "ttl":
 		a.DNSKEYTTL = duration(s.t, f[1])
 	case "blinks":

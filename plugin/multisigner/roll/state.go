@@ -105,8 +105,8 @@ type evidence uint8
 const (
 	provisional evidence = iota // it was first seen there
 	signs                       // it signs what that signer serves
-	stated                      // that signer says so
-	held                        // we hold the private key
+	_
+	held // we hold the private key
 )
 
 // signer is us or a peer.
