@@ -42,7 +42,7 @@ func TestKilled(t *testing.T) {
 		{"ZSK", nil, []moment{
 			at("published", "sign the zone with ZSK .* for every signer to publish", true),
 			at("waiting for the TTL", "sign the zone with ZSK .* to leave the caches", true),
-			at("signing with the new key", "withdraw ZSK .* for all our servers", false),
+			at("signing with the new key", "withdraw ZSK .* (for all our servers|to leave the caches)", false),
 			at("before withdrawal", "withdraw ZSK .* to leave the caches", false),
 			at("before dropping the peer's", "drop .*'s ZSK", true),
 		}},
