@@ -154,6 +154,9 @@ func (o *oracle) answer(data, key *record, wanted uint8) {
 		what += ": not signed with every algorithm of the DS RRset"
 	case data.ours && key.ours && key.algs&^o.algorithms(data.signed) != 0:
 		what += ": not signed with every algorithm of the DNSKEY RRset"
+		// Who was not told yet may publish its key just when another one stops signing with
+		// the algorithm. Validators must not mind (RFC 6840 5.11).
+		excused = excused || o.w.t < o.w.givenUp
 	default:
 		return
 	}

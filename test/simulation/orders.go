@@ -117,6 +117,7 @@ func (w *world) move() {
 	if w.chance(30) {
 		at := w.between(hour, 10*day)
 		w.tellAll(at, 2*day, roll.Command{Kind: roll.Abort})
+		w.givenUp = w.t + at + 12*day
 		w.tellAll(at+20*day, 5*day, to)
 	}
 }

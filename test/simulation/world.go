@@ -114,6 +114,7 @@ type world struct {
 	calm      int64 // no faults begin after this
 	grand     int64 // the group changes its algorithm, or goes insecure, until then
 	algorithm uint8 // that the group was last told to have
+	givenUp   int64 // not all have been told until then that it is given up
 	trouble   int   // faults and orders so far
 	signers   []*signer
 	parent    *parent
