@@ -491,20 +491,7 @@ func (z *step) join() {
 		z.refuse = "this signer is joining and waits for " + h.why
 		return
 	}
-	if z.returning() {
-		for k := range z.f.Keys {
-			if z.spread(0, k) != 0 {
-				z.setSpread(0, k, z.t) // our servers that nobody looks at get it from now on
-			}
-		}
-	}
 	z.f.Joining = 0
-}
-
-// returning reports whether we answer nobody after recover: our secondaries that nobody
-// looks at have what was before, and get nothing new as long as that is so.
-func (z *step) returning() bool {
-	return z.f.Joining != 0 && z.f.Recovered == z.f.Joining && z.propagation(0) != 0
 }
 
 // chained returns the key of ours whose DS has been at the parent for the longest, or

@@ -22,10 +22,6 @@ func (z *step) everywhere(h *hold, k int) {
 // servedAt holds until no cache can hold a DNSKEY RRset of signer i without key k:
 // seen at all its addresses, now and for as long as the set that it replaced may live.
 func (z *step) servedAt(h *hold, i, k int) {
-	if i == 0 && z.returning() {
-		h.on(missing, "this signer to answer everyone", z.name(0))
-		return
-	}
 	since, s := z.spread(i, k), &z.f.Signers[i]
 	if since == 0 || !z.fresh[i] {
 		z.askFor(h, i, k)
