@@ -118,7 +118,7 @@ func storyOf(t *testing.T, id string) func(uint64) simulation.Config {
 func TestStories(t *testing.T) {
 	for _, s := range stories {
 		t.Run(strings.ReplaceAll(s.id, " ", "-"), func(t *testing.T) {
-			first := rand.Uint64() % 1e9
+			first := uint64(number(t, "SIM_SEED", float64(rand.Uint64()%1e9)))
 			seen := map[string]bool{}
 			for seed := first; seed < first+200; seed++ {
 				c := s.world(seed)

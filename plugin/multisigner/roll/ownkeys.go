@@ -328,11 +328,22 @@ func (z *step) cdsHas(h *hold, k int) {
 		}
 		for n := range z.addresses(i) {
 			a := &z.views[i].Addresses[n]
-			if a.State == Good && !a.Transfer && len(a.CDS) > 0 && !contains(a.CDS, id) {
+			if a.State == Good && !a.Transfer && !contains(a.CDS, id) && z.namesOurs(a.CDS) {
 				h.on(missing, z.about("every signer to publish the CDS of ", k, ""), z.whereIs(i, a))
 			}
 		}
 	}
+}
+
+// namesOurs reports whether a CDS RRset names any key of ours. One of other software may
+// name none, for as long as nobody tells it ours: no key of ours is worth keeping for it.
+func (z *step) namesOurs(ids []KeyID) bool {
+	for _, id := range ids {
+		if k := z.key(id); k >= 0 && z.f.Keys[k].Owner == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (z *step) addresses(i int) []Address {
