@@ -110,6 +110,11 @@ func (z *step) restored() {
 			z.alarm("a peer has "+label(key)+" and no key that signs our data: it signs, too", "see which of us was restored to an old state")
 		}
 	}
+	for k := range z.f.Keys { // a standby key, or a successor, may have been in use since
+		if key := &z.f.Keys[k]; found && key.Owner == 0 && key.published() && key.Shown == z.t && z.ofZone(key) {
+			z.signToo(k)
+		}
+	}
 	enters := z.incumbent((*key).entry)
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
