@@ -22,12 +22,7 @@ import (
 func TestDigestTypesOfPeer(t *testing.T) {
 	t.Parallel()
 	var e atomic.Pointer[engine.Engine]
-	ours := newStage(t, func() *zone.Version {
-		if e := e.Load(); e != nil {
-			return e.Find(apex).Serving().Version
-		}
-		return nil
-	})
+	ours := newStage(t, serving(&e))
 	b, r := newOther(t), register(t)
 	b.show(t, time.Now())
 	cfg := delegated(t, r)

@@ -22,6 +22,15 @@ func (g *group) rounds(n int) {
 	}
 }
 
+// backup copies a signer's state directory, as it is between two runs.
+func (m *member) backup(t *testing.T) string {
+	dir := t.TempDir()
+	m.stop()
+	restore(t, dir, m.dir)
+	m.start()
+	return dir
+}
+
 // What becomes of a signer in a group whose state directory is lost, in part or
 // whole: it makes no key behind anybody's back, says which command or which file
 // settles it, and the others' answers stay good all the while.
@@ -101,10 +110,7 @@ func TestRestoredBackup(t *testing.T) {
 			g := newGroup(t, "a b", nil)
 			g.begin()
 			a, b := g.signers[0], g.signers[1]
-			backup := t.TempDir()
-			a.stop()
-			restore(t, backup, a.dir)
-			a.start()
+			backup := a.backup(t)
 			for _, m := range []*member{b, a, b} {
 				m.do("roll", "zsk")
 				g.settle()
@@ -145,10 +151,7 @@ func TestRestoredBackupIsBelievedSoon(t *testing.T) {
 	g := newGroup(t, "a b", nil)
 	g.begin()
 	a, b := g.signers[0], g.signers[1]
-	backup := t.TempDir()
-	a.stop()
-	restore(t, backup, a.dir)
-	a.start()
+	backup := a.backup(t)
 	for _, m := range []*member{a, a} {
 		m.do("roll", "zsk")
 		g.settle()

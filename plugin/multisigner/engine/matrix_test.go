@@ -32,6 +32,16 @@ type stage struct {
 	version func() *zone.Version
 }
 
+// serving gives what an engine serves, once there is one.
+func serving(e *atomic.Pointer[engine.Engine]) func() *zone.Version {
+	return func() *zone.Version {
+		if e := e.Load(); e != nil {
+			return e.Find(apex).Serving().Version
+		}
+		return nil
+	}
+}
+
 func newStage(t *testing.T, version func() *zone.Version) *stage {
 	s := &stage{version: version}
 	var conn net.PacketConn
@@ -121,12 +131,7 @@ func dsOf(t *testing.T, k zone.DNSKEY) zone.RRset {
 // renewed all the same. It turns green when the peer has our key again.
 func TestMatrixByItself(t *testing.T) {
 	var e atomic.Pointer[engine.Engine]
-	ours := newStage(t, func() *zone.Version {
-		if e := e.Load(); e != nil {
-			return e.Find(apex).Serving().Version
-		}
-		return nil
-	})
+	ours := newStage(t, serving(&e))
 	b, r := newOther(t), register(t)
 	b.show(t, time.Now())
 	cfg := delegated(t, r)
@@ -210,12 +215,10 @@ func TestMatrixByItself(t *testing.T) {
 func TestNoMatrixAlone(t *testing.T) {
 	var asked atomic.Int64
 	var e atomic.Pointer[engine.Engine]
+	served := serving(&e)
 	ours := newStage(t, func() *zone.Version {
 		asked.Add(1)
-		if e := e.Load(); e != nil {
-			return e.Find(apex).Serving().Version
-		}
-		return nil
+		return served()
 	})
 	cfg := alone(t, write(t, content))
 	cfg.Addresses = []netip.AddrPort{ours.addr}

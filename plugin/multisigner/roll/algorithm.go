@@ -247,17 +247,12 @@ func (z *step) signedWith(h *hold, i int) {
 // askForSigned names the addresses of signer i that were not seen to sign with the
 // coming algorithm.
 func (z *step) askForSigned(h *hold, i int) {
-	v := z.views[i]
-	if v == nil || i > 0 && len(v.Addresses) == 0 {
-		h.on(unknown, "a peer to be reachable and trusted", z.name(i))
-		return
-	}
 	why := "every signer to sign with both algorithms (give `roll algorithm` there, too)"
 	if i == 0 {
 		why = "our own servers to sign with both algorithms"
 	}
 	coming := z.f.Moving
-	z.askEach(h, i, v, why, func(a *Address) bool { return slices.Contains(a.Algorithms, coming) })
+	z.askEach(h, i, why, func(a *Address) bool { return slices.Contains(a.Algorithms, coming) })
 }
 
 // keysOfAll holds until every signer has keys of the coming algorithm that sign its
@@ -284,22 +279,10 @@ func (z *step) keysOfAll(h *hold) {
 			z.everywhere(h, k)
 		}
 		if !data || !entry {
-			z.onLacking(h, i)
+			z.onThose(h, i, z.aboutAlgorithm("every signer to publish its keys of ", ""), func(a *Address) bool {
+				return !a.Transfer && !hasAlgorithm(a.DNSKEY, z.f.Moving)
+			})
 		}
-	}
-}
-
-// onLacking names the addresses of signer i that do not publish keys of the coming algorithm.
-func (z *step) onLacking(h *hold, i int) {
-	why, named := z.aboutAlgorithm("every signer to publish its keys of ", ""), false
-	for n := range z.addresses(i) {
-		if a := &z.views[i].Addresses[n]; !a.Transfer && !hasAlgorithm(a.DNSKEY, z.f.Moving) {
-			h.on(missing, why, z.whereIs(i, a))
-			named = true
-		}
-	}
-	if !named {
-		h.on(missing, why, z.name(i))
 	}
 }
 
@@ -430,16 +413,12 @@ func (z *step) clearOf(h *hold, i int) {
 // askForClear names the addresses of signer i that were not seen to be without keys of
 // the algorithm that goes.
 func (z *step) askForClear(h *hold, i int) {
-	v, goes := z.views[i], z.f.Moving
-	if v == nil || i > 0 && len(v.Addresses) == 0 {
-		h.on(unknown, "a peer to be reachable and trusted", z.name(i))
-		return
-	}
 	why := z.aboutAlgorithm("every signer to withdraw its keys of ", "")
 	if z.f.neverAsked() && !z.p.Terse {
 		why += " (give `abort` there, too)"
 	}
-	z.askEach(h, i, v, why, func(a *Address) bool { return !hasAlgorithm(a.DNSKEY, goes) })
+	goes := z.f.Moving
+	z.askEach(h, i, why, func(a *Address) bool { return !hasAlgorithm(a.DNSKEY, goes) })
 }
 
 // mayStillAbort holds when the algorithm is given up on its way in although every

@@ -296,17 +296,7 @@ func (z *step) notFresh(h *hold, i int) {
 	named := false
 	for n := range v.Addresses {
 		a := &v.Addresses[n]
-		switch {
-		case a.Transfer:
-			continue
-		case a.State != Good:
-			h.on(unknown, "every address of every signer to answer", z.whereIs(i, a))
-		case z.t-z.at(a.Seen) > 2*moment(z.p.interval()):
-			h.on(unknown, "a new look at every signer", z.whereIs(i, a))
-		default:
-			continue
-		}
-		named = true
+		named = !a.Transfer && z.unseen(h, i, a) || named
 	}
 	switch {
 	case named:

@@ -13,15 +13,8 @@ import (
 // What is going to happen can be read with its dates before it does, and what each
 // step waits for, down to the TTLs that the wait is made of.
 func TestForecast(t *testing.T) {
-	s := begin(t)
-	s.configure([]string{"peer", "b"})
-	for _, line := range []string{"peer b publishes ksk b1 zsk b2", "peer b mirrors", "peer b signs 13", "parent ds"} {
-		s.do(strings.Fields(line))
-		s.step()
-	}
-	s.runUntil(start.Add(8 * time.Hour))
-	s.do(strings.Fields("parent ds a1 b1"))
-	s.step()
+	s := twoSigners(t, "peer b signs 13")
+	s.tell("parent ds a1 b1")
 	s.runUntil(start.Add(30 * time.Hour))
 	for _, tc := range []struct {
 		name  string
@@ -135,8 +128,7 @@ func TestForecastAtRest(t *testing.T) {
 			s.configure([]string{"standby"})
 			for at, line := range append([]string{"parent ds", "parent ds a1"}, tc.lines...) {
 				s.runUntil(start.Add(time.Duration(at) * 24 * time.Hour))
-				s.do(strings.Fields(line))
-				s.step()
+				s.tell(line)
 			}
 			s.runUntil(start.Add(100 * time.Hour))
 			tc.at(s)
@@ -149,20 +141,11 @@ func TestForecastAtRest(t *testing.T) {
 // Peers make no keys of an algorithm that goes: after recover our key store may give us
 // one back that the group gave up long ago.
 func TestForecastAfterRecover(t *testing.T) {
-	s := begin(t)
-	s.configure([]string{"peer", "b"})
-	for _, line := range []string{"peer b publishes ksk b1 zsk b2", "peer b mirrors", "peer b signs 13", "parent ds"} {
-		s.do(strings.Fields(line))
-		s.step()
-	}
-	s.runUntil(start.Add(8 * time.Hour))
-	s.do(strings.Fields("parent ds a1 b1"))
-	s.step()
+	s := twoSigners(t, "peer b signs 13")
+	s.tell("parent ds a1 b1")
 	s.own = append(s.own, roll.OwnKey{ID: s.id("old1@15"), Role: roll.KSK, SEP: true}, roll.OwnKey{ID: s.id("old2@15"), Role: roll.ZSK})
-	s.do(strings.Fields("lose state"))
-	s.step()
-	s.do(strings.Fields("order recover"))
-	s.step()
+	s.tell("lose state")
+	s.tell("order recover")
 	found, waits := roll.Forecast(s.state, s.policy, s.observation(), s.now, time.Minute, s.now.Add(200*time.Hour))
 	require.Empty(t, waits)
 	told := s.told(found)
@@ -253,11 +236,9 @@ func TestCost(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			s := begin(t)
 			s.policy.Standby = tc.standby
-			s.do(strings.Fields("parent ds"))
-			s.step()
+			s.tell("parent ds")
 			s.runUntil(start.Add(8 * time.Hour))
-			s.do(strings.Fields("parent ds a1"))
-			s.step()
+			s.tell("parent ds a1")
 			s.runUntil(start.Add(30 * time.Hour))
 			zsk, err := roll.Cost(s.state, s.policy, s.published.Signers[0])
 			require.NoError(t, err)
@@ -280,8 +261,7 @@ func TestStandbyAndCompromisedAreShown(t *testing.T) {
 	s.policy.Standby = true
 	do := func(at time.Duration, what string) {
 		s.runUntil(start.Add(at))
-		s.do(strings.Fields(what))
-		s.step()
+		s.tell(what)
 	}
 	shown := func() string {
 		var all []string
@@ -321,12 +301,10 @@ func TestForecastMakesEachKeyOnce(t *testing.T) {
 	s.configure([]string{"peer", "b"})
 	s.configure([]string{"standby"})
 	for _, line := range []string{"peer b publishes csk b1", "peer b mirrors", "peer b signs 13", "parent ds"} {
-		s.do(strings.Fields(line))
-		s.step()
+		s.tell(line)
 	}
 	s.runUntil(start.Add(8 * time.Hour))
-	s.do(strings.Fields("parent ds a1 b1"))
-	s.step()
+	s.tell("parent ds a1 b1")
 	s.runUntil(start.Add(30 * time.Hour))
 	s.command(roll.Command{Kind: roll.RollAlgorithm, Algorithm: 15})
 	found, _ := roll.Forecast(s.state, s.policy, s.observation(), s.now, time.Minute, s.now.Add(60*time.Hour))
@@ -340,18 +318,10 @@ func TestForecastMakesEachKeyOnce(t *testing.T) {
 // A plan that ends because a peer is not seen names it and what follows when it is, and
 // no date: that would be reckoned from the end of the plan.
 func TestForecastEndsWithWhoIsNotSeen(t *testing.T) {
-	s := begin(t)
-	s.configure([]string{"peer", "b"})
-	for _, line := range []string{"peer b publishes ksk b1 zsk b2", "peer b mirrors", "parent ds"} {
-		s.do(strings.Fields(line))
-		s.step()
-	}
-	s.runUntil(start.Add(8 * time.Hour))
-	s.do(strings.Fields("parent ds a1 b1"))
-	s.step()
+	s := twoSigners(t)
+	s.tell("parent ds a1 b1")
 	s.runUntil(start.Add(30 * time.Hour))
-	s.do(strings.Fields("peer b is unreachable"))
-	s.step()
+	s.tell("peer b is unreachable")
 	s.command(roll.Command{Kind: roll.RollKey, Role: roll.ZSK})
 	found, waits := roll.Forecast(s.state, s.policy, s.observation(), s.now, time.Minute, s.now.Add(60*time.Hour))
 	require.Equal(t, "30h0m0s publish the next ZSK\n", s.told(found))

@@ -39,11 +39,6 @@ func (z *step) askFor(h *hold, i, k int) {
 	if z.enough(h) {
 		return
 	}
-	v := z.views[i]
-	if v == nil || i > 0 && len(v.Addresses) == 0 {
-		h.on(unknown, "a peer to be reachable and trusted", z.name(i))
-		return
-	}
 	if i == 0 && !contains(z.seen.Published.DNSKEY, z.f.Keys[k].ID) {
 		h.on(missing, z.about("our own servers to publish ", k, ""), z.name(0))
 		return
@@ -53,22 +48,24 @@ func (z *step) askFor(h *hold, i, k int) {
 	if i == 0 {
 		who = "our own servers"
 	}
-	z.askEach(h, i, v, z.about(who+" to publish ", k, ""), func(a *Address) bool { return contains(a.DNSKEY, id) })
+	z.askEach(h, i, z.about(who+" to publish ", k, ""), func(a *Address) bool { return contains(a.DNSKEY, id) })
 }
 
 // askEach names the addresses of signer i that were not seen to have something, and
 // which of them cannot be seen.
-func (z *step) askEach(h *hold, i int, v *View, why string, has func(*Address) bool) {
+func (z *step) askEach(h *hold, i int, why string, has func(*Address) bool) {
+	v := z.views[i]
+	if v == nil || i > 0 && len(v.Addresses) == 0 {
+		h.on(unknown, "a peer to be reachable and trusted", z.name(i))
+		return
+	}
 	named := false
 	for n := range v.Addresses {
 		a := &v.Addresses[n]
 		switch {
 		case a.Transfer:
 			continue
-		case a.State != Good:
-			h.on(unknown, "every address of every signer to answer", z.whereIs(i, a))
-		case z.t-z.at(a.Seen) > 2*moment(z.p.interval()):
-			h.on(unknown, "a new look at every signer", z.whereIs(i, a))
+		case z.unseen(h, i, a):
 		case !has(a):
 			h.on(missing, why, z.whereIs(i, a))
 		default:
@@ -83,6 +80,19 @@ func (z *step) askEach(h *hold, i int, v *View, why string, has func(*Address) b
 	default:
 		h.on(missing, why, z.name(i))
 	}
+}
+
+// unseen holds for an address of signer i that cannot be seen now, and reports that.
+func (z *step) unseen(h *hold, i int, a *Address) bool {
+	switch {
+	case a.State != Good:
+		h.on(unknown, "every address of every signer to answer", z.whereIs(i, a))
+	case z.t-z.at(a.Seen) > 2*moment(z.p.interval()):
+		h.on(unknown, "a new look at every signer", z.whereIs(i, a))
+	default:
+		return false
+	}
+	return true
 }
 
 func (z *step) name(i int) string { return z.f.Signers[i].Name }
@@ -150,7 +160,9 @@ func (z *step) signaturesGone(h *hold, k int) {
 	switch {
 	case key.DataOn == 0:
 	case key.Stopped == 0:
-		z.onOurs(h, z.about("all our servers to serve data without signatures by ", k, ""), key.StopSerial)
+		z.onThose(h, 0, z.about("all our servers to serve data without signatures by ", k, ""), func(a *Address) bool {
+			return key.StopSerial != 0 && !a.reached(key.StopSerial)
+		})
 		z.thenPass(h, z.ttl("TTL of data", -1, &z.f.Signers[0].MaxTTL), z.way(0))
 	default:
 		z.made(key.Stopped, z.ttl("TTL of data", -1, &z.f.Signers[0].MaxTTL), z.way(0))
@@ -158,17 +170,17 @@ func (z *step) signaturesGone(h *hold, k int) {
 	}
 }
 
-// onOurs holds for those of our servers that do not serve a serial yet, or are not seen to.
-func (z *step) onOurs(h *hold, why string, serial uint32) {
+// onThose holds for those addresses of signer i that still do not do something.
+func (z *step) onThose(h *hold, i int, why string, late func(*Address) bool) {
 	named := false
-	for n := range z.seen.Self.Addresses {
-		if a := &z.seen.Self.Addresses[n]; serial != 0 && (a.State != Good || int32(a.Serial-serial) < 0) { // RFC 1982
-			h.on(missing, why, z.whereIs(0, a))
+	for n := range z.addresses(i) {
+		if a := &z.views[i].Addresses[n]; late(a) {
+			h.on(missing, why, z.whereIs(i, a))
 			named = true
 		}
 	}
 	if !named {
-		h.on(missing, why, z.name(0))
+		h.on(missing, why, z.name(i))
 	}
 }
 

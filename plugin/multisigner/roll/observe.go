@@ -107,12 +107,16 @@ func (z *step) stillSigns(key *key) bool {
 // selfReached reports whether all our servers serve serial or a later version.
 func (z *step) selfReached(serial uint32) bool {
 	for i := range z.seen.Self.Addresses {
-		a := &z.seen.Self.Addresses[i]
-		if a.State != Good || int32(a.Serial-serial) < 0 { // RFC 1982
+		if !z.seen.Self.Addresses[i].reached(serial) {
 			return false
 		}
 	}
 	return true
+}
+
+// reached reports whether a was seen to serve serial or a later version (RFC 1982).
+func (a *Address) reached(serial uint32) bool {
+	return a.State == Good && int32(a.Serial-serial) >= 0
 }
 
 // observeSigner notes since when signer i serves which key at all its addresses. A
@@ -144,12 +148,8 @@ func (z *step) observeSigner(i int) {
 
 // sharedAt returns the keys that no address of signer i was seen to lack.
 func (z *step) sharedAt(i int, v *View) (shared keySet) {
-	if i == 0 {
+	if shared = allKeys; i == 0 {
 		shared = z.setOf(z.seen.Published.DNSKEY)
-	} else {
-		for w := range shared {
-			shared[w] = ^uint64(0)
-		}
 	}
 	for n := range v.Addresses {
 		switch a := &v.Addresses[n]; {
@@ -321,26 +321,16 @@ func (z *step) observeParent() {
 // observeDS notes for every key since when all addresses of the parent have its DS,
 // and since when none has.
 func (z *step) observeDS(complete, restart bool) {
-	var all, any keySet
-	first := true
+	all, any := allKeys, keySet{}
 	for n := range z.seen.Parent.Addresses {
 		a := &z.seen.Parent.Addresses[n]
 		if a.State != Good {
 			continue
 		}
-		has := z.setOf(a.DS)
-		if first {
-			all = has
-		}
+		has, uneven := z.setOf(a.DS), z.setOf(a.UnevenDS)
 		for w := range has {
-			all[w] &= has[w]
+			all[w] &= has[w] &^ uneven[w]
 			any[w] |= has[w]
-		}
-		first = false
-		for _, id := range a.UnevenDS {
-			if k := z.key(id); k >= 0 {
-				all.remove(k)
-			}
 		}
 	}
 	for k := range z.f.Keys {

@@ -20,8 +20,7 @@ func TestNamesAddressesOfTheParent(t *testing.T) {
 	s.step()
 	s.runUntil(start.Add(8 * time.Hour))
 	require.Equal(t, []string{"have the DS of every signer at the parent, for the parent to have the DS of KSK a1, and no other [parent parent1, parent parent2]"}, s.waits())
-	s.do(strings.Fields("parent ds a1"))
-	s.step()
+	s.tell("parent ds a1")
 	require.Equal(t, []string{"have the DS of every signer at the parent, for the parent to have the DS of KSK a1, and no other [parent parent2]"}, s.waits())
 	s.parent[1].DS = s.parent[0].DS
 	s.step()
@@ -46,15 +45,8 @@ func TestNamesAddressesOfTheParent(t *testing.T) {
 // A peer that answers and is not believed any more is waited for, although what it
 // has been seen to publish only has to leave the caches at others.
 func TestNamesWhoIsNotTrusted(t *testing.T) {
-	s := begin(t)
-	s.configure([]string{"peer", "b"})
-	for _, line := range []string{"peer b publishes ksk b1 zsk b2", "peer b mirrors", "parent ds"} {
-		s.do(strings.Fields(line))
-		s.step()
-	}
-	s.runUntil(start.Add(8 * time.Hour))
-	s.do(strings.Fields("parent ds a1 b1"))
-	s.step()
+	s := twoSigners(t)
+	s.tell("parent ds a1 b1")
 	s.runUntil(start.Add(30 * time.Hour))
 	s.command(roll.Command{Kind: roll.RollKey, Role: roll.ZSK})
 	s.step()
@@ -77,14 +69,11 @@ func TestNamesTTLsOfBefore(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := begin(t)
-			s.do(strings.Fields("parent ds"))
-			s.step()
+			s.tell("parent ds")
 			s.runUntil(start.Add(10 * time.Hour))
-			s.do(strings.Fields("parent ds a1"))
-			s.step()
+			s.tell("parent ds a1")
 			for _, line := range tc.before {
-				s.do(strings.Fields(line))
-				s.step()
+				s.tell(line)
 			}
 			s.pass(start.Add(11 * time.Hour))
 			s.command(roll.Command{Kind: roll.RollKey, Role: roll.ZSK})
@@ -97,16 +86,9 @@ func TestNamesTTLsOfBefore(t *testing.T) {
 // Also a wait for somebody says when it ends at the earliest: what has to pass when that
 // is seen is known.
 func TestNamesWhatFollows(t *testing.T) {
-	s := begin(t)
-	s.configure([]string{"peer", "b"})
-	for _, line := range []string{"peer b publishes ksk b1 zsk b2", "peer b ttl 3h", "peer b mirrors", "parent ds"} {
-		s.do(strings.Fields(line))
-		s.step()
-	}
-	s.runUntil(start.Add(8 * time.Hour))
+	s := twoSigners(t, "peer b ttl 3h")
 	require.Zero(t, s.plan.Waits[0].Earliest, "the parent may do it at once, and then nothing is waited for")
-	s.do(strings.Fields("parent ds a1 b1"))
-	s.step()
+	s.tell("parent ds a1 b1")
 	s.runUntil(start.Add(30 * time.Hour))
 	s.do(strings.Fields("peer b stops-mirroring"))
 	s.command(roll.Command{Kind: roll.RollKey, Role: roll.ZSK})

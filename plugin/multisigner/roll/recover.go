@@ -213,29 +213,29 @@ func (z *step) allReadyToMove() bool {
 // shownInstead reports whether any address of a peer has key k and none of those that
 // signed our data until now: it must be k that did when the peer last looked at us.
 func (z *step) shownInstead(k int) bool {
-	var signers keySet
-	for n := range z.f.Keys {
-		if key := &z.f.Keys[n]; key.Owner == 0 && key.signing() && key.DataOn < z.t {
-			signers.add(n)
-		}
-	}
+	signers := z.signedBefore(z.t)
 	return signers != (keySet{}) && z.anyPeer(func(keys *keySet) bool { return keys.has(k) && !keys.meets(&signers) })
 }
 
 // knownToAll reports whether every peer was seen to have a key that signs our data.
 func (z *step) knownToAll() bool {
-	var signers keySet
-	for k := range z.f.Keys {
-		if key := &z.f.Keys[k]; key.Owner == 0 && key.signing() {
-			signers.add(k)
-		}
-	}
+	signers := z.signedBefore(z.t + 1)
 	for i := 1; i < len(z.f.Signers); i++ {
 		if z.member(i) && !z.fresh[i] {
 			return false
 		}
 	}
 	return !z.anyPeer(func(keys *keySet) bool { return !keys.meets(&signers) })
+}
+
+// signedBefore are our keys that sign our data, and did so before t.
+func (z *step) signedBefore(t moment) (signers keySet) {
+	for k := range z.f.Keys {
+		if key := &z.f.Keys[k]; key.Owner == 0 && key.signing() && key.DataOn < t {
+			signers.add(k)
+		}
+	}
+	return signers
 }
 
 // anyPeer reports whether the DNSKEY RRset of any address of a peer that is seen is so.

@@ -170,6 +170,25 @@ func (s *story) configure(f []string) {
 	}
 }
 
+// twoSigners is a story of us and b, eight hours old: both are signed, and the parent has
+// no DS yet. More lines are told at its beginning.
+func twoSigners(t *testing.T, more ...string) *story {
+	s := begin(t)
+	s.configure([]string{"peer", "b"})
+	s.tell("peer b publishes ksk b1 zsk b2")
+	for _, line := range append(more, "peer b mirrors", "parent ds") {
+		s.tell(line)
+	}
+	s.runUntil(start.Add(8 * time.Hour))
+	return s
+}
+
+// tell lets one line happen, and has its step.
+func (s *story) tell(line string) {
+	s.do(strings.Fields(line))
+	s.step()
+}
+
 // do carries out what follows `at TIME`.
 func (s *story) do(f []string) {
 	switch f[0] {

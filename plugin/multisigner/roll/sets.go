@@ -13,8 +13,10 @@ const keysAtMost = 255
 // dropped, which is the last that a step does.
 type keySet [(keysAtMost + 1) / 64]uint64
 
+// allKeys has a place for every key there may be.
+var allKeys = keySet{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
+
 func (s *keySet) add(k int)      { s[uint8(k)>>6] |= 1 << (k & 63) }
-func (s *keySet) remove(k int)   { s[uint8(k)>>6] &^= 1 << (k & 63) }
 func (s *keySet) has(k int) bool { return s[uint8(k)>>6]&(1<<(k&63)) != 0 }
 
 func (s *keySet) meets(o *keySet) bool {
