@@ -31,22 +31,28 @@ func (z *step) movingBegun() bool {
 	return false
 }
 
-// observeMoving finds which algorithm is on its way. One that signs is, ordered or not.
-func (z *step) observeMoving() {
-	was := z.f.Moving
-	z.f.Moving = 0
-	if z.f.Algorithm == 0 {
-		return
+// moving is the algorithm on its way, or 0. One that signs is, ordered or not.
+func (f *facts) moving() uint8 {
+	if f.Algorithm == 0 {
+		return 0
 	}
-	for k := range z.f.Keys {
-		if key := &z.f.Keys[k]; key.Owner == 0 && !z.ofZone(key) && (key.signing() || key.published()) {
-			z.f.Moving = key.ID.Algorithm
+	found := uint8(0)
+	for k := range f.Keys {
+		if key := &f.Keys[k]; key.Owner == 0 && key.ID.Algorithm != f.Algorithm && (key.signing() || key.published()) {
+			found = key.ID.Algorithm
 		}
 	}
-	if o := z.f.Orders.Algorithm; z.f.Moving == 0 && o != 0 && o != z.f.Algorithm {
-		z.f.Moving = o
+	if o := f.Orders.Algorithm; found == 0 && o != f.Algorithm {
+		found = o
 	}
-	if z.f.Moving == was {
+	return found
+}
+
+// observeMoving finds which algorithm is on its way. What was seen of another one
+// says nothing of it.
+func (z *step) observeMoving() {
+	was := z.f.Moving
+	if z.f.Moving = z.f.moving(); z.f.Moving == was {
 		return
 	}
 	for i := range z.f.Signers {

@@ -44,6 +44,13 @@ type Command struct {
 // out. The error says why it cannot be done now.
 func Do(s State, c Command, p Policy, now time.Time) (State, error) {
 	f := s.f
+	f.Moving = f.moving() // the last step, or order, may have ended or begun it
+	next, err := f.do(s, c, p, now)
+	next.f.Moving = s.f.Moving // the next step is to see that it is another one
+	return next, err
+}
+
+func (f facts) do(s State, c Command, p Policy, now time.Time) (State, error) {
 	f.Keys = slices.Clone(f.Keys)
 	o := &f.Orders
 	if s.Empty() {

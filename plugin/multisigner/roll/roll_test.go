@@ -2,6 +2,7 @@ package roll_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -151,6 +152,39 @@ func TestDoRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "keys split")
 	_, err = roll.Do(s, roll.Command{Kind: roll.Compromised, Key: roll.KeyID{Tag: 9}}, p, start)
 	require.ErrorContains(t, err, "is not known")
+}
+
+// An algorithm is on its way from the order on, and no longer than its last signature:
+// the step that ends it leaves nothing for the next one to find out.
+func TestAlgorithmOnItsWay(t *testing.T) {
+	s := begin(t)
+	s.tell("parent ds")
+	s.runUntil(start.Add(8 * time.Hour))
+	s.tell("parent ds a1")
+	s.runUntil(start.Add(30 * time.Hour))
+	s.command(roll.Command{Kind: roll.RollAlgorithm, Algorithm: 15})
+	insecure := roll.Command{Kind: roll.Insecure}
+	_, err := roll.Do(s.state, insecure, s.policy, s.now)
+	require.ErrorContains(t, err, "algorithm 15 is on its way")
+	s.step()
+	s.runUntil(start.Add(35 * time.Hour))
+	s.tell("parent ds a4@15")
+	old := func() bool {
+		return slices.ContainsFunc(s.plan.SignData, func(id roll.KeyID) bool { return id.Algorithm == 13 })
+	}
+	for range 10 {
+		_, err = roll.Do(s.state, insecure, s.policy, s.now)
+		require.ErrorContains(t, err, "algorithm 13 is on its way")
+		s.pass(s.plan.Wake)
+		s.state, s.plan = roll.Step(s.state, s.policy, s.observation(), s.now)
+		if !old() {
+			break
+		}
+		s.step()
+	}
+	require.False(t, old())
+	_, err = roll.Do(s.state, insecure, s.policy, s.now)
+	require.NoError(t, err)
 }
 
 // A new key never gets a tag that any key in sight has, nor one that it or they would
