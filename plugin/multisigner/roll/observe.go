@@ -274,6 +274,7 @@ func (z *step) observeParent() {
 	addresses := z.seen.Parent.Addresses
 	complete, restart, empty, good := len(addresses) > 0, false, true, 0
 	z.parentFresh = complete
+	first := !slices.ContainsFunc(z.f.Addresses, func(a address) bool { return a.Signer < 0 })
 	var ttl time.Duration
 	for n := range addresses {
 		a := &addresses[n]
@@ -301,6 +302,9 @@ func (z *step) observeParent() {
 	if good == 0 {
 		return
 	}
+	if first && z.f.DSTTL.max() == 0 && z.hasOurDS() {
+		z.f.DSTTL.see(unknownTTL, z.t) // of what stood there before our DS nothing was seen
+	}
 	z.f.DSTTL.seeAll(ttl, complete, 0, z.t)
 	z.forgetAddresses(-1, good, func(addr string) bool {
 		return slices.ContainsFunc(addresses, func(a ParentAddress) bool { return a.Addr == addr })
@@ -316,6 +320,18 @@ func (z *step) observeParent() {
 	} else if z.parentFresh {
 		z.f.Orders.Disowned = false // it was said of what was there then
 	}
+}
+
+// hasOurDS reports whether any address of the parent has a DS of a key of ours.
+func (z *step) hasOurDS() bool {
+	for n := range z.seen.Parent.Addresses {
+		for _, id := range z.seen.Parent.Addresses[n].DS {
+			if k := z.key(id); k >= 0 && z.f.Keys[k].Owner == 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // observeDS notes for every key since when all addresses of the parent have its DS,

@@ -62,9 +62,9 @@ func (z *step) recover() string {
 	return ""
 }
 
-// unknownTTL is the TTL that any RRset in a cache may have had before a state was lost:
-// the parent, a peer or our own operator may have lowered it just at a change. Our
-// choice: what most zones and parents have at most.
+// unknownTTL is the TTL that any RRset in a cache may have had before a state was lost,
+// or before anything was seen: the parent, a peer or our own operator may have lowered
+// it just at a change. Our choice: what most zones and parents have at most.
 const unknownTTL = 24 * time.Hour
 
 // bestKnown returns the data key of ours that most addresses publish, or -1.
@@ -168,8 +168,8 @@ func (z *step) arrived() {
 		if z.ofZone(key) {
 			return
 		}
-		if key.EntryOn == 0 && (key.published() || key.Pub == 0) {
-			arrived = k
+		if leaves := z.moves(key) && !z.f.neverAsked(); key.EntryOn == 0 && (key.published() && !leaves || key.Pub == 0) {
+			arrived = k // a successor goes with its algorithm, whoever asked for its DS
 		}
 	}
 	if arrived < 0 {
