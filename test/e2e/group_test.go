@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,6 +56,23 @@ func buildAndRun(m *testing.M) (int, error) {
 	return code, seen.record()
 }
 
+// product looks at all that the programs are made of. A result that go test has kept is
+// given again only while each file is as it was then, and it knows of no others.
+var product = sync.OnceValue(func() error {
+	for _, dir := range []string{"cmd", "plugin", "test/lab", "go.mod"} {
+		err := filepath.WalkDir(filepath.Join("..", "..", dir), func(path string, _ fs.DirEntry, err error) error {
+			if err == nil {
+				_, err = os.Stat(path)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+})
+
 // group is a running lab.
 type group struct {
 	lab.Description
@@ -78,6 +96,7 @@ func (g *group) client(s lab.Signer) *client.Client {
 func startGroup(t *testing.T, args ...string) *group { return startGroupIn(t, t.TempDir(), args...) }
 
 func startGroupIn(t *testing.T, dir string, args ...string) *group {
+	require.NoError(t, product())
 	g := &group{dir: dir}
 	out, err := os.Create(filepath.Join(g.dir, "lab.log"))
 	require.NoError(t, err)
