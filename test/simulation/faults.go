@@ -48,6 +48,7 @@ func (w *world) save() {
 	for _, s := range w.signers {
 		if w.chance(30) && s.version != nil && w.t > w.grand {
 			s.backup, s.backupOwn = s.disk, s.own
+			s.steps = roll.Steps{} // they would not let it be
 		}
 	}
 	w.after(w.between(day, 20*day), w.save)

@@ -44,6 +44,7 @@ type signer struct {
 	hidden  *server // asked by resolvers and the parent alone
 	unseen  int64   // how long a change needs to get there at most
 
+	steps     roll.Steps
 	disk      roll.State // what was saved
 	backup    roll.State
 	backupOwn []roll.OwnKey
@@ -96,7 +97,7 @@ func (s *signer) turn() {
 	var plan roll.Plan
 	for range 8 {
 		seen.Own = s.own
-		state, plan = roll.Step(state, s.policy, seen, now)
+		state, plan = s.steps.Step(state, s.policy, seen, now)
 		w.result.Steps++
 		if len(plan.Generate) == 0 {
 			break

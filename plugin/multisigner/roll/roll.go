@@ -16,11 +16,37 @@ import (
 // The arguments are not changed. A State that no Step made is the state of a zone
 // met for the first time.
 func Step(s State, p Policy, seen Observation, now time.Time) (State, Plan) {
+	return new(room).step(&s, &p, &seen, now)
+}
+
+// Steps takes one step after another, for who takes very many and needs no State but
+// the last: the memory of one is used again by the second call after it. Whoever wants
+// to keep a State goes on with new Steps. It is for one caller at a time; the zero
+// Steps is ready.
+type Steps struct{ next, last room }
+
+// Step does what the function does.
+func (w *Steps) Step(s State, p Policy, seen Observation, now time.Time) (State, Plan) {
+	w.next, w.last = w.last, w.next
+	return w.last.step(&s, &p, &seen, now)
+}
+
+// room is the memory for what every step changes. What it held before is lost.
+type room struct {
+	keys      []key
+	spread    []moment
+	signers   []signer
+	addresses []address
+	waiting   []waiting
+}
+
+func (r *room) step(s *State, p *Policy, seen *Observation, now time.Time) (State, Plan) {
 	z := steps.Get().(*step)
-	z.begin(&s, &p, &seen, now)
+	z.begin(r, s, p, seen, now)
 	z.observe()
 	z.decide()
 	next, plan := z.plan()
+	*r = room{z.f.Keys, z.f.Spread, z.f.Signers, z.f.Addresses, z.f.Waiting}
 	z.end()
 	steps.Put(z)
 	return next, plan

@@ -32,6 +32,45 @@ func TestStepIsPure(t *testing.T) {
 	require.False(t, third.Differs(second))
 }
 
+// Steps come to the same as Step, keep the State that was given, and let one alone that
+// somebody holds on to when new Steps go on from it.
+func TestStepsAreSteps(t *testing.T) {
+	policy := roll.Policy{Signer: "a", Algorithm: 13, LifetimeKSK: 24 * time.Hour, Peers: []roll.Peer{{Name: "b"}, {Name: "c"}}}
+	var want, got, kept roll.State
+	var steps roll.Steps
+	seen, encoded := roll.Observation{}, ""
+	for i := range 200 {
+		now := start.Add(time.Duration(i) * time.Hour)
+		id := roll.KeyID{Algorithm: 13, Tag: uint16(5000 + i/40), Sum: uint64(i / 40)} // b rolls its key, c comes later
+		b := roll.Address{Addr: "b1", State: roll.Good, Seen: now, DNSKEY: []roll.KeyID{id}, Entry: []roll.KeyID{id}, DataSigners: []roll.KeyID{id}}
+		for _, own := range seen.Own {
+			b.DNSKEY = append(b.DNSKEY, own.ID)
+		}
+		seen.Peers = []roll.View{{Name: "b", Trusted: true, Addresses: []roll.Address{b}}}
+		if i > 100 {
+			c := b
+			c.Addr = "c1"
+			seen.Peers = append(seen.Peers, roll.View{Name: "c", Trusted: true, Addresses: []roll.Address{c}})
+		}
+		given, before := got, string(got.Encode())
+		var plan, same roll.Plan
+		want, plan = roll.Step(want, policy, seen, now)
+		got, same = steps.Step(got, policy, seen, now)
+		require.Equal(t, plan, same)
+		require.Equal(t, string(want.Encode()), string(got.Encode()))
+		require.Equal(t, before, string(given.Encode()), "the state that was given must stay as it was")
+		for n, r := range plan.Generate {
+			seen.Own = append(seen.Own, roll.OwnKey{ID: roll.KeyID{Algorithm: r.Algorithm, Tag: uint16(10*i + n)}, Role: r.Role})
+		}
+		seen.Published = roll.Published{DNSKEY: plan.DNSKEY, Signers: plan.SignData, Serial: uint32(i)}
+		if i == 90 {
+			kept, encoded, steps = got, string(got.Encode()), roll.Steps{}
+		}
+	}
+	require.Equal(t, encoded, string(kept.Encode()))
+	require.Greater(t, len(seen.Own), 3, "there was something to do")
+}
+
 // Keys that were found are adopted and never asked to be destroyed; none is asked for
 // beside them.
 func TestAdoptsFoundKeys(t *testing.T) {

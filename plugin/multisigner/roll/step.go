@@ -13,15 +13,14 @@ type step struct {
 	now  time.Time
 	t    moment
 
-	views   []*View // by signer; nil: it was not looked at
-	first   []int   // by signer: the place in sights of its first address
-	sights  []sight // by address: what it was seen to have
-	places  places
-	spreads bool    // facts.Spread is a copy, and may be changed
-	next    int     // where the next address should stand in facts.Addresses
-	peers   []*Peer // by signer; nil: it is not configured (any more)
-	fresh   []bool  // by signer: all its addresses were good at a look that is not old
-	held    []bool  // by key: its private key is there
+	views  []*View // by signer; nil: it was not looked at
+	first  []int   // by signer: the place in sights of its first address
+	sights []sight // by address: what it was seen to have
+	places places
+	next   int     // where the next address should stand in facts.Addresses
+	peers  []*Peer // by signer; nil: it is not configured (any more)
+	fresh  []bool  // by signer: all its addresses were good at a look that is not old
+	held   []bool  // by key: its private key is there
 
 	chosen  []choice // by key
 	rolling bool     // some rollover of ours has begun and not ended
@@ -53,14 +52,15 @@ func (z *step) end() {
 }
 
 // begin copies what Step may change, so that the caller's State stays as it is.
-func (z *step) begin(s *State, p *Policy, seen *Observation, now time.Time) {
+func (z *step) begin(r *room, s *State, p *Policy, seen *Observation, now time.Time) {
 	z.f, z.p, z.seen, z.now = s.f, *p, *seen, now
-	z.f.Keys = slices.Clone(s.f.Keys)
-	z.f.Signers = slices.Clone(s.f.Signers)
-	z.f.Addresses = slices.Clone(s.f.Addresses)
+	z.f.Keys = append(r.keys[:0], s.f.Keys...)
+	z.f.Spread = append(r.spread[:0], s.f.Spread...)
+	z.f.Signers = append(r.signers[:0], s.f.Signers...)
+	z.f.Addresses = append(r.addresses[:0], s.f.Addresses...)
+	z.waited, z.f.Waiting = s.f.Waiting, r.waiting[:0]
 	z.f.advance(now, seen.Steady)
 	z.t = z.f.Clock
-	z.waited, z.f.Waiting = s.f.Waiting, nil
 	z.meet(p.Signer)
 	for i := range p.Peers {
 		z.meet(p.Peers[i].Name)
@@ -98,7 +98,7 @@ func (z *step) meet(name string) {
 	for k := range z.f.Keys {
 		spread = append(append(spread, z.f.Spread[k*old:(k+1)*old]...), 0)
 	}
-	z.f.Spread, z.spreads = spread, true
+	z.f.Spread = spread
 }
 
 // signer returns the index of a peer, or -1.
@@ -122,7 +122,6 @@ func (z *step) full() bool { return len(z.f.Keys) == keysAtMost }
 func (z *step) add(k key) int {
 	k.Created = z.t
 	z.places.add(k.ID, len(z.f.Keys))
-	z.copySpread()
 	z.f.Keys = append(z.f.Keys, k)
 	z.f.Spread = append(z.f.Spread, make([]moment, len(z.f.Signers))...)
 	z.held = append(z.held, false)
@@ -131,7 +130,6 @@ func (z *step) add(k key) int {
 
 // drop forgets key k.
 func (z *step) drop(k int) {
-	z.copySpread()
 	n := len(z.f.Signers)
 	z.f.Keys = slices.Delete(z.f.Keys, k, k+1)
 	z.f.Spread = slices.Delete(z.f.Spread, k*n, (k+1)*n)
@@ -143,20 +141,8 @@ func (z *step) drop(k int) {
 // spread is since when signer i serves key k at all its addresses.
 func (z *step) spread(i, k int) moment { return z.f.Spread[k*len(z.f.Signers)+i] }
 
-// setSpread notes since when signer i serves key k at all its addresses. Few looks
-// bring anything new there, so that it is copied only then.
-func (z *step) setSpread(i, k int, since moment) {
-	if n := k*len(z.f.Signers) + i; z.f.Spread[n] != since {
-		z.copySpread()
-		z.f.Spread[n] = since
-	}
-}
-
-func (z *step) copySpread() {
-	if !z.spreads {
-		z.f.Spread, z.spreads = slices.Clone(z.f.Spread), true
-	}
-}
+// setSpread notes since when signer i serves key k at all its addresses.
+func (z *step) setSpread(i, k int, since moment) { z.f.Spread[k*len(z.f.Signers)+i] = since }
 
 // margin is the policy's, as a moment's difference.
 func (z *step) margin() moment { return moment(z.p.Margin) }
