@@ -92,8 +92,8 @@ func (s *signer) see(list []roll.Address, other *signer, since int64) []roll.Add
 		}
 		at := w.t - late
 		v := server.cur
-		if at < server.changed+int64(time.Second) && other != s && v != nil { // an answer takes its time
-			v = server.before
+		if other != s {
+			v = server.answers(at)
 		}
 		from := max(since, server.since, s.answered[server.n])
 		a := &list[i]
@@ -118,6 +118,14 @@ func (s *signer) see(list []roll.Address, other *signer, since int64) []roll.Add
 		}
 	}
 	return list
+}
+
+// answers is what comes back from a server that is asked at t: an answer takes its time.
+func (s *server) answers(t int64) *version {
+	if t < s.changed+int64(time.Second) && s.cur != nil {
+		return s.before
+	}
+	return s.cur
 }
 
 // seenBy is the parent as a signer sees it.

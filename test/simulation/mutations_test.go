@@ -72,7 +72,7 @@ var mutations = []mutation{
 		&mutation{"", "cds.go", "\t\t\tif want.has(k) {\n\t\t\t\tz.standsOn(", "\t\t\tif want.has(k) && i > 0 {\n\t\t\t\tz.standsOn(", nil}},
 	{"the old DS is not looked for, nor the new one", "ownkeys.go", "\t\tz.dsNowhere(h, k)\n", "",
 		&mutation{"", "ownkeys.go", "\tz.dsEverywhere(h, next)\n\tif !z.f.Keys[next].Double {", "\tif !z.f.Keys[next].Double {", nil}},
-	{"DoubleDS does not wait for the DS", "ownkeys.go", "\tif key.Double {\n\t\tz.dsEverywhere(&h, next)\n\t}\n", "",
+	{"DoubleDS does not wait for the DS", "ownkeys.go", "\tif key.Double && !z.noDS() {\n\t\tz.dsEverywhere(&h, next)\n\t}\n", "",
 		&mutation{"", "ownkeys.go", "\tz.dsEverywhere(h, next)\n\tif !z.f.Keys[next].Double {", "\tif !z.f.Keys[next].Double {", nil}},
 
 	// Algorithm rollovers (protocol b.6.7).

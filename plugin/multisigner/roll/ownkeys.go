@@ -47,7 +47,8 @@ func (z *step) dataKeys() {
 // entryKeys rolls the key that the DS names. By SwapDS the successor gets its DS when
 // every cache that has our DNSKEY RRset has it with the successor's signature; the old
 // DS goes in the same change. By DoubleDS it is asked for at once, and the old key
-// goes when the new DS is everywhere (RFC 7583 3.3.2, 3.3.3).
+// goes when the new DS is everywhere (RFC 7583 3.3.2, 3.3.3); before there is any DS,
+// no key waits for one.
 func (z *step) entryKeys() {
 	current := z.incumbent((*key).entry)
 	need := current < 0 || z.entryDue(&z.f.Keys[current])
@@ -56,7 +57,7 @@ func (z *step) entryKeys() {
 		return
 	}
 	next := z.successor(z.p.entryRole(), func(k *key) bool {
-		return k.EntryOn == 0 || k.Double && k.Out == 0 && k.EntryOn > z.f.Keys[max(current, 0)].EntryOn
+		return k.EntryOn == 0 || k.Double && k.Out == 0 && current >= 0 && k != &z.f.Keys[current]
 	})
 	if next < 0 {
 		z.request(z.p.entryRole(), z.algorithm(), current < 0)
@@ -82,7 +83,7 @@ func (z *step) entryKeys() {
 	if key.Role == CSK { // it must be good for data, too, before the DS names it alone
 		z.everywhere(&h, next)
 	}
-	if key.Double {
+	if key.Double && !z.noDS() {
 		z.dsEverywhere(&h, next)
 	}
 	z.standStill(&h)
