@@ -34,6 +34,7 @@ func (w *world) build() {
 		}
 	}
 	for _, s := range w.signers {
+		s.taken = make([]uint32, n)
 		s.answered = make([]int64, w.servers+len(w.parent.shown))
 		for _, other := range w.signers {
 			if other != s && (w.late(other) == 0 || w.late(s) != 0) {
@@ -70,7 +71,11 @@ func (s *signer) hide() {
 
 // befriend makes another signer a peer of s.
 func (s *signer) befriend(other *signer) {
-	s.policy.Peers = append(s.policy.Peers, roll.Peer{Name: other.name, Foreign: other.foreign != nil, Propagation: time.Duration(other.unseen)})
+	peer := roll.Peer{Name: other.name, Foreign: other.foreign != nil, Propagation: time.Duration(other.unseen)}
+	if other.foreign != nil {
+		peer.Resign = time.Duration(other.foreign.change.told)
+	}
+	s.policy.Peers = append(s.policy.Peers, peer)
 }
 
 // late is when a signer that joins a group does so; 0: it is there from the beginning.

@@ -258,6 +258,7 @@ func (s *signer) crash(back int64) {
 	s.down = true
 	w.parent.excuse()
 	s.steady += w.t - s.upSince
+	clear(s.taken)
 	for _, other := range w.signers {
 		if other != s {
 			other.soon()

@@ -21,6 +21,9 @@ type foreign struct {
 	ttl      int64
 	raised   int64 // when it last did so
 	hasty    bool  // it drops old ZSKs an hour after they stopped signing
+
+	rolling int // rollovers of ZSK and KSK that have begun and not ended
+	change  algorithmChange
 }
 
 type foreignKey struct {
@@ -28,6 +31,7 @@ type foreignKey struct {
 	ksk        bool
 	signs, cds bool
 	data       bool // a KSK that signs data, too
+	hidden     bool // it is not in the DNSKEY RRset
 	since      int64
 }
 
@@ -38,18 +42,24 @@ type lostKey struct {
 }
 
 func newForeign(s *signer) *foreign {
-	return &foreign{s: s, delay: s.w.between(3*hour, 12*hour), lifetime: s.w.between(20*day, 70*day), hasty: s.w.chance(30),
+	f := &foreign{s: s, delay: s.w.between(3*hour, 12*hour), lifetime: s.w.between(20*day, 70*day), hasty: s.w.chance(30),
 		ttl: []int64{hour, 6 * hour, day}[s.w.random.IntN(3)]}
+	f.change.algorithm = firstAlgorithm
+	if s.w.Moves {
+		s.w.by(s.w.stream(3), f.drawChange)
+	}
+	return f
 }
 
 func (f *foreign) begin() {
-	f.keys = []foreignKey{{id: f.make(true), ksk: true, signs: true, cds: true, since: f.s.w.t}, {id: f.make(false), signs: true}}
+	a := f.change.algorithm
+	f.keys = []foreignKey{{id: f.make(true, a), ksk: true, signs: true, cds: true, since: f.s.w.t}, {id: f.make(false, a), signs: true}}
 	f.serve()
 	f.s.w.after(f.lifetime, f.rollZSK)
 	f.s.w.after(3*f.lifetime, f.rollKSK)
 }
 
-func (f *foreign) make(sep bool) roll.KeyID {
+func (f *foreign) make(sep bool, algorithm uint8) roll.KeyID {
 	var avoid []uint16
 	for _, k := range f.keys {
 		avoid = append(avoid, k.id.Tag)
@@ -57,7 +67,7 @@ func (f *foreign) make(sep bool) roll.KeyID {
 	for _, id := range f.pushed {
 		avoid = append(avoid, id.Tag)
 	}
-	return f.s.w.newKey(f.s.n, sep, firstAlgorithm, avoid)
+	return f.s.w.newKey(f.s.n, sep, algorithm, avoid)
 }
 
 // turn takes what the others push.
@@ -100,9 +110,14 @@ func (f *foreign) serve() {
 			lost.add(f.s.w.oracle.numberOf(l.id))
 		}
 	}
-	v := &version{ttl: f.ttl, maxTTL: f.s.maxTTL(), lost: lost}
+	v := &version{ttl: f.ttl, maxTTL: f.s.maxTTL(), lost: lost, left: f.change.left}
 	for _, k := range f.keys {
-		v.dnskey = append(v.dnskey, k.id)
+		if !k.hidden {
+			v.dnskey = append(v.dnskey, k.id)
+		}
+		if k.ksk && k.hidden {
+			continue
+		}
 		if k.ksk {
 			v.entry = append(v.entry, k.id)
 			v.cdsSigners = append(v.cdsSigners, k.id)
@@ -121,6 +136,7 @@ func (f *foreign) serve() {
 	v.dnskey = append(v.dnskey, f.pushed...)
 	v.cds = append(v.cds, f.cds...)
 	v.early = v.early || slices.Contains(v.data, f.early)
+	v.rest = f.change.unsigned(v.data)
 	slices.SortFunc(v.dnskey, roll.KeyID.Compare)
 	slices.SortFunc(v.cds, roll.KeyID.Compare)
 	f.s.serve(v)
@@ -133,13 +149,18 @@ func (f *foreign) rollZSK() {
 	if w.t > w.calm {
 		return
 	}
+	if f.change.due() {
+		w.after(2*day, f.rollZSK)
+		return
+	}
+	f.rolling++
 	old := slices.IndexFunc(f.keys, func(k foreignKey) bool { return !k.ksk && k.signs })
-	id, oldID := f.make(false), f.keys[old].id
+	id, oldID := f.make(false, f.change.algorithm), f.keys[old].id
 	f.keys = append(slices.Clone(f.keys), foreignKey{id: id})
 	f.serve()
 	w.after(f.delay+2*day+f.ttl, func() {
-		f.change(id, func(k *foreignKey) { k.signs = true })
-		f.change(oldID, func(k *foreignKey) { k.signs = false })
+		f.set(id, func(k *foreignKey) { k.signs = true })
+		f.set(oldID, func(k *foreignKey) { k.signs = false })
 		if !w.oracle.everyone(id) {
 			f.early = id
 		}
@@ -151,6 +172,7 @@ func (f *foreign) rollZSK() {
 		w.after(keep, func() {
 			f.keys = slices.DeleteFunc(slices.Clone(f.keys), func(k foreignKey) bool { return k.id == oldID })
 			f.lose(oldID)
+			f.rolling--
 			f.serve()
 		})
 	})
@@ -163,6 +185,10 @@ func (f *foreign) rollKSK() {
 	if w.t > w.calm {
 		return
 	}
+	if f.change.due() {
+		w.after(2*day, f.rollKSK)
+		return
+	}
 	w.after(3*f.lifetime, f.rollKSK)
 	if len(w.parent.ds) == 0 {
 		return
@@ -171,19 +197,30 @@ func (f *foreign) rollKSK() {
 	if slices.IndexFunc(f.keys[old+1:], func(k foreignKey) bool { return k.ksk }) >= 0 {
 		return // the last one has not ended
 	}
-	id, oldID := f.make(true), f.keys[old].id
+	f.rolling++
+	id, oldID := f.make(true, f.change.algorithm), f.keys[old].id
 	f.keys = append(slices.Clone(f.keys), foreignKey{id: id, ksk: true, signs: true, since: w.t})
 	f.serve()
 	w.after(f.delay+2*hour+f.ttl, func() {
-		f.change(id, func(k *foreignKey) { k.cds = true })
-		f.change(oldID, func(k *foreignKey) { k.cds = false })
-		f.serve()
-		f.awaitDS(id, oldID, 0)
+		f.askFor(id, oldID)
+		f.awaitDS(id, oldID, 0, func() {
+			f.keys = slices.DeleteFunc(slices.Clone(f.keys), func(k foreignKey) bool { return k.id == oldID })
+			f.lose(oldID)
+			f.rolling--
+			f.serve()
+		})
 	})
 }
 
-// awaitDS removes the old KSK when the new DS has been everywhere for two days.
-func (f *foreign) awaitDS(id, oldID roll.KeyID, seen int64) {
+// askFor lets its CDS name one KSK in the place of another.
+func (f *foreign) askFor(id, oldID roll.KeyID) {
+	f.set(id, func(k *foreignKey) { k.cds = true })
+	f.set(oldID, func(k *foreignKey) { k.cds = false })
+	f.serve()
+}
+
+// awaitDS goes on when the new DS has been everywhere, and the old one nowhere, for two days.
+func (f *foreign) awaitDS(id, oldID roll.KeyID, seen int64, then func()) {
 	w := f.s.w
 	w.after(hour, func() {
 		there := true
@@ -196,16 +233,14 @@ func (f *foreign) awaitDS(id, oldID roll.KeyID, seen int64) {
 		case seen == 0:
 			seen = w.t
 		case w.t-seen > 2*day:
-			f.keys = slices.DeleteFunc(slices.Clone(f.keys), func(k foreignKey) bool { return k.id == oldID })
-			f.lose(oldID)
-			f.serve()
+			then()
 			return
 		}
-		f.awaitDS(id, oldID, seen)
+		f.awaitDS(id, oldID, seen, then)
 	})
 }
 
-func (f *foreign) change(id roll.KeyID, do func(*foreignKey)) {
+func (f *foreign) set(id roll.KeyID, do func(*foreignKey)) {
 	f.keys = slices.Clone(f.keys)
 	for i := range f.keys {
 		if f.keys[i].id == id {
@@ -250,7 +285,7 @@ func (f *foreign) blink() {
 		id := f.keys[slices.IndexFunc(f.keys, func(k foreignKey) bool { return k.ksk })].id
 		w.note("%s signs data with its KSK, too, or no more", f.s.name)
 		w.did("KSK signs data")
-		f.change(id, func(k *foreignKey) { k.data = !k.data })
+		f.set(id, func(k *foreignKey) { k.data = !k.data })
 		f.serve()
 	}
 }

@@ -33,6 +33,7 @@ func (s *signer) look() roll.Observation {
 			v.Trusted, v.Why = false, "its signatures do not verify"
 		}
 		v.Addresses = s.see(v.Addresses, other, max(s.reach[other.n], s.upSince))
+		v.Addresses = s.take(v.Addresses, other)
 		v.Trusted = false // as one whose addresses follow by signature
 		for i := range v.Addresses {
 			v.Trusted = v.Trusted || v.Addresses[i].State == roll.Good
@@ -126,6 +127,34 @@ func (s *server) answers(t int64) *version {
 		return s.before
 	}
 	return s.cur
+}
+
+// take transfers the zone from a foreign signer that lets us, when its serial is not the
+// one that was transferred last.
+func (s *signer) take(list []roll.Address, other *signer) []roll.Address {
+	if other.foreign == nil || !other.foreign.change.shows {
+		return list
+	}
+	for i := range list {
+		if list[i].State != roll.Good {
+			continue
+		}
+		if list[i].Serial == s.taken[other.n] {
+			return list
+		}
+		v := other.servers[i].cur
+		if before := other.servers[i].before; v.serial != list[i].Serial {
+			v = before
+		}
+		whole := list[i]
+		whole.Transfer = true
+		if v.rest != nil {
+			whole.Algorithms = algorithmsOf(v.rest)
+		}
+		s.taken[other.n] = v.serial
+		return append(list, whole)
+	}
+	return list
 }
 
 // seenBy is the parent as a signer sees it.

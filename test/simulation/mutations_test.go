@@ -19,6 +19,12 @@ var where = map[string]string{
 	"a gap does not restart a wait":    "D7",
 	"a new key does not yield its tag": "C16",
 	"new keys may have a tag in sight": "C16",
+
+	"H4: a sample is proof of the whole":                                 "H4",
+	"H4: the re-signing time is not waited for":                          "H4",
+	"H4: a transfer speaks for servers that lag":                         "H4",
+	"H4: what transfers no longer show stays proof":                      "H4",
+	"H4: an algorithm waits for rollovers that a peer keeps from ending": "H4",
 }
 
 // mutations are the rules, each broken once: waits shortened, barriers dropped, naive
@@ -82,6 +88,13 @@ var mutations = []mutation{
 	{"A8: the old keys go while caches have the old DS", "algorithm.go", "\t\tz.algorithmUnasked(&h)\n", "", nil},
 	{"A9: DNSKEY RRsets with the old keys are not waited out", "algorithm.go", "s.Clear+s.DNSKEYTTL.max()+z.propagation(i)+z.margin()", "s.Clear", nil},
 	{"A9: the old signatures go with our own keys", "algorithm.go", "\t\tif i == 0 || z.member(i) {\n\t\t\tz.clearOf(&h, i)", "\t\tif i < 0 {\n\t\t\tz.clearOf(&h, i)", nil},
+
+	// A signer of other software signs gradually with the new algorithm (b.15 H4).
+	{"H4: a sample is proof of the whole", "algorithm.go", "resign == 0 && s.Whole == 0 {", "false {", nil},
+	{"H4: the re-signing time is not waited for", "algorithm.go", "since+ttl+resign+z.propagation(i)", "since+ttl+z.propagation(i)", nil},
+	{"H4: a transfer speaks for servers that lag", "proof.go", "&& !a.reached(p.Serial)", "&& n < 0", nil},
+	{"H4: what transfers no longer show stays proof", "proof.go", "\t\t\tp[i] = proof{}\n", "", nil},
+	{"H4: an algorithm waits for rollovers that a peer keeps from ending", "algorithm.go", "z.rolling && !z.overtaken()", "z.rolling", nil},
 
 	// Going insecure and secure again (protocol b.6.10).
 	{"signatures go while caches have the DS", "insecure.go", "z.f.NoDS+z.f.DSTTL.max()+z.margin()", "z.f.NoDS",

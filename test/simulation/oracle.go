@@ -15,7 +15,7 @@ import (
 // Of each mix it asks what the strictest of resolvers would: one that uses the
 // strongest digest type alone, one that wants every algorithm of the DS RRset, and one
 // that gives up at the first of two keys with one tag. One that wants every
-// algorithm of the DNSKEY RRset is asked about our own signers.
+// algorithm of the DNSKEY RRset is asked about those that our own signers publish.
 type oracle struct {
 	w *world
 	caches
@@ -152,7 +152,7 @@ func (o *oracle) answer(data, key *record, wanted uint8) {
 		return
 	case wanted&^o.algorithms(good) != 0:
 		what += ": not signed with every algorithm of the DS RRset"
-	case data.ours && key.ours && key.algs&^o.algorithms(data.signed) != 0:
+	case key.ours && key.algs&^o.algorithms(data.signed)&^data.left != 0:
 		what += ": not signed with every algorithm of the DNSKEY RRset"
 		// Who was not told yet may publish its key just when another one stops signing with
 		// the algorithm. Validators must not mind (RFC 6840 5.11).
@@ -241,4 +241,20 @@ func (o *oracle) withdraw(from source) {
 		o.newData(from, nil)
 		o.newOrder(from, nil)
 	}
+}
+
+// unsampled is the data of a version that no look samples, or nil where it is as all other.
+func (o *oracle) unsampled(v *version, left uint8) *record {
+	if v.rest == nil {
+		return nil
+	}
+	return &record{signed: o.bits(v.rest), ttl: v.maxTTL, early: v.early, left: left}
+}
+
+// leftOf gives an algorithm, if it is one, as bits.
+func (o *oracle) leftOf(algorithm uint8) uint8 {
+	if algorithm == 0 {
+		return 0
+	}
+	return 1 << o.algorithm(algorithm)
 }

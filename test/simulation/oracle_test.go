@@ -42,6 +42,14 @@ func TestOracle(t *testing.T) {
 		{"a published key of an algorithm that has not signed the data", func(o *oracle) {
 			o.holds([]roll.KeyID{ksk}, []roll.KeyID{ksk, zsk, other}, []roll.KeyID{ksk}, []roll.KeyID{zsk})
 		}, "not signed with every algorithm of the DNSKEY"},
+		{"other software has not signed all with an algorithm that we publish", func(o *oracle) {
+			o.holds([]roll.KeyID{ksk}, []roll.KeyID{ksk, zsk, other}, []roll.KeyID{ksk}, []roll.KeyID{zsk, other})
+			o.newData(source{"b1", theRest}, o.unsampled(&version{rest: []roll.KeyID{zsk}}, 0))
+		}, "data of b1"},
+		{"other software has stopped signing with an algorithm that we still publish", func(o *oracle) {
+			o.holds([]roll.KeyID{other}, []roll.KeyID{ksk, zsk, other}, []roll.KeyID{ksk, other}, []roll.KeyID{zsk, other})
+			o.newData(source{"b1", theData}, &record{signed: o.bits([]roll.KeyID{other}), left: o.leftOf(13)})
+		}, ""},
 		{"signatures by a key that is not published yet", func(o *oracle) {
 			o.holds([]roll.KeyID{ksk}, []roll.KeyID{ksk, zsk}, []roll.KeyID{ksk}, []roll.KeyID{zsk, other})
 		}, ""},
@@ -87,7 +95,7 @@ func (o *oracle) holds(ds, dnskey, entry, data []roll.KeyID) {
 	set := o.bits(ds)
 	o.newDS(source{"p1", theDS}, &record{set: set, strong: set, algs: o.algorithms(set)})
 	o.dnskeyOf(dnskey, entry)
-	o.newData(source{"a1", theData}, &record{signed: o.bits(data), ours: true})
+	o.newData(source{"a1", theData}, &record{signed: o.bits(data)})
 }
 
 func (o *oracle) dnskeyOf(dnskey, entry []roll.KeyID) {

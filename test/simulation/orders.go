@@ -105,8 +105,12 @@ func (w *world) move() {
 	w.grand = w.t + 120*day
 	for _, s := range w.signers {
 		s.backup = roll.State{} // one from before would have the old algorithm
+		if s.foreign != nil && s.foreign.change.left != 0 {
+			s.foreign.change.left = 0
+			s.foreign.serve()
+		}
 	}
-	if w.chance(30) {
+	if w.chance(30) && w.Foreign == 0 {
 		w.tellAll(0, 5*day, roll.Command{Kind: roll.Insecure})
 		w.tellAll(w.between(5*day, 40*day), 5*day, roll.Command{Kind: roll.Secure})
 		return
@@ -126,7 +130,13 @@ func (w *world) move() {
 // or has no meaning any more.
 func (w *world) tellAll(from, within int64, c roll.Command) {
 	for _, s := range w.signers {
-		w.after(from+w.between(0, within), func() { s.insist(c, 60) })
+		w.after(from+w.between(0, within), func() {
+			if s.foreign != nil {
+				s.foreign.obey(c)
+				return
+			}
+			s.insist(c, 60)
+		})
 	}
 }
 

@@ -19,6 +19,8 @@ type version struct {
 	mark                                          uint64 // changes with each new DNSKEY RRset
 	lost                                          keys
 	early                                         bool
+	rest                                          []roll.KeyID // who signs the data that no look samples; nil: who signs all
+	left                                          uint8        // an algorithm with which a foreign signer has stopped signing
 }
 
 // server is one address of a signer.
@@ -64,8 +66,9 @@ type signer struct {
 	offset   int64 // of its wall clock
 	steady   int64 // time that it was up, kept
 	upSince  int64
-	reach    []int64 // since when it reaches signer j; the last is the parent
-	answered []int64 // since when looks at a server were not lost, by its number; then the parent's
+	reach    []int64  // since when it reaches signer j; the last is the parent
+	taken    []uint32 // the serial that was last transferred from signer j
+	answered []int64  // since when looks at a server were not lost, by its number; then the parent's
 	foreign  *foreign
 }
 
@@ -216,11 +219,7 @@ func (s *signer) serve(v *version) {
 	}
 	s.version = v
 	v.owns, v.sep = ownedBy(v.dnskey, s.n), withSEP(v.dnskey)
-	for _, id := range v.data {
-		if !slices.Contains(v.algs, id.Algorithm) {
-			v.algs = append(v.algs, id.Algorithm)
-		}
-	}
+	v.algs = algorithmsOf(v.data)
 	v.signers = published(v.data, v)
 	if len(v.cds) > 0 || v.cdsDelete {
 		v.signers = append(v.signers, published(v.cdsSigners, v)...)
@@ -310,13 +309,17 @@ func (s *signer) offer(server *server, v *version) {
 	twins, strange := o.twins(v.dnskey)
 	o.newDNSKEY(source{server.name, theDNSKEY}, &record{set: dnskey, signed: o.bits(v.entry), twins: twins, strange: strange,
 		algs: o.algorithms(dnskey), ttl: v.ttl, lost: v.lost, timers: timers, ours: ours})
-	o.newData(source{server.name, theData}, &record{signed: o.bits(v.data), ttl: v.maxTTL, early: v.early, ours: ours})
+	left := o.leftOf(v.left)
+	o.newData(source{server.name, theData}, &record{signed: o.bits(v.data), ttl: v.maxTTL, early: v.early, left: left})
+	if timers && s.w.Moves {
+		o.newData(source{server.name, theRest}, o.unsampled(v, left))
+	}
 	if len(v.cds) == 0 && !v.cdsDelete {
 		o.newData(source{server.name, theCDS}, nil)
 		o.newOrder(source{server.name, theCDS}, nil)
 		return
 	}
-	o.newData(source{server.name, theCDS}, &record{signed: o.bits(v.cdsSigners), ttl: v.ttl, ours: ours})
+	o.newData(source{server.name, theCDS}, &record{signed: o.bits(v.cdsSigners), ttl: v.ttl, left: left})
 	cds := o.bits(v.cds)
 	o.newOrder(source{server.name, theCDS}, &record{set: cds, strong: cds, algs: o.algorithms(cds), timers: timers})
 	if ours {
@@ -342,6 +345,16 @@ func ownedBy(ids []roll.KeyID, n int) []roll.KeyID {
 		}
 	}
 	return own
+}
+
+func algorithmsOf(ids []roll.KeyID) []uint8 {
+	var all []uint8
+	for _, id := range ids {
+		if !slices.Contains(all, id.Algorithm) {
+			all = append(all, id.Algorithm)
+		}
+	}
+	return all
 }
 
 func withSEP(ids []roll.KeyID) []roll.KeyID {

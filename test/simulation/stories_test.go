@@ -49,6 +49,12 @@ func moving(c *simulation.Config)   { c.Moves = moves }
 func fewTags(c *simulation.Config)  { c.Tags = 60 }
 func twoYears(c *simulation.Config) { c.Years = 2 }
 
+// ofAnySize and anyParent take in turn what a foreign signer may meet.
+func ofAnySize(c *simulation.Config) { c.Signers = 2 + int(c.Seed%3) }
+func anyParent(c *simulation.Config) {
+	c.Parent = []simulation.ParentKind{simulation.Strict, simulation.Person}[c.Seed/3%2]
+}
+
 // stories says where each story of b.15 is told. Those that are not here need what no
 // signer does yet: see docs/PROOF.md.
 var stories = []story{
@@ -66,6 +72,7 @@ var stories = []story{
 	{"C16", "keys with one tag are made at the same moment", with(group(4), fewTags, begins(simulation.Together)), []string{"tags clash"}},
 	{"H1", "a foreign signer raises its TTL for some hours", with(group(2), faults, foreign), []string{"TTL raised"}},
 	{"H2", "a foreign signer drops a key before its signatures have left the caches", with(group(2), faults, foreign), nil},
+	{"H4", "a foreign signer signs gradually with a new algorithm", with(ofAnySize, foreign, faults, moving, anyParent, twoYears), []string{"signs gradually", "foreign algorithm"}},
 	{"D1", "old keys leave although their owner stays", with(group(3), calm), nil},
 	{"D2", "old states are restored in a group that tells by signatures whose keys are whose", with(group(3), faults, twoYears), []string{"restored"}},
 	{"D3", "both begin together, and neither has CDS", with(group(2), calm, begins(simulation.Together)), nil},

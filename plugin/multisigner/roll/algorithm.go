@@ -75,22 +75,14 @@ func (z *step) observeAlgorithm(i int, v *View, complete, restart bool) {
 	}
 	for n := range v.Addresses {
 		a := &v.Addresses[n]
-		switch {
-		case a.State != Good:
-		case a.Transfer:
-			if s.Whole == 0 && slices.Contains(a.Algorithms, z.f.Moving) {
-				s.Whole = z.t
-			}
-		default:
+		if a.State == Good && !a.Transfer {
 			signed = signed && slices.Contains(a.Algorithms, z.f.Moving)
 			clear = clear && !hasAlgorithm(a.DNSKEY, z.f.Moving)
 		}
 	}
 	s.Signed = sinceThen(s.Signed, signed, complete, restart, z.t)
+	s.Whole = sinceThen(s.Whole, signed && z.proven(i, v), complete, restart, z.t)
 	s.Clear = sinceThen(s.Clear, clear, complete, restart, z.t)
-	if s.Signed == 0 {
-		s.Whole = 0
-	}
 }
 
 func hasAlgorithm(ids []KeyID, algorithm uint8) bool {
@@ -121,7 +113,7 @@ func (z *step) algorithmComes() {
 	if !z.movingBegun() {
 		var h hold
 		z.standStill(&h)
-		if z.rolling {
+		if z.rolling && !z.overtaken() {
 			h.on(missing, "the rollovers that have begun to end", z.name(0))
 		}
 		if z.f.Joining != 0 {
@@ -165,6 +157,18 @@ func (z *step) algorithmComes() {
 		return
 	}
 	z.exchange(entry)
+}
+
+// overtaken reports whether any peer asks for the DS of its keys of the algorithm to come
+// alone: it has gone ahead on timers of its own. Then no CDS is the same everywhere, and
+// no rollover that needs the parent can end before the algorithm has arrived.
+func (z *step) overtaken() bool {
+	for i := 1; i < len(z.f.Signers); i++ {
+		if v := z.views[i]; v != nil && v.Trusted && z.asksForOther(i, v) {
+			return true
+		}
+	}
+	return false
 }
 
 // exchange makes the coming algorithm the zone's.
@@ -239,7 +243,9 @@ func (z *step) signedWith(h *hold, i int) {
 	since, resign := s.Signed, moment(0)
 	if p := z.peers[i]; i > 0 && p != nil && p.Foreign {
 		if resign = moment(p.Resign); resign == 0 && s.Whole == 0 {
-			h.on(missing, "a transfer that shows that all of it is signed with both algorithms", z.name(i))
+			z.askForProof(h, i)
+			z.thenPass(h, z.ttl("TTL of data", -1, z.dataPeaks(i), &s.DNSKEYTTL), z.way(i))
+			return
 		}
 		if resign == 0 {
 			since = max(since, s.Whole)

@@ -131,6 +131,7 @@ func (z *step) observeSigner(i int) {
 	if i == 0 && len(v.Addresses) == 0 {
 		complete = len(z.seen.Published.DNSKEY) > 0
 	}
+	z.observeProofs(i, v)
 	z.observeAlgorithm(i, v, complete, restart)
 	shared := z.sharedAt(i, v)
 	for k := range z.f.Keys {

@@ -75,7 +75,8 @@ type peer struct {
 	view    roll.View
 	mirrors bool
 	own     []roll.KeyID
-	cds     []roll.KeyID // of its own keys
+	cds     []roll.KeyID  // of its own keys
+	whole   *roll.Address // what a transfer shows at the next step alone
 }
 
 func begin(t *testing.T) *story {
@@ -160,6 +161,12 @@ func (s *story) configure(f []string) {
 	case "online":
 		for i := range p.Peers {
 			p.Peers[i].Online = p.Peers[i].Online || p.Peers[i].Name == f[1]
+		}
+	case "resign":
+		for i := range p.Peers {
+			if p.Peers[i].Name == f[1] {
+				p.Peers[i].Resign = duration(s.t, f[2])
+			}
 		}
 	case "standby":
 		p.Standby = true
@@ -291,12 +298,13 @@ func (s *story) doPeer(name string, f []string) {
 	case "cds-uneven": // in a digest type that these keys do not have
 		a.UnevenCDS = s.ids(f[1:])
 	case "signs": // with these algorithms, whether their keys are published or not
-		a.Algorithms = nil
-		for _, word := range f[1:] {
-			n, err := strconv.Atoi(word)
-			require.NoError(s.t, err)
-			a.Algorithms = append(a.Algorithms, uint8(n))
-		}
+		a.Algorithms = s.algorithms(f[1:])
+	case "serial":
+		a.Serial = s.number(f[1])
+	case "transfers": // SERIAL signs ALGORITHM...: all of it
+		whole := *a
+		whole.Transfer, whole.Serial, whole.Algorithms = true, s.number(f[1]), s.algorithms(f[3:])
+		p.whole = &whole
 	case "asks-for-deletion":
 		a.CDS, a.CDNSKEY, a.CDSDelete, p.mirrors = nil, nil, true, false
 	case "mirrors":
@@ -348,6 +356,19 @@ func (s *story) doParent(f []string) {
 	}
 }
 
+func (s *story) number(word string) uint32 {
+	n, err := strconv.ParseUint(word, 10, 32)
+	require.NoError(s.t, err)
+	return uint32(n)
+}
+
+func (s *story) algorithms(words []string) (all []uint8) {
+	for _, word := range words {
+		all = append(all, uint8(s.number(word)))
+	}
+	return all
+}
+
 // step steps until no key is asked for, then again until our servers have what the
 // plan says, and writes down what changed.
 func (s *story) step() {
@@ -377,6 +398,9 @@ func (s *story) step() {
 		if len(s.plan.Generate) == 0 && slices.Equal(before.DNSKEY, s.plan.DNSKEY) && slices.Equal(before.SignData, s.plan.SignData) && slices.Equal(before.CDS, s.plan.CDS) && before.CDSDelete == s.plan.CDSDelete {
 			break
 		}
+	}
+	for _, p := range s.peers {
+		p.whole = nil
 	}
 	s.show()
 }
@@ -419,6 +443,9 @@ func (s *story) observation() roll.Observation {
 	for _, name := range s.order {
 		v := s.peers[name].view
 		v.Addresses = slices.Clone(v.Addresses)
+		if whole := s.peers[name].whole; whole != nil {
+			v.Addresses = append(v.Addresses, *whole)
+		}
 		for i := range v.Addresses {
 			v.Addresses[i].Seen = s.now
 		}

@@ -116,11 +116,12 @@ type signer struct {
 	DNSKEYTTL peaks  `json:"dnskey_ttl"`
 	MaxTTL    peaks  `json:"max_ttl"`
 
-	// Of facts.Moving: since when all addresses have all data signed with it, whether
-	// that was seen of the whole zone, and since when none has a DNSKEY of it.
+	// Of facts.Moving: since when all addresses were seen to sign with it, since when
+	// that is known of the whole zone, and since when none has a DNSKEY of it.
 	Signed moment `json:"signed,omitempty"`
 	Whole  moment `json:"whole_since,omitempty"`
 	Clear  moment `json:"clear,omitempty"`
+	Proofs proofs `json:"proofs,omitzero"` // of one of other software
 }
 
 // address is the last look at one address of a signer, or of the parent (-1).
@@ -171,7 +172,7 @@ func sameKey(a, b key) bool {
 }
 
 func sameSigner(a, b signer) bool {
-	return a.Name == b.Name && a.Since == b.Since && a.Signed == b.Signed && a.Whole == b.Whole && a.Clear == b.Clear && a.DNSKEYTTL.max() == b.DNSKEYTTL.max() && a.MaxTTL.max() == b.MaxTTL.max()
+	return a.Name == b.Name && a.Since == b.Since && a.Signed == b.Signed && a.Whole == b.Whole && a.Clear == b.Clear && a.Proofs == b.Proofs && a.DNSKEYTTL.max() == b.DNSKEYTTL.max() && a.MaxTTL.max() == b.MaxTTL.max()
 }
 
 // stateFormat is the version of the encoding. Raise it when a field is added whose

@@ -1,0 +1,126 @@
+package simulation
+
+import (
+	"slices"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+)
+
+// algorithmChange is how a foreign signer rolls its algorithm: by RFC 6781 4.1.4, on
+// timers, but for the DS, which it waits for.
+type algorithmChange struct {
+	algorithm uint8 // of its new keys
+	to        uint8 // what its person told it; 0: nothing
+	begun     bool
+	gradual   uint8 // with this algorithm only a part is signed, of which all that a look samples
+	left      uint8 // with this one it has stopped signing
+
+	span  int64 // how long it takes to sign everything
+	open  bool  // it publishes the new keys as soon as it signs with them, as BIND does; Knot later
+	shows bool  // our signers may transfer its zone
+	told  int64 // what is configured for how long it takes; 0: nothing
+}
+
+// drawChange draws how it signs, and what our signers may know of that.
+func (f *foreign) drawChange() {
+	c, w := &f.change, f.s.w
+	c.span, c.open = w.between(minute, 4*day), w.chance(50)
+	c.shows = w.chance(60)
+	if !c.shows || w.chance(20) {
+		c.told = c.span + f.s.lag // until its secondaries have it, too
+	}
+}
+
+// due reports whether its algorithm is to change, or does: no other rollover begins then.
+func (c *algorithmChange) due() bool { return c.to != 0 }
+
+// unsigned are those of the keys that sign data that do not sign what no look samples
+// yet; nil: all of them do.
+func (c *algorithmChange) unsigned(data []roll.KeyID) []roll.KeyID {
+	if c.gradual == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(data), func(id roll.KeyID) bool { return id.Algorithm == c.gradual })
+}
+
+// obey is what its person tells it. What it has begun it cannot give up.
+func (f *foreign) obey(order roll.Command) {
+	w, c := f.s.w, &f.change
+	switch {
+	case order.Kind == roll.RollAlgorithm && c.to == 0 && order.Algorithm != c.algorithm:
+		c.to = order.Algorithm
+		w.note("%s is told to roll to algorithm %d", f.s.name, c.to)
+		f.beginChange()
+	case order.Kind == roll.Abort && !c.begun:
+		c.to = 0
+	}
+}
+
+// beginChange signs with the new algorithm beside the old one, when no other rollover
+// is under way: at once all that a look samples, and the rest in the course of days.
+func (f *foreign) beginChange() {
+	w, c := f.s.w, &f.change
+	switch {
+	case c.to == 0 || c.begun:
+		return
+	case f.rolling > 0:
+		w.after(6*hour, f.beginChange)
+		return
+	}
+	w.note("%s begins to sign with algorithm %d; all will be in %.1f h", f.s.name, c.to, float64(c.span)/float64(hour))
+	w.did("signs gradually")
+	c.begun, c.gradual = true, c.to
+	ksk, zsk := f.make(true, c.to), f.make(false, c.to)
+	f.keys = append(slices.Clone(f.keys), foreignKey{id: ksk, ksk: true, signs: true, hidden: !c.open, since: w.t}, foreignKey{id: zsk, signs: true, hidden: !c.open})
+	f.serve()
+	w.after(c.span, func() {
+		w.note("%s has signed all with algorithm %d", f.s.name, c.to)
+		c.gradual = 0
+		f.serve()
+		w.after(f.s.maxTTL()+f.delay, func() { f.publishNew(ksk, zsk) })
+	})
+}
+
+// publishNew publishes the new keys, and later asks for the new DS. Without that it
+// does nothing more.
+func (f *foreign) publishNew(ksk, zsk roll.KeyID) {
+	w := f.s.w
+	old := f.keys[slices.IndexFunc(f.keys, func(k foreignKey) bool { return k.ksk })].id
+	show := func(k *foreignKey) { k.hidden = false }
+	f.set(ksk, show)
+	f.set(zsk, show)
+	f.serve()
+	w.after(f.delay+2*hour+f.longestTTL(), func() {
+		f.askFor(ksk, old)
+		f.awaitDS(ksk, old, 0, func() { f.leaveOld(zsk) })
+	})
+}
+
+// longestTTL is that which a cached DNSKEY RRset of it may have.
+func (f *foreign) longestTTL() int64 {
+	if f.raised != 0 && f.s.w.t-f.raised < 3*day {
+		return 2 * day
+	}
+	return f.ttl
+}
+
+// leaveOld withdraws the old keys, and stops signing with them when nobody has them.
+func (f *foreign) leaveOld(zsk roll.KeyID) {
+	w, c := f.s.w, &f.change
+	from := c.algorithm
+	c.algorithm = c.to
+	f.keys = slices.DeleteFunc(slices.Clone(f.keys), func(k foreignKey) bool { return k.ksk && k.id.Algorithm == from })
+	for i := range f.keys {
+		f.keys[i].hidden = f.keys[i].id.Algorithm == from
+	}
+	f.serve()
+	w.after(f.delay+2*hour+f.longestTTL(), func() {
+		f.keys = slices.DeleteFunc(slices.Clone(f.keys), func(k foreignKey) bool { return k.id.Algorithm == from })
+		if !w.oracle.everyone(zsk) {
+			f.early = zsk
+		}
+		c.left, c.to, c.begun = from, 0, false
+		w.did("foreign algorithm")
+		f.serve()
+	})
+}
