@@ -120,7 +120,8 @@ type Address struct {
 	DataSigners []zone.DNSKEY
 	// Algorithms are those of the signatures over each of the other RRsets: whoever
 	// needs one of them finds it everywhere. Keys for them need not be published (RFC
-	// 6781 4.1.4). Of a transfer, they are those of every signed RRset.
+	// 6781 4.1.4). Of a transfer, they are those of every signed RRset; none, if it did
+	// not come whole.
 	Algorithms []uint8
 	// Inception is the latest beginning of a valid signature over its DNSKEY RRset, as
 	// RRSIGs have it: of two sets, the one with the later is the newer.

@@ -55,6 +55,9 @@ func (l *look) transfer(ctx context.Context, r *Report) {
 	if f != nil {
 		a.add(zone.TypeDNSKEY, f)
 	}
+	if partial != nil {
+		a.Algorithms = nil // what was cut off may be signed with others
+	}
 	transferred := v.Serial()
 	r.Memory.Transferred = &transferred
 	r.Addresses = append(r.Addresses, a)

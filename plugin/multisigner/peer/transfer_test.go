@@ -31,6 +31,7 @@ func TestTransferWhenTheSerialChanged(t *testing.T) {
 	require.Equal(t, peer.Good, a.Status, a.Err)
 	require.Equal(t, []zone.DNSKEY{ksk.rdata()}, a.Entry)
 	require.ElementsMatch(t, []zone.DNSKEY{ksk.rdata(), zsk.rdata()}, a.DataSigners)
+	require.Equal(t, []uint8{13}, a.Algorithms)
 	require.Equal(t, uint32(1), r.Transfer.Serial())
 	require.Equal(t, 1, r.Transfer.Names(), "the apex alone is kept")
 	first := r.Digest
@@ -94,6 +95,7 @@ func TestTransferAboveTheLimit(t *testing.T) {
 	require.True(t, r.Addresses[1].TransferFrom)
 	require.Equal(t, peer.Good, r.Addresses[1].Status, r.Addresses[1].Err)
 	require.Equal(t, []zone.DNSKEY{ksk.rdata()}, r.Addresses[1].Entry)
+	require.Empty(t, r.Addresses[1].Algorithms, "what was not seen may be signed with others")
 
 	target.Memory = r.Memory
 	require.Empty(t, lookAt(t, target).TransferErr)

@@ -100,8 +100,10 @@ type Address struct {
 	// Since: looks at this address have all been Good since then, none more than
 	// Policy.Interval apart, and Step was called after each that showed something
 	// new. Zero: judge by the calls of Step alone.
-	Since    time.Time
-	Transfer bool // the facts come from a transfer: they import, and never satisfy a gate
+	Since time.Time
+	// Transfer: the facts come from a transfer. They import, and never satisfy a gate; but
+	// Algorithms are then those of the whole zone at Serial. None: it was not seen whole.
+	Transfer bool
 	// Unclaimed, of an address in Observation.Self: it is a nameserver's that nobody
 	// has named, and shows no keys that tell whose it is. Who joins waits for it, too.
 	Unclaimed bool
