@@ -7,7 +7,7 @@ import (
 )
 
 // look is what s sees of everyone now. It stays good until the next look of s.
-func (s *signer) look() roll.Observation {
+func (s *signer) look() *roll.Observation {
 	w := s.w
 	seen := &s.seen
 	seen.Steady = epoch.Add(time.Duration(s.steady + w.t - s.upSince))
@@ -24,9 +24,9 @@ func (s *signer) look() roll.Observation {
 	if seen.Peers == nil {
 		seen.Peers = make([]roll.View, len(w.signers))
 	}
-	n := 0
-	for _, p := range s.policy.Peers {
-		other := w.signerNamed(p.Name)
+	seen.Peers = seen.Peers[:len(s.policy.Peers)]
+	for n := range s.policy.Peers {
+		other := w.signerNamed(s.policy.Peers[n].Name)
 		v := &seen.Peers[n]
 		v.Name, v.Trusted = other.name, other.version != nil
 		if v.Why = ""; v.Trusted && w.how(s.n, other.n) == roll.Bogus {
@@ -38,12 +38,9 @@ func (s *signer) look() roll.Observation {
 		for i := range v.Addresses {
 			v.Trusted = v.Trusted || v.Addresses[i].State == roll.Good
 		}
-		n++
 	}
 	seen.Parent.Addresses = w.parent.seenBy(s, seen.Parent.Addresses)
-	all := *seen
-	all.Peers = seen.Peers[:n]
-	return all
+	return seen
 }
 
 func (w *world) signerNamed(name string) *signer { return w.signers[name[0]-'a'] }

@@ -100,7 +100,7 @@ func (s *signer) turn() {
 	var plan roll.Plan
 	for range 8 {
 		seen.Own = s.own
-		state, plan = s.steps.Step(state, s.policy, seen, now)
+		state, plan = s.steps.Step(&state, &s.policy, seen, now)
 		w.result.Steps++
 		if len(plan.Generate) == 0 {
 			break

@@ -1,5 +1,7 @@
 package roll
 
+import "slices"
+
 // parentSet decides what CDS and CDNSKEY say. A CDS RRset is an order to the parent
 // that any parent may carry out at any time after it saw it at a single server. So it
 // changes only to a set under which every signer's answers validate, for every DNSKEY
@@ -359,6 +361,9 @@ func (z *step) agreed(h *hold) {
 }
 
 func sameKeys(a, b []KeyID) bool {
+	if slices.Equal(a, b) {
+		return true
+	}
 	if len(a) != len(b) {
 		return false
 	}

@@ -63,7 +63,7 @@ type Price struct {
 
 // Cost says what an emergency rollover of a key costs: with all waits, and without.
 func Cost(s State, p Policy, id KeyID) (Price, error) {
-	z := &step{f: s.f, p: p}
+	z := &step{f: s.f, p: &p, seen: new(Observation)}
 	z.index()
 	k := z.key(id)
 	if k < 0 {

@@ -144,7 +144,7 @@ func unbroken(since, seen, to time.Time) time.Time {
 // step takes a turn; keys that are asked for are made up.
 func (w *forecast) step() Plan {
 	for {
-		state, plan := w.steps.Step(w.state, w.policy, w.seen, w.now)
+		state, plan := w.steps.Step(&w.state, &w.policy, &w.seen, w.now)
 		w.state = state
 		if len(plan.Generate) == 0 {
 			return plan

@@ -26,9 +26,9 @@ func Step(s State, p Policy, seen Observation, now time.Time) (State, Plan) {
 type Steps struct{ next, last room }
 
 // Step does what the function does.
-func (w *Steps) Step(s State, p Policy, seen Observation, now time.Time) (State, Plan) {
+func (w *Steps) Step(s *State, p *Policy, seen *Observation, now time.Time) (State, Plan) {
 	w.next, w.last = w.last, w.next
-	return w.last.step(&s, &p, &seen, now)
+	return w.last.step(s, p, seen, now)
 }
 
 // room is the memory for what every step changes. What it held before is lost.

@@ -55,7 +55,7 @@ func TestStepsAreSteps(t *testing.T) {
 		given, before := got, string(got.Encode())
 		var plan, same roll.Plan
 		want, plan = roll.Step(want, policy, seen, now)
-		got, same = steps.Step(got, policy, seen, now)
+		got, same = steps.Step(&got, &policy, &seen, now)
 		require.Equal(t, plan, same)
 		require.Equal(t, string(want.Encode()), string(got.Encode()))
 		require.Equal(t, before, string(given.Encode()), "the state that was given must stay as it was")

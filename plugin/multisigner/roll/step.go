@@ -8,8 +8,8 @@ import (
 // step is one call of Step: the new facts, what it was given, and what it found.
 type step struct {
 	f    facts
-	p    Policy
-	seen Observation
+	p    *Policy
+	seen *Observation
 	now  time.Time
 	t    moment
 
@@ -53,7 +53,7 @@ func (z *step) end() {
 
 // begin copies what Step may change, so that the caller's State stays as it is.
 func (z *step) begin(r *room, s *State, p *Policy, seen *Observation, now time.Time) {
-	z.f, z.p, z.seen, z.now = s.f, *p, *seen, now
+	z.f, z.p, z.seen, z.now = s.f, p, seen, now
 	z.f.Keys = append(r.keys[:0], s.f.Keys...)
 	z.f.Spread = append(r.spread[:0], s.f.Spread...)
 	z.f.Signers = append(r.signers[:0], s.f.Signers...)
