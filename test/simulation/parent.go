@@ -53,7 +53,7 @@ func (p *parent) plan() {
 	if p.w.Parent == Hasty {
 		often = 4 * hour
 	}
-	p.w.after(p.w.between(20*minute, often), p.visit)
+	p.w.after(p.w.between(20*minute, often), p.cleaner)
 }
 
 // scan does what this kind of parent does about CDS.
@@ -199,20 +199,26 @@ func (p *parent) hoard(ds []roll.KeyID) []roll.KeyID {
 	slices.SortFunc(all, roll.KeyID.Compare)
 	if len(all) > len(ds) {
 		w.did("hoarded")
-		w.after(w.between(day, 10*day), func() {
-			p.visits++
-			p.clean()
-			p.news = true
-			p.scan()
-			p.visits--
-		})
+		w.after(w.between(day, 10*day), p.cleaner)
 	}
 	return all
 }
 
-// clean removes what nobody asks for, though those who ask differ, once all that
-// anybody asks for is there.
-func (p *parent) clean() {
+// cleaner is a person who comes by, and comes again if there was more to do.
+func (p *parent) cleaner() {
+	p.visits++
+	if !p.clean() {
+		p.w.after(p.w.between(day, 10*day), p.cleaner)
+	}
+	p.news = true
+	p.scan()
+	p.visits--
+}
+
+// clean removes what nobody asks for, though those who ask differ; but no key of a
+// signer before all that is asked for that signer is there. It returns false if
+// any key had to stay.
+func (p *parent) clean() bool {
 	var asked []roll.KeyID
 	for _, s := range p.w.signers {
 		for _, server := range s.everywhere() {
@@ -221,15 +227,24 @@ func (p *parent) clean() {
 			}
 		}
 	}
-	for _, id := range asked {
-		if !slices.Contains(p.ds, id) {
-			return
+	stay := false
+	ds := slices.DeleteFunc(slices.Clone(p.ds), func(id roll.KeyID) bool {
+		if slices.Contains(asked, id) {
+			return false
 		}
+		for _, other := range ownedBy(asked, owner(id)) {
+			if !slices.Contains(p.ds, other) {
+				stay = true
+				return false
+			}
+		}
+		return true
+	})
+	if len(ds) == 0 {
+		return false
 	}
-	ds := slices.DeleteFunc(slices.Clone(p.ds), func(id roll.KeyID) bool { return !slices.Contains(asked, id) })
-	if len(ds) > 0 {
-		p.set(ds)
-	}
+	p.set(ds)
+	return !stay && slices.Equal(ds, p.ds)
 }
 
 func (p *parent) show(i int, ds []roll.KeyID, ttl int64) {
