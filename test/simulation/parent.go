@@ -53,7 +53,7 @@ func (p *parent) plan() {
 	if p.w.Parent == Hasty {
 		often = 4 * hour
 	}
-	p.w.after(p.w.between(20*minute, often), p.cleaner)
+	p.w.after(p.w.between(20*minute, often), p.visit)
 }
 
 // scan does what this kind of parent does about CDS.
