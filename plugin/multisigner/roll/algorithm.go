@@ -23,8 +23,8 @@ func (z *step) comes() bool { return z.f.Moving != 0 && z.f.Moving == z.f.Orders
 
 // movingBegun reports whether any key of ours of the algorithm on its way is in use.
 func (z *step) movingBegun() bool {
-	for k := range z.f.Keys {
-		if key := &z.f.Keys[k]; key.Owner == 0 && z.moves(key) && (key.signing() || key.published()) {
+	for _, k := range z.ours {
+		if key := &z.f.Keys[k]; z.moves(key) && (key.signing() || key.published()) {
 			return true
 		}
 	}
@@ -206,9 +206,9 @@ func (z *step) newcomer(fits func(Role) bool, role Role, begun func(*key) bool) 
 		}
 		return a.Created < b.Created
 	}
-	for k := range z.f.Keys {
+	for _, k := range z.ours {
 		key := &z.f.Keys[k]
-		if key.Owner != 0 || !z.moves(key) || !fits(key.Role) || key.Gone != 0 || key.Compromised || !z.held[k] {
+		if !z.moves(key) || !fits(key.Role) || key.Gone != 0 || key.Compromised || !z.held[k] {
 			continue
 		}
 		if next < 0 || better(key, &z.f.Keys[next]) {
@@ -344,9 +344,9 @@ func (z *step) algorithmGoes() {
 		z.wait(waitOldSignatures, KeyID{}, "stop signing with "+name, &h)
 		return
 	}
-	for k := range z.f.Keys {
+	for _, k := range z.ours {
 		key := &z.f.Keys[k]
-		if key.Owner != 0 || !z.moves(key) {
+		if !z.moves(key) {
 			continue
 		}
 		if key.signing() {
@@ -360,8 +360,8 @@ func (z *step) algorithmGoes() {
 
 // publishes reports whether our DNSKEY RRset has a key of ours of an algorithm.
 func (z *step) publishes(algorithm uint8) bool {
-	for k := range z.f.Keys {
-		if key := &z.f.Keys[k]; key.Owner == 0 && key.published() && key.ID.Algorithm == algorithm {
+	for _, k := range z.ours {
+		if key := &z.f.Keys[k]; key.published() && key.ID.Algorithm == algorithm {
 			return true
 		}
 	}

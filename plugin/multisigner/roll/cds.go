@@ -117,9 +117,9 @@ func (z *step) wantsNothing(h *hold, i int) {
 
 // ownWanted are our keys that are to have a DS.
 func (z *step) ownWanted() (want keySet) {
-	for k := range z.f.Keys {
+	for _, k := range z.ours {
 		key := &z.f.Keys[k]
-		if key.Owner != 0 || key.EntryOn == 0 || key.Gone != 0 || !z.ofZone(key) {
+		if key.EntryOn == 0 || key.Gone != 0 || !z.ofZone(key) {
 			continue
 		}
 		if key.Out == 0 || z.leavesLate(k) {
@@ -493,9 +493,9 @@ func (z *step) join() {
 // the one that is to have it: a joiner may roll it before it answers anyone.
 func (z *step) chained() int {
 	next := z.incumbent((*key).entry)
-	for k := range z.f.Keys {
+	for _, k := range z.ours {
 		key := &z.f.Keys[k]
-		if key.Owner == 0 && key.published() && key.Role.Entry() && z.ofZone(key) && key.DSSince != 0 &&
+		if key.published() && key.Role.Entry() && z.ofZone(key) && key.DSSince != 0 &&
 			(next < 0 || z.f.Keys[next].DSSince == 0 || key.DSSince < z.f.Keys[next].DSSince) {
 			next = k
 		}

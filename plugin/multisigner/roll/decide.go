@@ -164,9 +164,9 @@ func (z *step) checkHealth() {
 		if v == nil || !v.Trusted || !z.inChain(i) {
 			continue
 		}
-		for k := range z.f.Keys {
+		for _, k := range z.ours {
 			key := &z.f.Keys[k]
-			if key.Owner != 0 || z.spread(i, k) != 0 || !z.live(k) {
+			if z.spread(i, k) != 0 || !z.live(k) {
 				continue
 			}
 			for n := range v.Addresses {

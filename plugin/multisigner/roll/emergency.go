@@ -34,8 +34,8 @@ func removed(key *key) error {
 
 // urgent reports whether a key of ours that holds an office is compromised.
 func (z *step) urgent() bool {
-	for k := range z.f.Keys {
-		if key := &z.f.Keys[k]; key.Owner == 0 && key.Compromised && key.published() {
+	for _, k := range z.ours {
+		if key := &z.f.Keys[k]; key.Compromised && key.published() {
 			return true
 		}
 	}
@@ -44,8 +44,8 @@ func (z *step) urgent() bool {
 
 // hastyEntry reports whether an entry key of ours goes without waiting for caches.
 func (z *step) hastyEntry() bool {
-	for k := range z.f.Keys {
-		if key := &z.f.Keys[k]; key.Owner == 0 && key.Hasty && key.published() && key.Role.Entry() {
+	for _, k := range z.ours {
+		if key := &z.f.Keys[k]; key.Hasty && key.published() && key.Role.Entry() {
 			return true
 		}
 	}
@@ -65,6 +65,7 @@ type Price struct {
 func Cost(s State, p Policy, id KeyID) (Price, error) {
 	z := &step{f: s.f, p: &p, seen: new(Observation)}
 	z.index()
+	z.findOurs()
 	k := z.key(id)
 	if k < 0 {
 		return Price{}, fmt.Errorf("key %s is not known", id)

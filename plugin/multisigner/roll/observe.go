@@ -46,6 +46,18 @@ func (z *step) observeOwn() {
 		}
 		z.held[k] = true
 	}
+	z.findOurs()
+}
+
+// findOurs finds the places of our keys. Nothing but a private key makes one ours, so
+// that they stay what they are until a key is dropped.
+func (z *step) findOurs() {
+	z.ours = z.ours[:0]
+	for k := range z.f.Keys {
+		if z.f.Keys[k].Owner == 0 {
+			z.ours = append(z.ours, k)
+		}
+	}
 }
 
 func (z *step) roleOf(own OwnKey) Role {
@@ -70,9 +82,9 @@ func (z *step) observePublished() {
 	}
 	us.DNSKEYTTL.note(key, z.propagation(0), z.t) // the last of our servers may still have what was before
 	us.MaxTTL.note(data, z.propagation(0), z.t)
-	for k := range z.f.Keys {
+	for _, k := range z.ours {
 		key := &z.f.Keys[k]
-		if key.Owner != 0 || key.DataOff == 0 || key.Stopped != 0 || len(z.seen.Published.DNSKEY) == 0 {
+		if key.DataOff == 0 || key.Stopped != 0 || len(z.seen.Published.DNSKEY) == 0 {
 			continue
 		}
 		if z.stillSigns(key) {
@@ -96,8 +108,8 @@ func (z *step) stillSigns(key *key) bool {
 	if !key.Role.Entry() {
 		return true
 	}
-	for k := range z.f.Keys {
-		if next := &z.f.Keys[k]; next.Owner == 0 && next.signing() && contains(z.seen.Published.Signers, next.ID) {
+	for _, k := range z.ours {
+		if next := &z.f.Keys[k]; next.signing() && contains(z.seen.Published.Signers, next.ID) {
 			return false
 		}
 	}

@@ -32,8 +32,8 @@ func (z *step) dataKeys() {
 			return
 		}
 	}
-	for k := range z.f.Keys {
-		if old := &z.f.Keys[k]; old.Owner == 0 && old.signing() && z.ofZone(old) {
+	for _, k := range z.ours {
+		if old := &z.f.Keys[k]; old.signing() && z.ofZone(old) {
 			old.DataOff = z.t
 		}
 	}
@@ -111,9 +111,9 @@ func (k *key) office() moment {
 // incumbent returns the key of ours that has held an office for the longest, or -1.
 func (z *step) incumbent(holds func(*key) bool) int {
 	first := -1
-	for k := range z.f.Keys {
+	for _, k := range z.ours {
 		key := &z.f.Keys[k]
-		if key.Owner == 0 && z.ofZone(key) && holds(key) && (first < 0 || key.office() < z.f.Keys[first].office()) {
+		if z.ofZone(key) && holds(key) && (first < 0 || key.office() < z.f.Keys[first].office()) {
 			first = k
 		}
 	}
@@ -123,9 +123,9 @@ func (z *step) incumbent(holds func(*key) bool) int {
 // successor returns the oldest key of ours that may take over, or -1.
 func (z *step) successor(role Role, free func(*key) bool) int {
 	next := -1
-	for k := range z.f.Keys {
+	for _, k := range z.ours {
 		key := &z.f.Keys[k]
-		if key.Owner != 0 || key.Role != role || key.Gone != 0 || key.Compromised || !z.held[k] || !free(key) || key.ID.Algorithm != z.algorithm() {
+		if key.Role != role || key.Gone != 0 || key.Compromised || !z.held[k] || !free(key) || key.ID.Algorithm != z.algorithm() {
 			continue
 		}
 		if next < 0 || key.Created < z.f.Keys[next].Created {
@@ -223,9 +223,9 @@ func (z *step) standStill(h *hold) {
 // removeKeys takes keys of ours out of the DNSKEY RRset that nothing in any cache
 // needs: no signature by them, no DS of theirs, no CDS that would bring it back.
 func (z *step) removeKeys() {
-	for k := range z.f.Keys {
+	for _, k := range z.ours {
 		key := &z.f.Keys[k]
-		if key.Owner != 0 || !key.published() || z.chosen[k] != notChosen || key.signing() || key.entry() || z.moves(key) {
+		if !key.published() || z.chosen[k] != notChosen || key.signing() || key.entry() || z.moves(key) {
 			continue
 		}
 		z.rolling = z.rolling || key.DataOff != 0 || key.Out != 0
@@ -388,8 +388,8 @@ func (z *step) heal() {
 
 // signAgainWith lets a key of ours of an algorithm sign our data, if we have one.
 func (z *step) signAgainWith(algorithm uint8) {
-	for k := range z.f.Keys {
-		if key := &z.f.Keys[k]; key.Owner == 0 && key.ID.Algorithm == algorithm && (key.signing() && key.published() || z.signToo(k)) {
+	for _, k := range z.ours {
+		if key := &z.f.Keys[k]; key.ID.Algorithm == algorithm && (key.signing() && key.published() || z.signToo(k)) {
 			return
 		}
 	}
@@ -397,8 +397,8 @@ func (z *step) signAgainWith(algorithm uint8) {
 
 // retireEntry takes all other keys of ours out of the DS set that is to be.
 func (z *step) retireEntry(next int) {
-	for k := range z.f.Keys {
-		if old := &z.f.Keys[k]; k != next && old.Owner == 0 && old.entry() {
+	for _, k := range z.ours {
+		if old := &z.f.Keys[k]; k != next && old.entry() {
 			old.Out = z.t
 		}
 	}

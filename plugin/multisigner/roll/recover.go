@@ -14,9 +14,9 @@ func (z *step) recover() string {
 	if data < 0 {
 		return "there is no private key in the key store that could sign the zone"
 	}
-	for k := range z.f.Keys {
+	for _, k := range z.ours {
 		key := &z.f.Keys[k]
-		if key.Owner != 0 || !z.held[k] {
+		if !z.held[k] {
 			continue
 		}
 		key.Pub, key.Gone = z.t, 0
@@ -33,19 +33,19 @@ func (z *step) recover() string {
 	if entry < 0 {
 		return "there is no private key in the key store that a DS could name"
 	}
-	for k := range z.f.Keys {
-		if key := &z.f.Keys[k]; key.Owner == 0 && key.entry() && k != entry && key.DSSince == 0 {
+	for _, k := range z.ours {
+		if key := &z.f.Keys[k]; key.entry() && k != entry && key.DSSince == 0 {
 			key.Out = z.t
 		}
 	}
 	z.f.Algorithm = z.f.Keys[data].ID.Algorithm
-	for k := range z.f.Keys { // an algorithm rollover was under way: the zone's is the one that the DS has
-		if key := &z.f.Keys[k]; key.Owner == 0 && key.signing() && key.ID.Algorithm == z.f.Keys[entry].ID.Algorithm {
+	for _, k := range z.ours { // an algorithm rollover was under way: the zone's is the one that the DS has
+		if key := &z.f.Keys[k]; key.signing() && key.ID.Algorithm == z.f.Keys[entry].ID.Algorithm {
 			z.f.Algorithm = key.ID.Algorithm
 		}
 	}
-	for k := range z.f.Keys {
-		if key := &z.f.Keys[k]; key.Owner == 0 && !z.ofZone(key) {
+	for _, k := range z.ours {
+		if key := &z.f.Keys[k]; !z.ofZone(key) {
 			key.EntryOn, key.Out = 0, 0 // as if it had been on its way in
 		}
 	}
@@ -70,9 +70,9 @@ const unknownTTL = 24 * time.Hour
 // bestKnown returns the data key of ours that most addresses publish, or -1.
 func (z *step) bestKnown() int {
 	best, most := -1, -1
-	for k := range z.f.Keys {
+	for _, k := range z.ours {
 		key := &z.f.Keys[k]
-		if key.Owner != 0 || !z.held[k] || !key.Role.Data() {
+		if !z.held[k] || !key.Role.Data() {
 			continue
 		}
 		n := 0
@@ -105,20 +105,20 @@ func (z *step) restored() {
 			}
 		}
 	}
-	for k := range z.f.Keys {
-		if key := &z.f.Keys[k]; key.Owner == 0 && key.published() && !key.signing() && key.Role.Data() && z.ofZone(key) && z.shownInstead(k) && z.signToo(k) {
+	for _, k := range z.ours {
+		if key := &z.f.Keys[k]; key.published() && !key.signing() && key.Role.Data() && z.ofZone(key) && z.shownInstead(k) && z.signToo(k) {
 			z.alarm("a peer has "+label(key)+" and no key that signs our data: it signs, too", "see which of us was restored to an old state")
 		}
 	}
-	for k := range z.f.Keys { // a standby key, or a successor, may have been in use since
-		if key := &z.f.Keys[k]; found && key.Owner == 0 && key.published() && key.Shown == z.t && z.ofZone(key) {
+	for _, k := range z.ours { // a standby key, or a successor, may have been in use since
+		if key := &z.f.Keys[k]; found && key.published() && key.Shown == z.t && z.ofZone(key) {
 			z.signToo(k)
 		}
 	}
 	enters := z.incumbent((*key).entry)
-	for k := range z.f.Keys {
+	for _, k := range z.ours {
 		key := &z.f.Keys[k]
-		if key.Owner == 0 && key.published() && key.Role.Entry() && key.EntryOn == 0 && z.held[k] && z.ofZone(key) && z.hasDS(key.ID) {
+		if key.published() && key.Role.Entry() && key.EntryOn == 0 && z.held[k] && z.ofZone(key) && z.hasDS(key.ID) {
 			if enters >= 0 && z.hasDS(z.f.Keys[enters].ID) {
 				continue // somebody asked for the standby key's, too
 			}
@@ -135,9 +135,9 @@ func (z *step) restored() {
 // unshown takes back that a key signs when a crash kept that from being shown, and
 // others have lost the key since: what they see is still signed by the one before.
 func (z *step) unshown() {
-	for k := range z.f.Keys {
+	for _, k := range z.ours {
 		key := &z.f.Keys[k]
-		if key.Owner != 0 || !key.signing() || !z.ofZone(key) || contains(z.seen.Published.Signers, key.ID) {
+		if !key.signing() || !z.ofZone(key) || contains(z.seen.Published.Signers, key.ID) {
 			continue
 		}
 		for n := range z.f.Keys {
@@ -160,9 +160,9 @@ func (z *step) unshown() {
 // saved before the group exchanged its DS, or another signer was faster than we.
 func (z *step) arrived() {
 	arrived := -1
-	for k := range z.f.Keys {
+	for _, k := range z.ours {
 		key := &z.f.Keys[k]
-		if key.Owner != 0 || !z.held[k] || !key.Role.Entry() || key.Compromised || !z.hasDS(key.ID) {
+		if !z.held[k] || !key.Role.Entry() || key.Compromised || !z.hasDS(key.ID) {
 			continue
 		}
 		if z.ofZone(key) {
@@ -184,8 +184,8 @@ func (z *step) arrived() {
 	}
 	to := z.f.Keys[arrived].ID.Algorithm
 	data := false
-	for k := range z.f.Keys {
-		if key := &z.f.Keys[k]; key.Owner == 0 && z.held[k] && key.ID.Algorithm == to && key.Role.Data() && key.DataOff == 0 && !key.Compromised {
+	for _, k := range z.ours {
+		if key := &z.f.Keys[k]; z.held[k] && key.ID.Algorithm == to && key.Role.Data() && key.DataOff == 0 && !key.Compromised {
 			data = z.signToo(k) || key.signing() || data
 		}
 	}
@@ -230,8 +230,8 @@ func (z *step) knownToAll() bool {
 
 // signedBefore are our keys that sign our data, and did so before t.
 func (z *step) signedBefore(t moment) (signers keySet) {
-	for k := range z.f.Keys {
-		if key := &z.f.Keys[k]; key.Owner == 0 && key.signing() && key.DataOn < t {
+	for _, k := range z.ours {
+		if key := &z.f.Keys[k]; key.signing() && key.DataOn < t {
 			signers.add(k)
 		}
 	}
@@ -270,9 +270,9 @@ func (z *step) signToo(k int) bool {
 // having published them: they have what we once showed.
 func (z *step) adoptShown() bool {
 	found := false
-	for k := range z.f.Keys {
+	for _, k := range z.ours {
 		key := &z.f.Keys[k]
-		if key.Owner != 0 || key.Pub != 0 || key.Gone != 0 || !z.held[k] || key.Shown != z.t {
+		if key.Pub != 0 || key.Gone != 0 || !z.held[k] || key.Shown != z.t {
 			continue
 		}
 		found = true
@@ -309,9 +309,9 @@ func (z *step) hasDS(id KeyID) bool {
 // every cache. It prefers a key that is not due to be replaced, and the youngest.
 func (z *step) settleData() {
 	keep, several := -1, false
-	for k := range z.f.Keys {
+	for _, k := range z.ours {
 		key := &z.f.Keys[k]
-		if key.Owner != 0 || !key.signing() || !z.ofZone(key) {
+		if !key.signing() || !z.ofZone(key) {
 			continue
 		}
 		if keep < 0 {
@@ -332,8 +332,8 @@ func (z *step) settleData() {
 		z.wait(waitAlone, z.f.Keys[keep].ID, "sign with "+label(&z.f.Keys[keep])+" alone", &h)
 		return
 	}
-	for k := range z.f.Keys {
-		if key := &z.f.Keys[k]; key.Owner == 0 && key.signing() && k != keep && z.ofZone(key) {
+	for _, k := range z.ours {
+		if key := &z.f.Keys[k]; key.signing() && k != keep && z.ofZone(key) {
 			key.DataOff = z.t
 		}
 	}

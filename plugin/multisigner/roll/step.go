@@ -21,6 +21,7 @@ type step struct {
 	peers  []*Peer // by signer; nil: it is not configured (any more)
 	fresh  []bool  // by signer: all its addresses were good at a look that is not old
 	held   []bool  // by key: its private key is there
+	ours   []int   // the places of our keys
 
 	chosen  []choice // by key
 	rolling bool     // some rollover of ours has begun and not ended
@@ -48,7 +49,7 @@ const (
 func (z *step) end() {
 	clear(z.views)
 	clear(z.peers)
-	*z = step{views: z.views[:0], peers: z.peers[:0], fresh: z.fresh[:0], held: z.held[:0], chosen: z.chosen[:0], first: z.first[:0], sights: z.sights[:0]}
+	*z = step{views: z.views[:0], peers: z.peers[:0], fresh: z.fresh[:0], held: z.held[:0], chosen: z.chosen[:0], first: z.first[:0], sights: z.sights[:0], ours: z.ours[:0]}
 }
 
 // begin copies what Step may change, so that the caller's State stays as it is.
@@ -136,6 +137,7 @@ func (z *step) drop(k int) {
 	z.held = slices.Delete(z.held, k, k+1)
 	z.chosen = slices.Delete(z.chosen, k, k+1)
 	z.index()
+	z.findOurs()
 }
 
 // spread is since when signer i serves key k at all its addresses.

@@ -4,9 +4,9 @@ package roll
 // tag and algorithm cost validators work, and some give up at the first that fails. A
 // key that signs is never withheld, ours or theirs: it is rolled (see clashes).
 func (z *step) yield() {
-	for k := range z.f.Keys {
+	for _, k := range z.ours {
 		key := &z.f.Keys[k]
-		if key.Owner != 0 || key.DataOn != 0 || key.EntryOn != 0 || key.Compromised || key.Gone != 0 {
+		if key.DataOn != 0 || key.EntryOn != 0 || key.Compromised || key.Gone != 0 {
 			continue
 		}
 		other := z.clash(key)
