@@ -12,8 +12,10 @@ type algorithmChange struct {
 	algorithm uint8 // of its new keys
 	to        uint8 // what its person told it; 0: nothing
 	begun     bool
-	gradual   uint8 // with this algorithm only a part is signed, of which all that a look samples
-	left      uint8 // with this one it has stopped signing
+	gradual   uint8  // with this algorithm only a part is signed, of which all that a look samples
+	left      uint8  // with this one it has stopped signing
+	rash      int64  // it left the old one without waiting for any cache; they have forgotten it then
+	slipped   uint32 // the serial with which it lost a part of what it had signed; 0: it has not
 
 	span  int64 // how long it takes to sign everything
 	open  bool  // it publishes the new keys as soon as it signs with them, as BIND does; Knot later
@@ -73,12 +75,45 @@ func (f *foreign) beginChange() {
 	ksk, zsk := f.make(true, c.to), f.make(false, c.to)
 	f.keys = append(slices.Clone(f.keys), foreignKey{id: ksk, ksk: true, signs: true, hidden: !c.open, since: w.t}, foreignKey{id: zsk, signs: true, hidden: !c.open})
 	f.serve()
+	publish := func() { f.publishNew(ksk, zsk) }
+	if f.hasty {
+		w.after(hour, publish)
+	}
 	w.after(c.span, func() {
-		w.note("%s has signed all with algorithm %d", f.s.name, c.to)
-		c.gradual = 0
-		f.serve()
-		w.after(f.s.maxTTL()+f.delay, func() { f.publishNew(ksk, zsk) })
+		f.endSigning()
+		if w.Faults && w.chance(30) {
+			w.after(w.between(0, 5*day), func() { w.happens(f.slip) })
+		}
+		if !f.hasty {
+			w.after(f.s.maxTTL()+f.delay, publish)
+		}
 	})
+}
+
+func (f *foreign) endSigning() {
+	f.s.w.note("%s has signed all with algorithm %d", f.s.name, f.change.to)
+	f.change.gradual, f.change.slipped = 0, 0
+	f.serve()
+}
+
+// maySlip reports whether it has signed all with a new algorithm, of which no DS is there yet.
+func (f *foreign) maySlip() bool {
+	c := &f.change
+	return c.begun && c.gradual == 0 && c.algorithm != c.to && !slices.Contains(algorithmsOf(f.s.w.parent.ds), c.to)
+}
+
+// slip loses what it has signed with the new algorithm, but for what a look samples, as
+// when an old zone is restored. It signs that again, and its timers go on.
+func (f *foreign) slip() {
+	w, c := f.s.w, &f.change
+	if !f.maySlip() {
+		return
+	}
+	w.note("%s loses signatures by algorithm %d", f.s.name, c.to)
+	w.did("signatures lost")
+	c.gradual, c.slipped = c.to, f.s.last+1
+	f.serve()
+	w.after(c.span, f.endSigning)
 }
 
 // publishNew publishes the new keys, and later asks for the new DS. Without that it
@@ -107,14 +142,28 @@ func (f *foreign) longestTTL() int64 {
 // leaveOld withdraws the old keys, and stops signing with them when nobody has them.
 func (f *foreign) leaveOld(zsk roll.KeyID) {
 	w, c := f.s.w, &f.change
+	if c.gradual != 0 {
+		w.after(hour, func() { f.leaveOld(zsk) })
+		return
+	}
 	from := c.algorithm
 	c.algorithm = c.to
+	keep := f.delay + 2*hour + f.longestTTL()
+	if f.hasty {
+		keep, c.rash = hour, w.t+3*day
+		w.after(3*day, f.serve)
+		for _, k := range f.keys {
+			if k.id.Algorithm == from { // DS RRsets that name it may be in caches
+				f.lost = append(f.lost, lostKey{k.id, w.t + 2*day})
+			}
+		}
+	}
 	f.keys = slices.DeleteFunc(slices.Clone(f.keys), func(k foreignKey) bool { return k.ksk && k.id.Algorithm == from })
 	for i := range f.keys {
 		f.keys[i].hidden = f.keys[i].id.Algorithm == from
 	}
 	f.serve()
-	w.after(f.delay+2*hour+f.longestTTL(), func() {
+	w.after(keep, func() {
 		f.keys = slices.DeleteFunc(slices.Clone(f.keys), func(k foreignKey) bool { return k.id.Algorithm == from })
 		if !w.oracle.everyone(zsk) {
 			f.early = zsk

@@ -20,7 +20,7 @@ type foreign struct {
 	early    roll.KeyID // it signs with it although not everyone had it
 	ttl      int64
 	raised   int64 // when it last did so
-	hasty    bool  // it drops old ZSKs an hour after they stopped signing
+	hasty    bool  // it drops old ZSKs an hour after they stopped signing, and changes its algorithm as hastily
 
 	rolling int // rollovers of ZSK and KSK that have begun and not ended
 	change  algorithmChange
@@ -136,7 +136,10 @@ func (f *foreign) serve() {
 	v.dnskey = append(v.dnskey, f.pushed...)
 	v.cds = append(v.cds, f.cds...)
 	v.early = v.early || slices.Contains(v.data, f.early)
-	v.rest = f.change.unsigned(v.data)
+	if v.rash = f.change.rash > f.s.w.t; v.rash {
+		v.early = true
+	}
+	v.rest, v.slipped = f.change.unsigned(v.data), f.change.slipped != 0
 	slices.SortFunc(v.dnskey, roll.KeyID.Compare)
 	slices.SortFunc(v.cds, roll.KeyID.Compare)
 	f.s.serve(v)
@@ -219,9 +222,14 @@ func (f *foreign) askFor(id, oldID roll.KeyID) {
 	f.serve()
 }
 
-// awaitDS goes on when the new DS has been everywhere, and the old one nowhere, for two days.
+// awaitDS goes on when the new DS has been everywhere, and the old one nowhere, for two
+// days. Who is hasty with a new algorithm forgets the TTL of the DS.
 func (f *foreign) awaitDS(id, oldID roll.KeyID, seen int64, then func()) {
 	w := f.s.w
+	patience := 2 * day
+	if f.hasty && f.change.begun {
+		patience = hour
+	}
 	w.after(hour, func() {
 		there := true
 		for _, ds := range w.parent.shown {
@@ -232,7 +240,7 @@ func (f *foreign) awaitDS(id, oldID roll.KeyID, seen int64, then func()) {
 			seen = 0
 		case seen == 0:
 			seen = w.t
-		case w.t-seen > 2*day:
+		case w.t-seen > patience:
 			then()
 			return
 		}
@@ -256,8 +264,8 @@ func (f *foreign) lose(id roll.KeyID) {
 	}
 }
 
-// blink does something odd: it forgets, raises a TTL for some hours, or lets its KSK
-// sign data, alone or beside the ZSK.
+// blink does something odd: it forgets, raises a TTL for some hours, lets its KSK sign
+// data, alone or beside the ZSK, or loses what it signed with a new algorithm.
 func (f *foreign) blink() {
 	w := f.s.w
 	if len(f.keys) == 0 {
@@ -282,6 +290,10 @@ func (f *foreign) blink() {
 			f.serve()
 		})
 	case 3:
+		if f.maySlip() {
+			f.slip()
+			return
+		}
 		id := f.keys[slices.IndexFunc(f.keys, func(k foreignKey) bool { return k.ksk })].id
 		w.note("%s signs data with its KSK, too, or no more", f.s.name)
 		w.did("KSK signs data")

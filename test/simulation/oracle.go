@@ -120,6 +120,7 @@ func (o *oracle) chain(ds, key *record, excused bool, what string) {
 		return
 	}
 	o.checks++
+	excused = excused || ds.set.meets(key.lost)
 	good := ds.strong.and(key.set).and(key.signed)
 	switch {
 	case good.empty():
@@ -248,7 +249,7 @@ func (o *oracle) unsampled(v *version, left uint8) *record {
 	if v.rest == nil {
 		return nil
 	}
-	return &record{signed: o.bits(v.rest), ttl: v.maxTTL, early: v.early, left: left}
+	return &record{signed: o.bits(v.rest), ttl: v.maxTTL, early: v.early || v.slipped, left: left}
 }
 
 // leftOf gives an algorithm, if it is one, as bits.

@@ -80,6 +80,29 @@ func (s *signer) watch(plan *roll.Plan) {
 	}
 }
 
+// heed sees to it that whoever was shown that a foreign signer has lost signatures by a
+// new algorithm begins nothing that builds on them.
+func (s *signer) heed(plan *roll.Plan) {
+	w := s.w
+	for _, other := range w.signers {
+		f := other.foreign
+		if f == nil || f.change.slipped == 0 || f.change.told != 0 || s.version == nil || int32(s.taken[other.n]-f.change.slipped) < 0 ||
+			slices.Contains(algorithmsOf(slices.Concat(w.parent.shown[0], w.parent.shown[1])), f.change.to) {
+			continue
+		}
+		begins := func(now, next []roll.KeyID) bool {
+			has := func(ids []roll.KeyID) bool { return slices.Contains(algorithmsOf(ownedBy(ids, s.n)), f.change.to) }
+			return has(next) && !has(now)
+		}
+		switch {
+		case begins(s.version.dnskey, plan.DNSKEY):
+			w.fail("%s publishes its keys of algorithm %d although %s has lost signatures by it", s.name, f.change.to, other.name)
+		case begins(s.version.cds, plan.CDS):
+			w.fail("%s asks for its DS of algorithm %d although %s has lost signatures by it", s.name, f.change.to, other.name)
+		}
+	}
+}
+
 // mend notes which injuries by a foreign signer are over.
 func (f *foreign) mend(v *version) {
 	w := f.s.w

@@ -20,7 +20,9 @@ type version struct {
 	lost                                          keys
 	early                                         bool
 	rest                                          []roll.KeyID // who signs the data that no look samples; nil: who signs all
-	left                                          uint8        // an algorithm with which a foreign signer has stopped signing
+	slipped                                       bool         // which had signed that already, and lost it
+	left                                          uint8        // an algorithm with which a foreign signer has stopped signing,
+	rash                                          bool         // too soon
 }
 
 // server is one address of a signer.
@@ -121,6 +123,7 @@ func (s *signer) turn() {
 		return
 	}
 	s.watch(&plan)
+	s.heed(&plan)
 	s.plan = plan
 	for _, id := range plan.Destroy {
 		s.own = slices.DeleteFunc(slices.Clone(s.own), func(o roll.OwnKey) bool { return o.ID == id })
@@ -319,7 +322,7 @@ func (s *signer) offer(server *server, v *version) {
 		o.newOrder(source{server.name, theCDS}, nil)
 		return
 	}
-	o.newData(source{server.name, theCDS}, &record{signed: o.bits(v.cdsSigners), ttl: v.ttl, left: left})
+	o.newData(source{server.name, theCDS}, &record{signed: o.bits(v.cdsSigners), ttl: v.ttl, early: v.rash, left: left})
 	cds := o.bits(v.cds)
 	o.newOrder(source{server.name, theCDS}, &record{set: cds, strong: cds, algs: o.algorithms(cds), timers: timers})
 	if ours {

@@ -130,6 +130,7 @@ func world(seed uint64) simulation.Config {
 		c.Parent = []simulation.ParentKind{simulation.Strict, simulation.Person}[r.IntN(2)]
 	}
 	c.Hidden = !c.Lost && r.IntN(2) == 0 // see docs/PROOF.md, what it does not show
+	c.Moves = c.Moves || c.Foreign > 0 && c.Tags == 0 && r.IntN(2) == 0
 	return c
 }
 

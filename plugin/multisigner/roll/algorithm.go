@@ -152,6 +152,9 @@ func (z *step) algorithmComes() {
 		z.publish(entry)
 	}
 	z.keysOfAll(&h)
+	z.signedByForeign(&h)
+	z.parentLooked(&h) // CDS is to follow at once, while all this is so
+	z.disowned(&h)
 	if h.blocked {
 		z.wait(waitNewDS, KeyID{}, "ask for the DS of "+name, &h)
 		return

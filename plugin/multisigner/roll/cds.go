@@ -397,8 +397,9 @@ func (z *step) tell() {
 	z.wait(waitDS, KeyID{}, "have the DS of every signer at the parent", &h)
 }
 
-// outpaced reports whether our CDS may name a key that its owner has dropped: other
-// software looks at its own CDS alone. What it names is no DS set to paste then.
+// outpaced reports whether our CDS may name a key that its owner has dropped, or is
+// about to drop: other software looks at its own CDS alone, and at the parent. What our
+// CDS names is no DS set to paste then.
 func (z *step) outpaced() bool {
 	for i := 1; i < len(z.f.Signers); i++ {
 		if p := z.peers[i]; p == nil || !p.Foreign || !z.member(i) || len(z.f.CDS) == 0 {
@@ -407,6 +408,14 @@ func (z *step) outpaced() bool {
 		if !z.fresh[i] {
 			var h hold
 			z.notFresh(&h, i)
+			z.wait(waitPaste, KeyID{}, "say which DS is safe at the parent", &h)
+			return true
+		}
+		if z.asksForOther(i, z.views[i]) && (!z.parentFresh || z.hasDSOf(z.f.Moving)) {
+			var h hold
+			if z.parentLooked(&h); !h.blocked {
+				h.on(missing, z.aboutAlgorithm("the exchange of the DS here: the parent has one of ", " already"), z.name(0))
+			}
 			z.wait(waitPaste, KeyID{}, "say which DS is safe at the parent", &h)
 			return true
 		}

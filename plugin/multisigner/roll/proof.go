@@ -76,6 +76,16 @@ func (z *step) proven(i int, v *View) bool {
 	return true
 }
 
+// signedByForeign holds until the data of every signer of other software is signed with
+// the coming algorithm, still or again: it may lose signatures and keep its keys.
+func (z *step) signedByForeign(h *hold) {
+	for i := range z.f.Signers {
+		if p := z.peers[i]; p != nil && p.Foreign && z.member(i) {
+			z.signedWith(h, i)
+		}
+	}
+}
+
 // askForProof says what lacks until all of the zone of signer i is known to be signed
 // with the algorithm on its way.
 func (z *step) askForProof(h *hold, i int) {
