@@ -169,9 +169,7 @@ func (z *step) sharedAt(i int, v *View) (shared keySet) {
 		case a.State == Unsigned: // it is no evidence of anything, but caches may hold it
 			return keySet{}
 		case a.State == Good && !a.Transfer:
-			for w, keys := range z.sight(i, n).keys {
-				shared[w] &= keys
-			}
+			shared.keep(&z.sight(i, n).keys)
 		}
 	}
 	return shared

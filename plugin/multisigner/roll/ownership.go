@@ -22,9 +22,10 @@ func (z *step) discover(i int) {
 			z.sight(i, n).keys = z.sight(i, last).keys
 		} else {
 			last = n
+			keys := &z.sight(i, n).keys
 			for _, id := range a.DNSKEY {
 				if k := z.meetKey(i, id, a.SEP); k >= 0 {
-					z.sight(i, n).keys.add(k)
+					keys.add(k)
 				}
 			}
 		}
@@ -57,13 +58,26 @@ func (z *step) lookAgain() {
 // showOwn notes which keys of ours our servers publish.
 func (z *step) showOwn(v *View) {
 	for n := range v.Addresses {
+		keys := &z.sight(0, n).keys
+		if n > 0 && sameList(v.Addresses[n].DNSKEY, v.Addresses[n-1].DNSKEY) {
+			*keys = z.sight(0, n-1).keys
+			continue
+		}
 		for _, id := range v.Addresses[n].DNSKEY {
 			if k := z.key(id); k >= 0 {
 				z.f.Keys[k].Shown = z.t
-				z.sight(0, n).keys.add(k)
+				keys.add(k)
 			}
 		}
 	}
+}
+
+// owners are the signers, from one to before another, among which that of k is.
+func (z *step) owners(k *key) (from, to int) {
+	if k.Owner > 0 {
+		return int(k.Owner), int(k.Owner) + 1
+	}
+	return 1, len(z.f.Signers)
 }
 
 // owns reports whether any key belongs to signer i.
@@ -228,7 +242,7 @@ func (z *step) signsZone(i int, id KeyID) bool {
 func (z *step) observeAbsence(place int) {
 	k := &z.f.Keys[place]
 	absent := true
-	for i := 1; i < len(z.f.Signers); i++ {
+	for i, end := z.owners(k); i < end; i++ {
 		if !z.ownedBy(k, i) {
 			continue
 		}

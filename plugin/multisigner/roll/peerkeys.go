@@ -86,7 +86,7 @@ func (z *step) expire(k int) bool {
 // ownerShows reports whether any address of the key's owner publishes it.
 func (z *step) ownerShows(k int) bool {
 	key := &z.f.Keys[k]
-	for i := 1; i < len(z.f.Signers); i++ {
+	for i, end := z.owners(key); i < end; i++ {
 		v := z.views[i]
 		if v == nil || !v.Trusted || !z.ownedBy(key, i) {
 			continue

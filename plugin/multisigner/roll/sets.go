@@ -34,6 +34,12 @@ func (s *keySet) join(o *keySet) {
 	}
 }
 
+func (s *keySet) keep(o *keySet) {
+	for w := range s {
+		s[w] &= o[w]
+	}
+}
+
 func (s *keySet) size() int {
 	n := 0
 	for w := range s {

@@ -13,15 +13,16 @@ type step struct {
 	now  time.Time
 	t    moment
 
-	views  []*View // by signer; nil: it was not looked at
-	first  []int   // by signer: the place in sights of its first address
-	sights []sight // by address: what it was seen to have
-	places places
-	next   int     // where the next address should stand in facts.Addresses
-	peers  []*Peer // by signer; nil: it is not configured (any more)
-	fresh  []bool  // by signer: all its addresses were good at a look that is not old
-	held   []bool  // by key: its private key is there
-	ours   []int   // the places of our keys
+	views      []*View // by signer; nil: it was not looked at
+	first      []int   // by signer: the place in sights of its first address
+	sights     []sight // by address: what it was seen to have
+	places     places
+	next       int     // where the next address should stand in facts.Addresses
+	nextSigner int     // and the next signer in facts.Signers
+	peers      []*Peer // by signer; nil: it is not configured (any more)
+	fresh      []bool  // by signer: all its addresses were good at a look that is not old
+	held       []bool  // by key: its private key is there
+	ours       []int   // the places of our keys
 
 	chosen  []choice // by key
 	rolling bool     // some rollover of ours has begun and not ended
@@ -104,8 +105,10 @@ func (z *step) meet(name string) {
 
 // signer returns the index of a peer, or -1.
 func (z *step) signer(name string) int {
-	for i := 1; i < len(z.f.Signers); i++ {
-		if z.f.Signers[i].Name == name {
+	for n := range z.f.Signers { // they are looked up in the order in which they stand
+		i := (z.nextSigner + n) % len(z.f.Signers)
+		if i > 0 && z.f.Signers[i].Name == name {
+			z.nextSigner = i + 1
 			return i
 		}
 	}
