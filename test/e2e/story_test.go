@@ -178,7 +178,8 @@ func (s *story) rolled(t *testing.T, old []uint16) {
 }
 
 // gone waits until the DNSKEY RRset of every signer has the keys in use and no
-// others, the DS RRset has one for each signer, and nobody waits for anything.
+// others, the DS RRset has one for each signer, and nobody waits for anything. The
+// standby keys of three signers need TCP, which an alarm says.
 func (s *story) gone(t *testing.T) {
 	t.Helper()
 	s.until(t, "the old keys to vanish everywhere", func() (bool, string) {
@@ -190,7 +191,9 @@ func (s *story) gone(t *testing.T) {
 			if len(tags) != len(want) || slices.ContainsFunc(keysOf(tags), func(tag uint16) bool { return !want[tag] }) {
 				return false, fmt.Sprintf("%s publishes %v, in use are %v", s.Signers[i].Name, keysOf(tags), keysOf(want))
 			}
-			if z, ok := s.see(s.Signers[i]); !ok || len(z.Waits) > 0 || len(z.Alarms) > 0 {
+			z, ok := s.see(s.Signers[i])
+			alarms := slices.DeleteFunc(z.Alarms, func(a status.Alarm) bool { return strings.HasPrefix(a.What, "the DNSKEY answer takes ") })
+			if !ok || len(z.Waits) > 0 || len(alarms) > 0 {
 				return false, fmt.Sprintf("%s waits, or has alarms", s.Signers[i].Name)
 			}
 		}
