@@ -181,10 +181,11 @@ func (z *step) checkHealth() {
 	}
 }
 
-// inChain reports whether resolvers may trust what peer i serves: it has a DS.
+// inChain reports whether resolvers may trust what peer i serves: it has a DS, at any
+// address of the parent.
 func (z *step) inChain(i int) bool {
 	for k := range z.f.Keys {
-		if key := &z.f.Keys[k]; z.ownedBy(key, i) && (key.DSSince != 0 || z.p.Parent == ParentNone) {
+		if key := &z.f.Keys[k]; z.ownedBy(key, i) && (key.DSSince != 0 || z.p.Parent == ParentNone || z.hasDS(key.ID)) {
 			return true
 		}
 	}

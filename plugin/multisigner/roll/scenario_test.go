@@ -335,6 +335,13 @@ func (s *story) doParent(f []string) {
 		s.parent = []roll.ParentAddress{{Addr: "parent1", State: roll.Good, TTL: time.Hour, Since: s.now}}
 	}
 	p := &s.parent[0]
+	if f[0] == "second" { // of two addresses
+		if f = f[1:]; len(s.parent) < 2 {
+			s.parent = append(s.parent, *p)
+			s.parent[1].Addr, s.parent[1].Since = "parent2", s.now
+		}
+		p = &s.parent[1]
+	}
 	switch f[0] {
 	case "ds":
 		p.DS = s.ids(f[1:])
