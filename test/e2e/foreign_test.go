@@ -20,6 +20,7 @@ import (
 
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/validate"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 	"github.com/multisigner/multisigner/test/lab"
 	"github.com/multisigner/multisigner/test/lab/registry"
 )
@@ -31,8 +32,71 @@ func TestForeignPeer(t *testing.T) {
 	t.Parallel()
 	slots <- struct{}{}
 	defer func() { <-slots }()
+	s, k := besideKnot(t, "45", "90")
+
+	old := s.own(t, s.Signers[0])
+	s.roll(t, s.Signers[0], "zsk")
+	s.roll(t, s.Signers[0], "ksk")
+	s.until(t, "Knot and us to roll", func() (bool, string) {
+		k.hand(t)
+		z, _ := s.see(s.Signers[0])
+		mine := slices.DeleteFunc(inUse(z), func(k status.Key) bool { return !slices.Contains(old, k.Tag) })
+		theirs := k.rolled(z)
+		return len(mine) == 0 && theirs["ksk"] > 0 && theirs["zsk"] > 0, k.last
+	})
+	z, _ := s.see(s.Signers[0])
+	theirs := k.rolled(z)
+	s.end(t, map[string]int{"ZSK": 1, "KSK": 1, "ZSK by Knot's timers": theirs["zsk"], "KSK by Knot's timers": theirs["ksk"]})
+}
+
+// Knot rolls its algorithm by its own timers when its operator writes another one into
+// its policy, and holds until its new DS is there; we are told some time later. A
+// transfer shows us that all of its zone is signed with both.
+func TestForeignAlgorithm(t *testing.T) {
+	t.Parallel()
+	slots <- struct{}{}
+	defer func() { <-slots }()
+	s, k := besideKnot(t, "0", "0")
+	us := s.Signers[0]
+
+	old := s.own(t, us)
+	k.configure(t, "ed25519", "0", "0")
+	require.NoError(t, syscall.Kill(k.pid, syscall.SIGHUP))
+	s.until(t, "Knot to sign with both", func() (bool, string) {
+		k.hand(t)
+		www, err := fetch(k.them.Address, "www.example.test.", dns.TypeA)
+		return err == nil && www.Sigs.Len() == 2, "Knot signs with one algorithm"
+	})
+	s.do(t, us, "roll", "algorithm", "ED25519")
+	s.until(t, "the old algorithm to be gone everywhere", func() (bool, string) {
+		k.hand(t)
+		z, _ := s.see(us)
+		mine := slices.DeleteFunc(inUse(z), func(k status.Key) bool { return !slices.Contains(old, k.Tag) })
+		for _, signer := range s.Signers {
+			keys, err := fetch(signer.Address, s.Zone, dns.TypeDNSKEY)
+			if err != nil {
+				return false, err.Error()
+			}
+			for rdata := range keys.Rdata.All() {
+				if a := zone.DNSKEY(rdata).Algorithm(); a != 15 {
+					return false, fmt.Sprintf("%s publishes a key of algorithm %d; %s", signer.Name, a, k.last)
+				}
+			}
+			www, err := fetch(signer.Address, "www.example.test.", dns.TypeA)
+			if err != nil || www.Sigs.Len() != 1 {
+				return false, signer.Name + " signs with both algorithms"
+			}
+		}
+		return len(mine) == 0, "we have old keys"
+	})
+	s.end(t, map[string]int{"algorithm": 1, "algorithm by Knot's timers": 1})
+}
+
+// besideKnot starts us and Knot, with lifetimes in seconds, and waits until the parent
+// has the DS of both. From then on all is watched.
+func besideKnot(t *testing.T, zsk, ksk string) (*story, *knot) {
 	g := draft(t)
-	k := startKnot(t, g)
+	k := startKnot(t, g, zsk, ksk)
 	corefile := filepath.Join(g.dir, g.Signers[0].Corefile)
 	text, err := os.ReadFile(corefile)
 	require.NoError(t, err)
@@ -49,20 +113,7 @@ func TestForeignPeer(t *testing.T) {
 	})
 	s.w = startWatch(t, g, s.agreeable(t)...)
 	s.r = startResolvers(t, g, s.w)
-
-	old := s.own(t, g.Signers[0])
-	s.roll(t, g.Signers[0], "zsk")
-	s.roll(t, g.Signers[0], "ksk")
-	s.until(t, "Knot and us to roll", func() (bool, string) {
-		k.hand(t)
-		z, _ := s.see(g.Signers[0])
-		mine := slices.DeleteFunc(inUse(z), func(k status.Key) bool { return !slices.Contains(old, k.Tag) })
-		theirs := k.rolled(z)
-		return len(mine) == 0 && theirs["ksk"] > 0 && theirs["zsk"] > 0, k.last
-	})
-	z, _ := s.see(g.Signers[0])
-	theirs := k.rolled(z)
-	s.end(t, map[string]int{"ZSK": 1, "KSK": 1, "ZSK by Knot's timers": theirs["zsk"], "KSK by Knot's timers": theirs["ksk"]})
+	return s, k
 }
 
 // draft has a lab written down for two signers, and nothing of it runs but the parent.
@@ -90,6 +141,8 @@ func draft(t *testing.T) *group {
 type knot struct {
 	*group
 	us, them lab.Signer
+	dir      string
+	pid      int
 	key      string          // of TSIG
 	secret   string          // its
 	given    map[uint16]bool // tags of keys of ours that it was given at some time
@@ -124,12 +177,12 @@ submission:
     parent-delay: 6
 policy:
   - id: quick
-    algorithm: ecdsap256sha256
+    algorithm: {algorithm}
     dnskey-ttl: 2
     zone-max-ttl: 2
     propagation-delay: 12
-    zsk-lifetime: 45
-    ksk-lifetime: 90
+    zsk-lifetime: {zsk}
+    ksk-lifetime: {ksk}
     cds-cdnskey-publish: always
     dnskey-management: incremental
     delete-delay: 3600
@@ -145,19 +198,24 @@ zone:
     acl: hand
 `
 
-func startKnot(t *testing.T, g *group) *knot {
-	k := &knot{group: g, us: g.Signers[0], them: g.Signers[1], key: "a-b.lab.", given: map[uint16]bool{}}
+func startKnot(t *testing.T, g *group, zsk, ksk string) *knot {
+	k := &knot{group: g, dir: t.TempDir(), us: g.Signers[0], them: g.Signers[1], key: "a-b.lab.", given: map[uint16]bool{}}
 	text, err := os.ReadFile(filepath.Join(g.dir, k.us.Corefile))
 	require.NoError(t, err)
 	_, after, found := strings.Cut(string(text), "secret "+k.key+" ")
 	require.True(t, found)
 	k.secret = strings.Fields(after)[0]
-	dir := t.TempDir()
-	plain(t, filepath.Join(g.dir, "db.example.test"), filepath.Join(dir, "zone"))
-	config := strings.NewReplacer("{dir}", dir, "{address}", knotAddress(k.them.Address), "{parent}", knotAddress(g.Parent.Address), "{key}", k.key, "{secret}", k.secret).Replace(knotConfig)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "conf"), []byte(config), 0o600))
-	runServer(t, filepath.Join(dir, "log"), "knotd", "-c", filepath.Join(dir, "conf"))
+	plain(t, filepath.Join(g.dir, "db.example.test"), filepath.Join(k.dir, "zone"))
+	k.configure(t, "ecdsap256sha256", zsk, ksk)
+	k.pid = runServer(t, filepath.Join(k.dir, "log"), "knotd", "-c", filepath.Join(k.dir, "conf"))
 	return k
+}
+
+// configure writes its configuration. It reads that when it starts, and on SIGHUP.
+func (k *knot) configure(t *testing.T, algorithm, zsk, ksk string) {
+	config := strings.NewReplacer("{dir}", k.dir, "{address}", knotAddress(k.them.Address), "{parent}", knotAddress(k.Parent.Address), "{key}", k.key, "{secret}", k.secret,
+		"{algorithm}", algorithm, "{zsk}", zsk, "{ksk}", ksk).Replace(knotConfig)
+	require.NoError(t, os.WriteFile(filepath.Join(k.dir, "conf"), []byte(config), 0o600))
 }
 
 func knotAddress(address string) string { return strings.Replace(address, ":", "@", 1) }

@@ -92,7 +92,7 @@ func freeAddress(t *testing.T) string {
 }
 
 // runServer runs a program until the test ends. Debian keeps servers in sbin.
-func runServer(t *testing.T, log, program string, args ...string) {
+func runServer(t *testing.T, log, program string, args ...string) (pid int) {
 	path, err := exec.LookPath(program)
 	if err != nil {
 		path = "/usr/sbin/" + program
@@ -111,6 +111,7 @@ func runServer(t *testing.T, log, program string, args ...string) {
 			t.Logf("-- %s %v\n%s", program, err, text[max(0, len(text)-4000):])
 		}
 	})
+	return cmd.Process.Pid
 }
 
 // forget has it drop all that it knows of the lab's zones, their keys too.
