@@ -128,7 +128,7 @@ func (w *work) address(a peer.Address) roll.Address {
 	// whose it is before it signs anything else.
 	makers, _ := validate.Signatures(dnskey, dnskey, w.known.apex, a.At)
 	out.Entry, out.DataSigners = w.ids(makers), w.ids(a.DataSigners)
-	if a.TransferFrom || !out.Transfer { // a sample of a bad answer proves nothing of the whole
+	if a.Status == peer.Good { // what is bad in part proves nothing of the whole
 		out.Algorithms = a.Algorithms
 	}
 
