@@ -50,6 +50,7 @@ type signer struct {
 
 	steps     roll.Steps
 	disk      roll.State // what was saved
+	unshown   bool       // and not shown yet
 	backup    roll.State
 	backupOwn []roll.OwnKey
 	last      uint32 // the last serial
@@ -119,11 +120,15 @@ func (s *signer) turn() {
 	if w.Faults && w.t < w.calm && w.random.IntN(400) == 0 {
 		w.note("%s crashes between save and show", s.name)
 		w.did("crash before show")
+		s.unshown = true
 		s.crash(w.downtime())
 		return
 	}
 	s.watch(&plan)
-	s.heed(&plan)
+	if !s.unshown { // what it has decided, it shows when it is back
+		s.heed(&plan)
+	}
+	s.unshown = false
 	s.plan = plan
 	for _, id := range plan.Destroy {
 		s.own = slices.DeleteFunc(slices.Clone(s.own), func(o roll.OwnKey) bool { return o.ID == id })

@@ -78,6 +78,8 @@ func (z *step) observePublished() {
 	for i := range z.seen.Self.Addresses {
 		if a := &z.seen.Self.Addresses[i]; a.State == Good {
 			key, data = max(key, a.DNSKEYTTL), max(data, a.MaxTTL)
+		} else { // it may have what was before
+			key, data = max(key, time.Duration(us.DNSKEYTTL.current())), max(data, time.Duration(us.MaxTTL.current()))
 		}
 	}
 	us.DNSKEYTTL.note(key, z.propagation(0), z.t) // the last of our servers may still have what was before

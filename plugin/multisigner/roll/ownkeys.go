@@ -234,7 +234,7 @@ func (z *step) removeKeys() {
 		}
 		h := z.leaving(k)
 		z.signaturesGone(&h, k)
-		if key.EntryOn != 0 || key.Role.Entry() && z.mayHaveDS(key) {
+		if key.EntryOn != 0 || key.Role.Entry() && (z.mayHaveDS(key) || z.askedOf(key.ID)) {
 			z.entryGone(&h, k)
 		}
 		z.standStill(&h)
@@ -334,6 +334,19 @@ func (z *step) cdsHas(h *hold, k int) {
 			}
 		}
 	}
+}
+
+// askedOf reports whether the CDS RRset of any address names a key. Where our state is
+// old, others may ask for the DS of a key that it knows to have no office.
+func (z *step) askedOf(id KeyID) bool {
+	for i := range z.f.Signers {
+		for n := range z.addresses(i) {
+			if a := &z.views[i].Addresses[n]; a.State == Good && contains(a.CDS, id) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // namesOurs reports whether a CDS RRset names any key of ours. One of other software may
