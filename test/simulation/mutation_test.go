@@ -132,18 +132,17 @@ func tryMutation(t *testing.T, m mutation, seed uint64) (uint64, bool) {
 		if err == nil {
 			continue
 		}
-		if found := failed.FindSubmatch(out); found != nil {
-			seed, err = strconv.ParseUint(string(found[1]), 10, 64)
-			require.NoError(t, err)
-			draw := world
-			if id := where[m.name]; id != "" {
-				draw = storyOf(t, id)
-			}
-			whole := simulation.Run(draw(seed))
-			require.False(t, whole.Failed(), "the world %d fails with all rules, too", seed)
-			return seed, true
+		found := failed.FindSubmatch(out)
+		require.NotNil(t, found, "the mutant breaks down, which shows nothing of the rule: %s", out)
+		seed, err = strconv.ParseUint(string(found[1]), 10, 64)
+		require.NoError(t, err)
+		draw := world
+		if id := where[m.name]; id != "" {
+			draw = storyOf(t, id)
 		}
-		return seed, true // it panics, which the engine would answer by freezing the zone
+		whole := simulation.Run(draw(seed))
+		require.False(t, whole.Failed(), "the world %d fails with all rules, too", seed)
+		return seed, true
 	}
 	return 0, false
 }
