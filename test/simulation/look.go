@@ -149,6 +149,9 @@ func (s *signer) take(list []roll.Address, other *signer) []roll.Address {
 			whole.Algorithms = algorithmsOf(v.rest)
 		}
 		s.taken[other.n] = v.serial
+		if int32(v.serial-s.newest[other.n]) > 0 {
+			s.newest[other.n] = v.serial
+		}
 		return append(list, whole)
 	}
 	return list

@@ -93,12 +93,12 @@ var mutations = []mutation{
 	{"A9: the old signatures go with our own keys", "algorithm.go", "\t\tif i == 0 || z.member(i) {\n\t\t\tz.clearOf(&h, i)", "\t\tif i < 0 {\n\t\t\tz.clearOf(&h, i)", nil},
 
 	// A signer of other software signs gradually with the new algorithm (b.15 H4).
-	{"H4: a sample is proof of the whole", "algorithm.go", "resign == 0 && s.Whole == 0 {", "false {", nil},
+	{"H4: a sample is proof of the whole", "algorithm.go", "resign == 0 && s.Whole == 0 || known != nil && known.Lacks {", "false {", nil},
 	{"H4: the re-signing time is not waited for", "algorithm.go", "since+ttl+resign+z.propagation(i)", "since+ttl+z.propagation(i)", nil},
 	{"H4: a transfer speaks for servers that lag", "proof.go", "&& !a.reached(p.Serial)", "&& n < 0", nil},
 	{"H4: signatures that are lost again are not missed", "algorithm.go", "\tz.signedByForeign(&h)\n", "", nil},
 	{"H4: an old DS set is pasted while a peer leaves its keys", "cds.go", "if z.asksForOther(i, z.views[i]) &&", "if len(z.views) > 99 &&", nil},
-	{"H4: what transfers no longer show stays proof", "proof.go", "\t\t\tp[i] = proof{}\n", "", nil},
+	{"H4: what transfers no longer show stays proof", "proof.go", "\t\t\tp[i].Serial, p[i].Lacks = a.Serial, true\n", "", nil},
 	{"H4: an algorithm waits for rollovers that a peer keeps from ending", "algorithm.go", "z.rolling && !z.overtaken()", "z.rolling", nil},
 
 	// Going insecure and secure again (protocol b.6.10).

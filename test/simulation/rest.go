@@ -86,7 +86,7 @@ func (s *signer) heed(plan *roll.Plan) {
 	w := s.w
 	for _, other := range w.signers {
 		f := other.foreign
-		if f == nil || f.change.slipped == 0 || f.change.told != 0 || s.version == nil || int32(s.taken[other.n]-f.change.slipped) < 0 ||
+		if f == nil || f.change.slipped == 0 || s.version == nil || int32(s.newest[other.n]-f.change.slipped) < 0 ||
 			slices.Contains(algorithmsOf(slices.Concat(w.parent.shown[0], w.parent.shown[1])), f.change.to) {
 			continue
 		}

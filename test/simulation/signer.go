@@ -71,6 +71,7 @@ type signer struct {
 	upSince  int64
 	reach    []int64  // since when it reaches signer j; the last is the parent
 	taken    []uint32 // the serial that was last transferred from signer j
+	newest   []uint32 // the highest of them
 	answered []int64  // since when looks at a server were not lost, by its number; then the parent's
 	foreign  *foreign
 }

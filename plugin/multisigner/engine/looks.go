@@ -117,6 +117,15 @@ func (w *work) memory(name string) peer.Memory {
 	return m
 }
 
+// transferAgain has every peer's zone transferred at the next look: what the last
+// transfers showed was not taken into a state that was saved.
+func (w *work) transferAgain() {
+	for name, m := range w.memories {
+		m.Transferred = nil
+		w.memories[name] = m
+	}
+}
+
 // trust gives a peer's seed. Where that is the parent's DS RRset, it is the one
 // that was seen last.
 func (w *work) trust(p Peer) peer.Trust {

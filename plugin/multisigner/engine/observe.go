@@ -94,7 +94,7 @@ func (w *work) makers(sigs zone.Packed) []roll.KeyID {
 }
 
 func (w *work) view(name string, r peer.Report) roll.View {
-	v := roll.View{Name: name, Trusted: r.Trusted, Why: r.Why}
+	v := roll.View{Name: name, Trusted: r.Trusted, Why: r.Why, NoTransfer: r.TransferErr}
 	for _, a := range r.Addresses {
 		v.Addresses = append(v.Addresses, w.address(a))
 	}

@@ -26,3 +26,12 @@ func TestWhatTransfersProve(t *testing.T) {
 		require.Equal(t, proves, a.Algorithms, status)
 	}
 }
+
+// What a transfer shows stands in one look only. When the turn that should have saved it
+// fails, the zone is transferred again.
+func TestTransferredAgain(t *testing.T) {
+	serial := uint32(7)
+	w := &work{memories: map[string]peer.Memory{"b": {Transferred: &serial, Pins: []zone.DNSKEY{"pin"}}}}
+	w.transferAgain()
+	require.Equal(t, map[string]peer.Memory{"b": {Pins: []zone.DNSKEY{"pin"}}}, w.memories)
+}

@@ -167,6 +167,7 @@ func (e *Engine) decide(ctx context.Context, z *Zone, cfg *Config, now time.Time
 			return nil
 		}
 	}
+	z.work.transferAgain()
 	renewErr := e.renew(ctx, z, cfg, plan)
 	if renewErr != nil && renewErr.Error() == err.Error() {
 		return err

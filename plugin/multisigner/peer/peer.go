@@ -45,8 +45,10 @@ type Memory struct {
 	// Newest is for each address the newest DNSKEY RRset that was believed there. An
 	// address that shows an older one again is stale: it may be a replay.
 	Newest map[netip.AddrPort]Mark
-	// Transferred is the serial of the last transfer of which the result was used.
+	// Transferred is the serial of the last transfer of which the result was used; nil
+	// has it transferred again. CutOff says why that did not come whole.
 	Transferred *uint32
+	CutOff      string
 }
 
 // Mark identifies a DNSKEY RRset and says when it was signed.
@@ -139,7 +141,7 @@ type Report struct {
 	Why       string    // why none is
 	// Transfer is the apex of the transferred zone; nil: none was transferred this time.
 	Transfer *zone.Version
-	// TransferErr says why a transfer that was due did not come, or not whole.
+	// TransferErr says why the last transfer that was due did not come, or not whole.
 	TransferErr string
 	// Digest is of the content of the transferred zone; the zero value when it did not come whole.
 	Digest Digest

@@ -38,6 +38,7 @@ func (l *look) transfer(ctx context.Context, r *Report) {
 	from := r.Addresses[i]
 	serial := serialOf(from.Sets[zone.TypeSOA])
 	if done := l.Memory.Transferred; done != nil && *done == serial {
+		r.TransferErr = l.Memory.CutOff
 		return
 	}
 	v, partial, err := xfr.Collect(l.Zone, l.client.Transfer(ctx, from.Server, l.Zone.String(), l.limit()))
@@ -59,7 +60,7 @@ func (l *look) transfer(ctx context.Context, r *Report) {
 		a.Algorithms = nil // what was cut off may be signed with others
 	}
 	transferred := v.Serial()
-	r.Memory.Transferred = &transferred
+	r.Memory.Transferred, r.Memory.CutOff = &transferred, r.TransferErr
 	r.Addresses = append(r.Addresses, a)
 	r.Transfer = apexOf(v)
 }

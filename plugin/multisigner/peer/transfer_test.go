@@ -98,7 +98,7 @@ func TestTransferAboveTheLimit(t *testing.T) {
 	require.Empty(t, r.Addresses[1].Algorithms, "what was not seen may be signed with others")
 
 	target.Memory = r.Memory
-	require.Empty(t, lookAt(t, target).TransferErr)
+	require.Equal(t, r.TransferErr, lookAt(t, target).TransferErr, "it is what there is to know")
 	require.Equal(t, 1, f.count(dns.TypeAXFR))
 
 	// Where not even the SOA came, there is nothing to look at.

@@ -167,7 +167,7 @@ func (z *step) algorithmComes() {
 // no rollover that needs the parent can end before the algorithm has arrived.
 func (z *step) overtaken() bool {
 	for i := 1; i < len(z.f.Signers); i++ {
-		if v := z.views[i]; v != nil && v.Trusted && z.asksForOther(i, v) {
+		if v := z.views[i]; v != nil && v.Trusted && z.asksForOther(i, v) && slices.ContainsFunc(v.Addresses, func(a Address) bool { return hasAlgorithm(a.CDS, z.f.Moving) }) {
 			return true
 		}
 	}
@@ -231,6 +231,16 @@ func (z *step) signedByAll(h *hold) {
 	}
 }
 
+// signedByForeign holds until the data of every signer of other software is signed with
+// the coming algorithm, still or again: it may lose signatures and keep its keys.
+func (z *step) signedByForeign(h *hold) {
+	for i := range z.f.Signers {
+		if p := z.peers[i]; p != nil && p.Foreign && z.member(i) {
+			z.signedWith(h, i)
+		}
+	}
+}
+
 // signedWith holds until no cache can hold data of signer i that is not signed with
 // the coming algorithm. Of a signer of other software, a sample proves nothing: it
 // may sign gradually.
@@ -245,7 +255,8 @@ func (z *step) signedWith(h *hold, i int) {
 	}
 	since, resign := s.Signed, moment(0)
 	if p := z.peers[i]; i > 0 && p != nil && p.Foreign {
-		if resign = moment(p.Resign); resign == 0 && s.Whole == 0 {
+		known := s.Proofs.of(z.f.Moving)
+		if resign = moment(p.Resign); resign == 0 && s.Whole == 0 || known != nil && known.Lacks {
 			z.askForProof(h, i)
 			z.thenPass(h, z.ttl("TTL of data", -1, z.dataPeaks(i), &s.DNSKEYTTL), z.way(i))
 			return

@@ -411,10 +411,10 @@ func (z *step) outpaced() bool {
 			z.wait(waitPaste, KeyID{}, "say which DS is safe at the parent", &h)
 			return true
 		}
-		if z.asksForOther(i, z.views[i]) && (!z.parentFresh || z.hasDSOf(z.f.Moving)) {
+		if z.asksForOther(i, z.views[i]) && (!z.parentFresh || z.hasDSAskedAt(i)) {
 			var h hold
 			if z.parentLooked(&h); !h.blocked {
-				h.on(missing, z.aboutAlgorithm("the exchange of the DS here: the parent has one of ", " already"), z.name(0))
+				h.on(missing, "the exchange of the DS here (give `roll algorithm`): the parent has one of another algorithm already", z.name(0))
 			}
 			z.wait(waitPaste, KeyID{}, "say which DS is safe at the parent", &h)
 			return true
@@ -423,6 +423,20 @@ func (z *step) outpaced() bool {
 		for _, id := range z.f.CDS {
 			if k := z.key(id); k >= 0 && z.ownedBy(&z.f.Keys[k], i) && !want.has(k) {
 				return true // the change of CDS is what is waited for
+			}
+		}
+	}
+	return false
+}
+
+// hasDSAskedAt reports whether the parent has the DS of a key of signer i's own that is
+// not of the zone's algorithm, and that signer i asks for.
+func (z *step) hasDSAskedAt(i int) bool {
+	for n := range z.addresses(i) {
+		a := &z.views[i].Addresses[n]
+		for _, id := range a.CDS {
+			if k := z.key(id); k >= 0 && !a.Transfer && z.ownedBy(&z.f.Keys[k], i) && !z.ofZone(&z.f.Keys[k]) && z.hasDS(id) {
+				return true
 			}
 		}
 	}

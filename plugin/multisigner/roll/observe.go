@@ -212,6 +212,9 @@ func (z *step) observeAddresses(i int, v *View) (complete, restart bool) {
 			z.f.Addresses = append(z.f.Addresses, now)
 		} else {
 			restart = restart || z.missed(last, &now, a)
+			if int32(now.Serial-last.Serial) < 0 {
+				z.f.Signers[i].Proofs = proofs{} // serials begin anew: they say nothing of what was before
+			}
 			*last = now
 		}
 	}
@@ -337,14 +340,7 @@ func (z *step) observeParent() {
 
 // hasOurDS reports whether any address of the parent has a DS of a key of ours.
 func (z *step) hasOurDS() bool {
-	for n := range z.seen.Parent.Addresses {
-		for _, id := range z.seen.Parent.Addresses[n].DS {
-			if k := z.key(id); k >= 0 && z.f.Keys[k].Owner == 0 {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(z.ours, func(k int) bool { return z.hasDS(z.f.Keys[k].ID) })
 }
 
 // observeDS notes for every key since when all addresses of the parent have its DS,

@@ -6,13 +6,17 @@ import "slices"
 // samples says nothing of the rest: only a transfer shows the whole zone, and it shows it
 // at the serial that it has, where the other addresses may not be yet (protocol b.15 H4).
 
-// proofs says of algorithms from which serial on every transfer of a zone showed all of
-// it signed with them. Algorithm 0 is none.
+// proofs says what transfers of a zone have shown of algorithms. Algorithm 0 is none.
 type proofs [3]proof
 
+// proof says that all of a zone was signed with an algorithm at a serial and has been in
+// every later transfer; or, if it lacks, that it was not at that serial and at no later
+// one that was transferred. A transfer of an older serial, from a server that lags,
+// changes nothing.
 type proof struct {
 	Algorithm uint8  `json:"algorithm,omitempty"`
 	Serial    uint32 `json:"serial,omitempty"`
+	Lacks     bool   `json:"lacks,omitempty"`
 }
 
 // of returns what is known of an algorithm, or nil.
@@ -25,25 +29,34 @@ func (p *proofs) of(algorithm uint8) *proof {
 	return nil
 }
 
-// take takes in what a transfer shows. One that is older than what is known takes
-// nothing back: it may come from a server that lags.
-func (p *proofs) take(a *Address) {
+// take takes in what a transfer shows, and what it lacks of the coming algorithm.
+func (p *proofs) take(a *Address, coming uint8) {
 	if len(a.Algorithms) == 0 {
 		return // not the whole zone was seen
 	}
 	for i := range p {
-		if !slices.Contains(a.Algorithms, p[i].Algorithm) && int32(a.Serial-p[i].Serial) >= 0 {
-			p[i] = proof{}
+		if p[i].Algorithm != 0 && !slices.Contains(a.Algorithms, p[i].Algorithm) && int32(a.Serial-p[i].Serial) >= 0 {
+			p[i].Serial, p[i].Lacks = a.Serial, true
 		}
 	}
 	for _, algorithm := range a.Algorithms {
-		known := p.of(algorithm)
-		if known == nil {
-			if free := slices.IndexFunc(p[:], func(k proof) bool { return k.Algorithm == 0 }); free >= 0 {
-				p[free] = proof{algorithm, a.Serial}
-			}
-		} else if int32(a.Serial-known.Serial) < 0 {
-			known.Serial = a.Serial
+		if known := p.of(algorithm); known == nil {
+			p.note(proof{Algorithm: algorithm, Serial: a.Serial})
+		} else if known.Lacks && int32(a.Serial-known.Serial) > 0 {
+			known.Serial, known.Lacks = a.Serial, false
+		}
+	}
+	if coming != 0 && p.of(coming) == nil {
+		p.note(proof{coming, a.Serial, true})
+	}
+}
+
+// note puts a proof in a free place, or in that of an algorithm that is not there.
+func (p *proofs) note(found proof) {
+	for i := range p {
+		if p[i].Algorithm == 0 || p[i].Lacks {
+			p[i] = found
+			return
 		}
 	}
 }
@@ -56,7 +69,7 @@ func (z *step) observeProofs(i int, v *View) {
 	}
 	for n := range v.Addresses {
 		if a := &v.Addresses[n]; a.Transfer && a.State == Good {
-			z.f.Signers[i].Proofs.take(a)
+			z.f.Signers[i].Proofs.take(a, z.f.Moving)
 		}
 	}
 }
@@ -65,7 +78,7 @@ func (z *step) observeProofs(i int, v *View) {
 // of it was signed with the algorithm on its way.
 func (z *step) proven(i int, v *View) bool {
 	p := z.f.Signers[i].Proofs.of(z.f.Moving)
-	if p == nil {
+	if p == nil || p.Lacks {
 		return false
 	}
 	for n := range v.Addresses {
@@ -76,21 +89,15 @@ func (z *step) proven(i int, v *View) bool {
 	return true
 }
 
-// signedByForeign holds until the data of every signer of other software is signed with
-// the coming algorithm, still or again: it may lose signatures and keep its keys.
-func (z *step) signedByForeign(h *hold) {
-	for i := range z.f.Signers {
-		if p := z.peers[i]; p != nil && p.Foreign && z.member(i) {
-			z.signedWith(h, i)
-		}
-	}
-}
-
 // askForProof says what lacks until all of the zone of signer i is known to be signed
 // with the algorithm on its way.
 func (z *step) askForProof(h *hold, i int) {
-	if p := z.f.Signers[i].Proofs.of(z.f.Moving); p == nil {
-		h.on(missing, "a transfer that shows that all of it is signed with both algorithms", z.name(i))
+	if p := z.f.Signers[i].Proofs.of(z.f.Moving); p == nil || p.Lacks {
+		why := "a transfer that shows that all of it is signed with both algorithms"
+		if v := z.views[i]; v != nil && v.NoTransfer != "" && !z.p.Terse {
+			why += " (the last one failed: " + v.NoTransfer + ")"
+		}
+		h.on(missing, why, z.name(i))
 	} else {
 		z.askEach(h, i, "every signer to serve a zone that is wholly signed with both algorithms", func(a *Address) bool { return a.reached(p.Serial) })
 	}

@@ -160,14 +160,25 @@ func TestTransferOnlyImports(t *testing.T) {
 	require.Empty(t, plan.CDS)
 }
 
+// What the program before this one wrote is read, and written in the new format.
+func TestReadsTheFormatBefore(t *testing.T) {
+	state, _ := roll.Step(roll.State{}, roll.Policy{Signer: "a", Peers: []roll.Peer{{Name: "b", Foreign: true}}}, roll.Observation{}, start)
+	text := string(state.Encode())
+	before := strings.Replace(text, `"format":3`, `"format":2`, 1)
+	require.NotEqual(t, text, before)
+	read, err := roll.Decode([]byte(before))
+	require.NoError(t, err)
+	require.Equal(t, text, string(read.Encode()))
+}
+
 // A state of a newer program, a damaged one and an unknown field are refused: guessing
 // about keys is how zones become bogus.
 func TestDecodeRefuses(t *testing.T) {
 	good, _ := roll.Step(roll.State{}, roll.Policy{Signer: "a"}, roll.Observation{}, start)
 	text := string(good.Encode())
 	for _, tc := range []struct{ name, text, want string }{
-		{"newer", strings.Replace(text, `"format":2`, `"format":3`, 1), "run the newer program"},
-		{"no format", strings.Replace(text, `"format":2`, `"format":0`, 1), "no format number"},
+		{"newer", strings.Replace(text, `"format":3`, `"format":4`, 1), "run the newer program"},
+		{"no format", strings.Replace(text, `"format":3`, `"format":0`, 1), "no format number"},
 		{"unknown field", strings.Replace(text, `"facts":{`, `"facts":{"magic":1,`, 1), "magic"},
 		{"cut off", text[:len(text)/2], "decode"},
 		{"empty", "", "decode"},

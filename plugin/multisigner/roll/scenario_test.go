@@ -305,6 +305,8 @@ func (s *story) doPeer(name string, f []string) {
 		whole := *a
 		whole.Transfer, whole.Serial, whole.Algorithms = true, s.number(f[1]), s.algorithms(f[3:])
 		p.whole = &whole
+	case "refuses-transfers":
+		p.view.NoTransfer = "answered REFUSED"
 	case "asks-for-deletion":
 		a.CDS, a.CDNSKEY, a.CDSDelete, p.mirrors = nil, nil, true, false
 	case "mirrors":

@@ -121,7 +121,7 @@ type signer struct {
 	Signed moment `json:"signed,omitempty"`
 	Whole  moment `json:"whole_since,omitempty"`
 	Clear  moment `json:"clear,omitempty"`
-	Proofs proofs `json:"proofs,omitzero"` // of one of other software
+	Proofs proofs `json:"proofs,omitzero"` // of one of other software: what its transfers showed of any algorithm, on its way or not
 }
 
 // address is the last look at one address of a signer, or of the parent (-1).
@@ -177,7 +177,7 @@ func sameSigner(a, b signer) bool {
 
 // stateFormat is the version of the encoding. Raise it when a field is added whose
 // loss would be dangerous for an older program, and keep reading the old ones.
-const stateFormat = 2
+const stateFormat = 3
 
 type encoded struct {
 	Format int   `json:"format"`
