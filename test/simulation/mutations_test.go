@@ -93,7 +93,7 @@ var mutations = []mutation{
 	{"A9: the old signatures go with our own keys", "algorithm.go", "\t\tif i == 0 || z.member(i) {\n\t\t\tz.clearOf(&h, i)", "\t\tif i < 0 {\n\t\t\tz.clearOf(&h, i)", nil},
 
 	// A signer of other software signs gradually with the new algorithm (b.15 H4).
-	{"H4: a sample is proof of the whole", "algorithm.go", "resign == 0 && s.Whole == 0 || known != nil && known.Lacks {", "false {", nil},
+	{"H4: a sample is proof of the whole", "algorithm.go", "resign == 0 && s.Whole == 0 || known != nil && known.Lacks {", "known != nil && false {", nil},
 	{"H4: the re-signing time is not waited for", "algorithm.go", "since+ttl+resign+z.propagation(i)", "since+ttl+z.propagation(i)", nil},
 	{"H4: a transfer speaks for servers that lag", "proof.go", "&& !a.reached(p.Serial)", "&& n < 0", nil},
 	{"H4: signatures that are lost again are not missed", "algorithm.go", "\tz.signedByForeign(&h)\n", "", nil},

@@ -325,11 +325,8 @@ func (z *step) observeParent() {
 	z.forgetAddresses(-1, good, func(addr string) bool {
 		return slices.ContainsFunc(addresses, func(a ParentAddress) bool { return a.Addr == addr })
 	})
-	if !empty {
-		z.f.Secured, z.f.NoDS = true, 0
-	} else if complete && (z.f.NoDS == 0 || restart) {
-		z.f.NoDS = z.t
-	}
+	z.f.Secured = z.f.Secured || !empty
+	z.f.NoDS = sinceThen(z.f.NoDS, empty, complete, restart, z.t)
 	z.observeDS(complete, restart)
 	if z.unknownDS > 0 {
 		z.f.UnknownDS = z.t
