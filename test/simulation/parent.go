@@ -152,7 +152,7 @@ func (p *parent) accepts(v *version) bool {
 // paste is a person who puts in place what one signer prints.
 func (p *parent) paste() {
 	s := p.w.signers[p.w.random.IntN(len(p.w.signers))]
-	if s.foreign == nil && (len(s.plan.DS) > 0 || s.plan.CDSDelete) {
+	if s.foreign == nil && !s.down && (len(s.plan.DS) > 0 || s.plan.CDSDelete) {
 		ds := s.plan.DS
 		p.w.did("pasted")
 		p.w.after(p.w.between(minute, 10*minute), func() { p.set(ds) })
