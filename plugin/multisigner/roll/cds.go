@@ -190,10 +190,14 @@ func (z *step) wantedOf(i int) (want keySet) {
 	return want
 }
 
-// wants adds those of a list that are signer i's own, and of the zone's algorithm.
+// wants adds those of a list that are signer i's own, and of the zone's algorithm. What a
+// signer of our kind asks for has signed its DNSKEY RRset: what has signed nothing there
+// is a copy, of a key that its owner has lost.
 func (z *step) wants(i int, ids []KeyID, want *keySet) {
+	ours := i > 0 && z.peers[i] != nil && !z.peers[i].Foreign
 	for _, id := range ids {
-		if k := z.key(id); k >= 0 && z.ownedBy(&z.f.Keys[k], i) && z.ofZone(&z.f.Keys[k]) {
+		k := z.key(id)
+		if k >= 0 && z.ownedBy(&z.f.Keys[k], i) && z.ofZone(&z.f.Keys[k]) && (z.f.Keys[k].Owner == int8(i) || !ours) {
 			want.add(k)
 		}
 	}
