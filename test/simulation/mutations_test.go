@@ -65,7 +65,7 @@ var mutations = []mutation{
 	{"the first CDS does not wait for unsigned data", "cds.go", "if len(z.f.CDS) == 0 { // the zone", "if false { // the zone", nil},
 	{"a parent that went back is not healed", "ownkeys.go", "\t\t\t\tkey.Gone = 0\n", "", nil},
 	{"the union keeps retired KSKs", "cds.go", "if key.Out == 0 || z.leavesLate(k) {", "if true {", nil},
-	{"peers' CDS is copied whole", "cds.go", "if k >= 0 && z.ownedBy(&z.f.Keys[k], i) && z.ofZone(&z.f.Keys[k]) && (z.f.Keys[k].Owner == int8(i) || !ours) {", "if k >= 0 && (!ours || ours) {", nil},
+	{"peers' CDS is copied whole", "cds.go", "if k >= 0 && z.ownedBy(&z.f.Keys[k], i) && z.ofZone(&z.f.Keys[k]) && (z.f.Keys[k].Owner == int8(i) || !alike) {", "if k >= 0 && (!alike || alike) {", nil},
 	{"CDS of nobody is asked for first", "cds.go", "want[w] |= entry[w] & seps[w]", "want[w] |= entry[w] & seps[w] & 0", nil},
 	{"a peer stopped signing when it was last seen to", "ownership.go", "\tk.LastSig = z.t\n\ti := int(k.Owner)", "\ti := int(k.Owner)", nil},
 	{"a retired key does not show whose it is", "show.go", "if entry || key.published() && !key.signing() {", "if entry {", nil},

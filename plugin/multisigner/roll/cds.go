@@ -194,10 +194,10 @@ func (z *step) wantedOf(i int) (want keySet) {
 // signer of our kind asks for has signed its DNSKEY RRset: what has signed nothing there
 // is a copy, of a key that its owner has lost.
 func (z *step) wants(i int, ids []KeyID, want *keySet) {
-	ours := i > 0 && z.peers[i] != nil && !z.peers[i].Foreign
+	alike := i > 0 && z.peers[i] != nil && !z.peers[i].Foreign
 	for _, id := range ids {
 		k := z.key(id)
-		if k >= 0 && z.ownedBy(&z.f.Keys[k], i) && z.ofZone(&z.f.Keys[k]) && (z.f.Keys[k].Owner == int8(i) || !ours) {
+		if k >= 0 && z.ownedBy(&z.f.Keys[k], i) && z.ofZone(&z.f.Keys[k]) && (z.f.Keys[k].Owner == int8(i) || !alike) {
 			want.add(k)
 		}
 	}
