@@ -212,7 +212,7 @@ func (z *step) observeAddresses(i int, v *View) (complete, restart bool) {
 			z.f.Addresses = append(z.f.Addresses, now)
 		} else {
 			restart = restart || z.missed(last, &now, a)
-			if int32(now.Serial-last.Serial) < 0 {
+			if int32(now.Serial-last.Serial) < 0 && now.Seen >= last.Seen { // and not an answer that came late
 				z.f.Signers[i].Proofs = proofs{} // serials begin anew: they say nothing of what was before
 			}
 			*last = now
