@@ -290,7 +290,7 @@ func (z *step) observeParent() {
 	addresses := z.seen.Parent.Addresses
 	complete, restart, empty, good := len(addresses) > 0, false, true, 0
 	z.parentFresh = complete
-	first := !slices.ContainsFunc(z.f.Addresses, func(a address) bool { return a.Signer < 0 })
+	first := z.f.DSTTL.max() == 0 && !slices.ContainsFunc(z.f.Addresses, func(a address) bool { return a.Signer < 0 })
 	var ttl time.Duration
 	for n := range addresses {
 		a := &addresses[n]
@@ -318,7 +318,7 @@ func (z *step) observeParent() {
 	if good == 0 {
 		return
 	}
-	if first && z.f.DSTTL.max() == 0 && z.hasOurDS() {
+	if first && z.hasOurDS() {
 		z.f.DSTTL.see(unknownTTL, z.t) // of what stood there before our DS nothing was seen
 	}
 	z.f.DSTTL.seeAll(ttl, complete, 0, z.t)
