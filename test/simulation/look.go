@@ -107,7 +107,7 @@ func (s *signer) see(list []roll.Address, other *signer, since int64) []roll.Add
 		case v == nil:
 			a.State = roll.Lame
 		case v.unsigned:
-			a.State, a.Serial = roll.Unsigned, v.serial
+			a.State, a.Serial, a.DNSKEYTTL, a.MaxTTL = roll.Unsigned, v.serial, time.Duration(v.ttl), time.Duration(v.maxTTL)
 		default:
 			a.State = roll.Good
 			a.DNSKEY, a.SEP, a.Entry, a.CDS, a.CDNSKEY = v.dnskey, v.sep, v.entry, v.cds, v.cds

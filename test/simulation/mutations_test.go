@@ -12,8 +12,9 @@ package simulation_test
 // signer publishes every key that signs it). That an algorithm may be given up too late,
 // that signatures go while the parent may have taken an older CDS, that the DS of an
 // algorithm is exchanged while the parent cannot be seen, and that a DS set is printed
-// whose keys a foreign signer is about to drop, happens so seldom that stories of roll
-// itself tell it. They are left out.
+// whose keys a foreign signer is about to drop, or that the absence of DNSKEY at an
+// unsigned signer has a TTL of its own, matters so seldom that stories of roll itself
+// tell it. They are left out.
 
 // where names the story in whose worlds a mutation is looked for; the others are looked
 // for in all worlds.

@@ -107,6 +107,7 @@ func (w *work) address(a peer.Address) roll.Address {
 		out.Addr = a.Host
 	}
 	if !a.Believed || a.Status == peer.Stale {
+		out.DNSKEYTTL = seconds(a.AbsentTTL)
 		return out
 	}
 	if a.Status != peer.Good {

@@ -80,11 +80,14 @@ func (a *Address) add(t zone.Type, f *fault) {
 // keys asks s for the DNSKEY RRset, and believes it if by does.
 func (l *look) keys(ctx context.Context, s ask.Server, by anchor) Address {
 	a := Address{Server: s, Host: l.Hosts[s.Addr], At: l.now}
-	set, _, f := l.answer(ctx, s, zone.TypeDNSKEY)
+	set, m, f := l.answer(ctx, s, zone.TypeDNSKEY)
 	if f == nil {
 		f = l.judge(&a, set, by)
 	}
 	if f != nil {
+		if f.status == Unsigned {
+			a.AbsentTTL = min(max(set.TTL, negativeTTL(m)), 7*24*60*60)
+		}
 		a.add(zone.TypeDNSKEY, f)
 	}
 	return a

@@ -42,6 +42,17 @@ func (l *look) answer(ctx context.Context, s ask.Server, t zone.Type) (zone.RRse
 	return set, m, f
 }
 
+// negativeTTL is for how long a cache keeps that something is not there (RFC 2308 5).
+func negativeTTL(m *dns.Msg) uint32 {
+	longest := uint32(0)
+	for _, rr := range m.Ns {
+		if soa, ok := rr.(*dns.SOA); ok && soa.Hdr.Ttl <= maxTTL && soa.Minttl <= maxTTL {
+			longest = max(longest, min(soa.Hdr.Ttl, soa.Minttl))
+		}
+	}
+	return longest
+}
+
 // pick takes the RRset of type t at the apex out of an answer section. Its TTL is
 // the largest that any of it has: what is waited for is the cache that keeps it longest.
 func (l *look) pick(answer []dns.RR, t zone.Type) (zone.RRset, *fault) {

@@ -112,6 +112,11 @@ type Address struct {
 	// and CDNSKEY are there only if an entry key signed them (RFC 7344 4.1). Empty
 	// unless the DNSKEY RRset validates; of a stale one it holds that alone.
 	Sets map[zone.Type]zone.RRset
+	// AbsentTTL is for how many seconds caches keep what an Unsigned address answers
+	// when it is asked for DNSKEY: that it has none (RFC 2308 5), or unsigned ones.
+	// Nobody vouches for it: it is a week at most, the longest that resolvers keep
+	// anything by default. 0: not known.
+	AbsentTTL uint32
 	// Absent are the types whose absence was validly denied. A type in neither is
 	// unknown, which is not absent.
 	Absent map[zone.Type]bool

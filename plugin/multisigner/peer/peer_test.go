@@ -129,6 +129,40 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// Of an address that is not signed it is told for how long caches keep that. A TTL
+// that nobody signs may be anybody's, and must not hold the group up for years.
+func TestAbsentTTL(t *testing.T) {
+	ksk, zsk := newKSK(), newZSK()
+	negative := func(soaTTL, minimum string) func(q, m *dns.Msg) *dns.Msg {
+		return func(_, m *dns.Msg) *dns.Msg {
+			m.Answer, m.Ns = nil, []dns.RR{rr("%s "+soaTTL+" SOA ns hostmaster 1 2 3 4 "+minimum, apex)}
+			return m
+		}
+	}
+	for _, tc := range []struct {
+		name string
+		says func(q, m *dns.Msg) *dns.Msg
+		want uint32
+	}{
+		{"the minimum", negative("7200", "3600"), 3600},
+		{"the SOA's own", negative("600", "3600"), 600},
+		{"68 years", negative("2147483647", "2147483647"), 7 * 86400},
+		{"beyond what a TTL can be", negative("4294967295", "4294967295"), 0},
+		{"no SOA", func(_, m *dns.Msg) *dns.Msg { m.Answer, m.Ns = nil, nil; return m }, 0},
+		{"unsigned keys", func(_, m *dns.Msg) *dns.Msg {
+			m.Answer = m.Answer[:1]
+			m.Answer[0].Header().Ttl = 5400
+			return m
+		}, 5400},
+		{"another fault", func(_, m *dns.Msg) *dns.Msg { m = negative("600", "3600")(nil, m); m.Rcode = dns.RcodeRefused; return m }, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := lookAt(t, trusting([]key{ksk}, serve(t, usual(ksk, zsk)).says(tc.says).Server))
+			require.Equal(t, tc.want, r.Addresses[0].AbsentTTL, r.Addresses[0].Err)
+		})
+	}
+}
+
 func hex16(i int) string {
 	const digits = "0123456789abcdef"
 	return string([]byte{digits[i>>12&15], digits[i>>8&15], digits[i>>4&15], digits[i&15]})

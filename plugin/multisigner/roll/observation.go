@@ -109,15 +109,15 @@ type Address struct {
 	// has named, and shows no keys that tell whose it is. Who joins waits for it, too.
 	Unclaimed bool
 
-	DNSKEY      []KeyID // without those that have the REVOKE flag: they are good for nothing (RFC 5011 2.1)
-	SEP         []KeyID // those of DNSKEY with the SEP flag
-	DNSKEYTTL   time.Duration
-	Mark        uint64  // of the signatures of the DNSKEY RRset; a change without new keys restarts waits. 0: unknown
-	Entry       []KeyID // keys that validly sign the DNSKEY RRset
-	DataSigners []KeyID // keys that validly sign anything else that was looked at, CDS and CDNSKEY included
-	Algorithms  []uint8 // with which all else that was looked at is signed, whether or not a key for it is published
-	CDS         []KeyID // keys that CDS records name
-	UnevenCDS   []KeyID // those of CDS without a record of a digest type that another key has one of
+	DNSKEY      []KeyID       // without those that have the REVOKE flag: they are good for nothing (RFC 5011 2.1)
+	SEP         []KeyID       // those of DNSKEY with the SEP flag
+	DNSKEYTTL   time.Duration // at an Unsigned one, of what it answers when asked for DNSKEY: that there is none, as a rule
+	Mark        uint64        // of the signatures of the DNSKEY RRset; a change without new keys restarts waits. 0: unknown
+	Entry       []KeyID       // keys that validly sign the DNSKEY RRset
+	DataSigners []KeyID       // keys that validly sign anything else that was looked at, CDS and CDNSKEY included
+	Algorithms  []uint8       // with which all else that was looked at is signed, whether or not a key for it is published
+	CDS         []KeyID       // keys that CDS records name
+	UnevenCDS   []KeyID       // those of CDS without a record of a digest type that another key has one of
 	CDNSKEY     []KeyID
 	UnknownCDS  int  // CDS or CDNSKEY records that name no key that we know
 	CDSDelete   bool // a record that asks the parent to remove the DS (RFC 8078)

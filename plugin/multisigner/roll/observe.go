@@ -192,11 +192,16 @@ func (z *step) observeAddresses(i int, v *View) (complete, restart bool) {
 			continue
 		}
 		asked++
+		switch a.State {
+		case Good:
+			keyTTL, dataTTL = max(keyTTL, a.DNSKEYTTL), max(dataTTL, a.MaxTTL)
+		case Unsigned: // caches hold that it has no DNSKEY as they hold its data
+			keyTTL, dataTTL = max(keyTTL, a.DNSKEYTTL), max(dataTTL, a.DNSKEYTTL, a.MaxTTL)
+		}
 		if a.State != Good {
 			complete, z.fresh[i] = false, false
 			continue
 		}
-		keyTTL, dataTTL = max(keyTTL, a.DNSKEYTTL), max(dataTTL, a.MaxTTL)
 		if !sameList(a.DNSKEY, of) {
 			sum, of = setHash(a.DNSKEY), a.DNSKEY
 		}
