@@ -33,8 +33,17 @@ func (f *foreign) drawChange() {
 	}
 }
 
-// due reports whether its algorithm is to change, or does: no other rollover begins then.
-func (c *algorithmChange) due() bool { return c.to != 0 }
+// moving reports whether the algorithm of a foreign signer is to change, or does: no
+// other rollover of theirs begins then. They have one person, who knows that two of them
+// which ask for other DS RRsets, each by its timers, wait for each other for ever.
+func (w *world) moving() bool {
+	return slices.ContainsFunc(w.signers, func(s *signer) bool { return s.foreign != nil && s.foreign.change.to != 0 })
+}
+
+// rolling reports whether a foreign signer rolls its ZSK or KSK.
+func (w *world) rolling() bool {
+	return slices.ContainsFunc(w.signers, func(s *signer) bool { return s.foreign != nil && s.foreign.rolling > 0 })
+}
 
 // unsigned are those of the keys that sign data that do not sign what no look samples
 // yet; nil: all of them do.
@@ -65,7 +74,7 @@ func (f *foreign) beginChange() {
 	switch {
 	case c.to == 0 || c.begun:
 		return
-	case f.rolling > 0:
+	case w.rolling():
 		w.after(6*hour, f.beginChange)
 		return
 	}

@@ -29,11 +29,10 @@ type record struct {
 	algs   uint8 // DNSKEY, DS and CDS: the algorithms in it, by the oracle's numbers
 	ends   int64 // forever while it is served
 	ttl    int64
-	ours   bool // DNSKEY: of a signer of ours
 
+	foreign uint8 // DNSKEY, data and CDS: the foreign signer whose it is, which does not look at others; 0: ours
 	lost    keys  // DNSKEY: keys in use that a foreign signer left out by itself
 	strange bool  // DNSKEY: the younger of two with one tag is a foreign signer's, or older than the first DS
-	timers  bool  // DNSKEY: of a foreign signer, which does not look at CDS before it drops a key
 	left    uint8 // data: the algorithms with which a foreign signer has stopped signing by its timers
 	early   bool  // data: a foreign signer signed with what not everyone had, or what it lets go too soon
 	wrong   bool  // DS: the parent went back to what it had before
@@ -201,7 +200,7 @@ func replace(list *[]record, from source, next *record, t int64) *record {
 
 func (r *record) equal(o *record) bool {
 	return r.set == o.set && r.signed == o.signed && r.ttl == o.ttl && r.strong == o.strong && r.lost == o.lost &&
-		r.early == o.early && r.left == o.left && r.timers == o.timers && r.wrong == o.wrong
+		r.early == o.early && r.left == o.left && r.foreign == o.foreign && r.wrong == o.wrong
 }
 
 // tell describes a record for people.

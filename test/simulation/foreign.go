@@ -59,10 +59,16 @@ func (f *foreign) begin() {
 	f.s.w.after(3*f.lifetime, f.rollKSK)
 }
 
+// make makes a key. Two first keys of foreign signers that have one tag would stay, for
+// neither rolls its KSK before there is a DS: their person sees to that.
 func (f *foreign) make(sep bool, algorithm uint8) roll.KeyID {
 	var avoid []uint16
-	for _, k := range f.keys {
-		avoid = append(avoid, k.id.Tag)
+	for _, s := range f.s.w.signers {
+		if s.foreign != nil {
+			for _, k := range s.foreign.keys {
+				avoid = append(avoid, k.id.Tag)
+			}
+		}
 	}
 	for _, id := range f.pushed {
 		avoid = append(avoid, id.Tag)
@@ -152,7 +158,7 @@ func (f *foreign) rollZSK() {
 	if w.t > w.calm {
 		return
 	}
-	if f.change.due() {
+	if w.moving() {
 		w.after(2*day, f.rollZSK)
 		return
 	}
@@ -188,7 +194,7 @@ func (f *foreign) rollKSK() {
 	if w.t > w.calm {
 		return
 	}
-	if f.change.due() {
+	if w.moving() {
 		w.after(2*day, f.rollKSK)
 		return
 	}

@@ -79,7 +79,7 @@ func (o *oracle) newDNSKEY(from source, next *record) {
 		if cds.set.empty() {
 			continue // it asks for no DS
 		}
-		o.chain(cds, r, r.timers || cds.timers, "DNSKEY of %s if the parent took the CDS of %s")
+		o.chain(cds, r, r.foreign+cds.foreign > 0, "DNSKEY of %s if the parent took the CDS of %s")
 	}
 	if o.secure() {
 		wanted := o.wanted()
@@ -110,7 +110,7 @@ func (o *oracle) newOrder(from source, next *record) {
 	}
 	for k := range o.dnskey {
 		key := &o.dnskey[k]
-		o.chain(r, key, key.timers || r.timers, "DNSKEY of %s if the parent took the CDS of %s")
+		o.chain(r, key, key.foreign+r.foreign > 0, "DNSKEY of %s if the parent took the CDS of %s")
 	}
 }
 
@@ -141,7 +141,7 @@ func (o *oracle) answer(data, key *record, wanted uint8) {
 		return
 	}
 	o.checks++
-	excused := data.early || data.signed.meets(key.lost)
+	excused := data.early || data.signed.meets(key.lost) || data.foreign != key.foreign && data.foreign > 0 && key.foreign > 0
 	good := data.signed.and(key.set)
 	what := "data of %[2]s under the DNSKEY of %[1]s"
 	switch {
@@ -153,7 +153,7 @@ func (o *oracle) answer(data, key *record, wanted uint8) {
 		return
 	case wanted&^o.algorithms(good) != 0:
 		what += ": not signed with every algorithm of the DS RRset"
-	case key.ours && key.algs&^o.algorithms(data.signed)&^data.left != 0:
+	case key.foreign == 0 && key.algs&^o.algorithms(data.signed)&^data.left != 0:
 		what += ": not signed with every algorithm of the DNSKEY RRset"
 		// Who was not told yet may publish its key just when another one stops signing with
 		// the algorithm. Validators must not mind (RFC 6840 5.11).
@@ -245,11 +245,11 @@ func (o *oracle) withdraw(from source) {
 }
 
 // unsampled is the data of a version that no look samples, or nil where it is as all other.
-func (o *oracle) unsampled(v *version, left uint8) *record {
+func (o *oracle) unsampled(v *version, left, foreign uint8) *record {
 	if v.rest == nil {
 		return nil
 	}
-	return &record{signed: o.bits(v.rest), ttl: v.maxTTL, early: v.early || v.slipped, left: left}
+	return &record{signed: o.bits(v.rest), ttl: v.maxTTL, early: v.early || v.slipped, left: left, foreign: foreign}
 }
 
 // leftOf gives an algorithm, if it is one, as bits.

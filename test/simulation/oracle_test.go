@@ -44,12 +44,28 @@ func TestOracle(t *testing.T) {
 		}, "not signed with every algorithm of the DNSKEY"},
 		{"other software has not signed all with an algorithm that we publish", func(o *oracle) {
 			o.holds([]roll.KeyID{ksk}, []roll.KeyID{ksk, zsk, other}, []roll.KeyID{ksk}, []roll.KeyID{zsk, other})
-			o.newData(source{"b1", theRest}, o.unsampled(&version{rest: []roll.KeyID{zsk}}, 0))
+			o.newData(source{"b1", theRest}, o.unsampled(&version{rest: []roll.KeyID{zsk}}, 0, 2))
 		}, "data of b1"},
 		{"other software has stopped signing with an algorithm that we still publish", func(o *oracle) {
 			o.holds([]roll.KeyID{other}, []roll.KeyID{ksk, zsk, other}, []roll.KeyID{ksk, other}, []roll.KeyID{zsk, other})
 			o.newData(source{"b1", theData}, &record{signed: o.bits([]roll.KeyID{other}), left: o.leftOf(13)})
 		}, ""},
+		{"other software dropped a key of other software", func(o *oracle) {
+			set := o.bits([]roll.KeyID{ksk, zsk})
+			o.holds([]roll.KeyID{ksk}, []roll.KeyID{ksk, zsk, newer}, []roll.KeyID{ksk}, []roll.KeyID{zsk})
+			o.newDNSKEY(source{"b1", theDNSKEY}, &record{set: set, signed: set, algs: o.algorithms(set), foreign: 2})
+			o.newData(source{"c1", theData}, &record{signed: o.bits([]roll.KeyID{newer}), foreign: 3})
+		}, ""},
+		{"other software dropped a key of its own", func(o *oracle) {
+			set := o.bits([]roll.KeyID{ksk, zsk})
+			o.holds([]roll.KeyID{ksk}, []roll.KeyID{ksk, zsk, newer}, []roll.KeyID{ksk}, []roll.KeyID{zsk})
+			o.newDNSKEY(source{"b1", theDNSKEY}, &record{set: set, signed: set, algs: o.algorithms(set), foreign: 2})
+			o.newData(source{"b2", theData}, &record{signed: o.bits([]roll.KeyID{newer}), foreign: 2})
+		}, "data of b2 {} signed by {a3} under the DNSKEY of b1"},
+		{"we dropped a key of other software", func(o *oracle) {
+			o.holds([]roll.KeyID{ksk}, []roll.KeyID{ksk, zsk}, []roll.KeyID{ksk}, []roll.KeyID{zsk})
+			o.newData(source{"b1", theData}, &record{signed: o.bits([]roll.KeyID{newer}), foreign: 2})
+		}, "under the DNSKEY of a1"},
 		{"signatures by a key that is not published yet", func(o *oracle) {
 			o.holds([]roll.KeyID{ksk}, []roll.KeyID{ksk, zsk}, []roll.KeyID{ksk}, []roll.KeyID{zsk, other})
 		}, ""},
@@ -101,5 +117,5 @@ func (o *oracle) holds(ds, dnskey, entry, data []roll.KeyID) {
 func (o *oracle) dnskeyOf(dnskey, entry []roll.KeyID) {
 	twins, _ := o.twins(dnskey)
 	set := o.bits(dnskey)
-	o.newDNSKEY(source{"a1", theDNSKEY}, &record{set: set, signed: o.bits(entry), twins: twins, algs: o.algorithms(set), ours: true})
+	o.newDNSKEY(source{"a1", theDNSKEY}, &record{set: set, signed: o.bits(entry), twins: twins, algs: o.algorithms(set)})
 }

@@ -313,25 +313,28 @@ func (s *signer) install(server *server, v *version) {
 // offer is what outsiders get from a server from now on.
 func (s *signer) offer(server *server, v *version) {
 	o := &s.w.oracle
-	ours, timers := s.foreign == nil, s.foreign != nil
+	foreign := uint8(0)
+	if s.foreign != nil {
+		foreign = uint8(s.n) + 1
+	}
 	dnskey := o.bits(v.dnskey)
 	twins, strange := o.twins(v.dnskey)
 	o.newDNSKEY(source{server.name, theDNSKEY}, &record{set: dnskey, signed: o.bits(v.entry), twins: twins, strange: strange,
-		algs: o.algorithms(dnskey), ttl: v.ttl, lost: v.lost, timers: timers, ours: ours})
+		algs: o.algorithms(dnskey), ttl: v.ttl, lost: v.lost, foreign: foreign})
 	left := o.leftOf(v.left)
-	o.newData(source{server.name, theData}, &record{signed: o.bits(v.data), ttl: v.maxTTL, early: v.early, left: left})
-	if timers && s.w.Moves {
-		o.newData(source{server.name, theRest}, o.unsampled(v, left))
+	o.newData(source{server.name, theData}, &record{signed: o.bits(v.data), ttl: v.maxTTL, early: v.early, left: left, foreign: foreign})
+	if foreign > 0 && s.w.Moves {
+		o.newData(source{server.name, theRest}, o.unsampled(v, left, foreign))
 	}
 	if len(v.cds) == 0 && !v.cdsDelete {
 		o.newData(source{server.name, theCDS}, nil)
 		o.newOrder(source{server.name, theCDS}, nil)
 		return
 	}
-	o.newData(source{server.name, theCDS}, &record{signed: o.bits(v.cdsSigners), ttl: v.ttl, early: v.rash, left: left})
+	o.newData(source{server.name, theCDS}, &record{signed: o.bits(v.cdsSigners), ttl: v.ttl, early: v.rash, left: left, foreign: foreign})
 	cds := o.bits(v.cds)
-	o.newOrder(source{server.name, theCDS}, &record{set: cds, strong: cds, algs: o.algorithms(cds), timers: timers})
-	if ours {
+	o.newOrder(source{server.name, theCDS}, &record{set: cds, strong: cds, algs: o.algorithms(cds), foreign: foreign})
+	if foreign == 0 {
 		o.signedOrder(server.name, v)
 	}
 }

@@ -131,6 +131,9 @@ func world(seed uint64) simulation.Config {
 	}
 	c.Hidden = !c.Lost && r.IntN(2) == 0 // see docs/PROOF.md, what it does not show
 	c.Moves = c.Moves || c.Foreign > 0 && c.Tags == 0 && r.IntN(2) == 0
+	if c.Foreign > 0 && c.Signers > 2 && r.IntN(2) == 0 {
+		c.Foreign = 2 + r.IntN(c.Signers-2)
+	}
 	return c
 }
 

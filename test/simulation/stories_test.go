@@ -37,17 +37,18 @@ func begins(b simulation.Beginning) func(*simulation.Config) {
 	return func(c *simulation.Config) { c.Start = b }
 }
 
-func faults(c *simulation.Config)   { c.Faults = true }
-func calm(c *simulation.Config)     { c.Faults = false }
-func forgets(c *simulation.Config)  { c.Faults, c.Lost = true, true }
-func hidden(c *simulation.Config)   { c.Hidden = true }
-func late(c *simulation.Config)     { c.Late = true }
-func foreign(c *simulation.Config)  { c.Foreign = 1 }
-func csk(c *simulation.Config)      { c.CSK = true }
-func double(c *simulation.Config)   { c.Double = true }
-func moving(c *simulation.Config)   { c.Moves = moves }
-func fewTags(c *simulation.Config)  { c.Tags = 60 }
-func twoYears(c *simulation.Config) { c.Years = 2 }
+func faults(c *simulation.Config)    { c.Faults = true }
+func calm(c *simulation.Config)      { c.Faults = false }
+func forgets(c *simulation.Config)   { c.Faults, c.Lost = true, true }
+func hidden(c *simulation.Config)    { c.Hidden = true }
+func late(c *simulation.Config)      { c.Late = true }
+func foreign(c *simulation.Config)   { c.Foreign = 1 }
+func strangers(c *simulation.Config) { c.Foreign = 2 }
+func csk(c *simulation.Config)       { c.CSK = true }
+func double(c *simulation.Config)    { c.Double = true }
+func moving(c *simulation.Config)    { c.Moves = moves }
+func fewTags(c *simulation.Config)   { c.Tags = 60 }
+func twoYears(c *simulation.Config)  { c.Years = 2 }
 
 // ofAnySize and anyParent take in turn what a foreign signer may meet.
 func ofAnySize(c *simulation.Config) { c.Signers = 2 + int(c.Seed%3) }
@@ -102,6 +103,7 @@ var stories = []story{
 	{"stranger", "the parent has a DS that nobody knows, for days", with(group(2), faults), []string{"stranger"}},
 	{"hidden", "servers that nobody looks at lag behind", with(group(3), hidden, faults), nil},
 	{"keys 3", "five signers", with(group(5), faults), nil},
+	{"foreign", "two signers of other software, which do not look at each other", with(group(4), strangers, faults, moving, twoYears), []string{"foreign algorithm", "forgotten"}},
 	{"algorithm 1", "the group rolls its algorithm, each told at a time of its own", with(group(3), moving, twoYears), []string{"algorithm"}},
 	{"algorithm 2", "it is given up on the way, and begun anew", with(group(2), moving, calm, twoYears), []string{"abort"}},
 	{"insecure", "the group goes insecure and secure again, each told at a time of its own", with(group(2), moving, calm, twoYears), []string{"insecure", "secure"}},

@@ -35,10 +35,11 @@ func (z *step) clash(k *key) *key {
 }
 
 // clashes reports whether k, a key of ours that signs, must be rolled because of its
-// tag. One rollover at a time: where tags are few, the next key may clash as well.
+// tag. One rollover at a time: where tags are few, the next key may clash as well. A CSK
+// that has left one of its offices for that leaves the other, too.
 func (z *step) clashes(k *key) bool {
 	for n := range z.f.Keys {
-		if old := &z.f.Keys[n]; old.Owner == 0 && old.published() && (old.DataOff != 0 || old.Out != 0) {
+		if old := &z.f.Keys[n]; old != k && old.Owner == 0 && old.published() && (old.DataOff != 0 || old.Out != 0) {
 			return false
 		}
 	}
