@@ -53,7 +53,8 @@ func newForeign(s *signer) *foreign {
 
 func (f *foreign) begin() {
 	a := f.change.algorithm
-	f.keys = []foreignKey{{id: f.make(true, a), ksk: true, signs: true, cds: true, since: f.s.w.t}, {id: f.make(false, a), signs: true}}
+	f.keys = []foreignKey{{id: f.make(true, a), ksk: true, signs: true, cds: true, since: f.s.w.t}}
+	f.keys = append(f.keys, foreignKey{id: f.make(false, a), signs: true})
 	f.serve()
 	f.s.w.after(f.lifetime, f.rollZSK)
 	f.s.w.after(3*f.lifetime, f.rollKSK)

@@ -216,14 +216,15 @@ func (p *parent) cleaner() {
 }
 
 // clean removes what nobody asks for, though those who ask differ; but no key of a
-// signer before all that is asked for that signer is there. It returns false if
-// any key had to stay.
+// signer before all that is asked for that signer is there, unless none publishes it.
+// It returns false if any key had to stay.
 func (p *parent) clean() bool {
-	var asked []roll.KeyID
+	var asked, published []roll.KeyID
 	for _, s := range p.w.signers {
 		for _, server := range s.everywhere() {
 			if server.cur != nil {
 				asked = append(asked, server.cur.cds...)
+				published = append(published, server.cur.dnskey...)
 			}
 		}
 	}
@@ -233,7 +234,7 @@ func (p *parent) clean() bool {
 			return false
 		}
 		for _, other := range ownedBy(asked, owner(id)) {
-			if !slices.Contains(p.ds, other) {
+			if !slices.Contains(p.ds, other) && slices.Contains(published, id) {
 				stay = true
 				return false
 			}

@@ -115,53 +115,87 @@ func (f *foreign) mend(v *version) {
 	w.injuries = slices.DeleteFunc(w.injuries, func(in *injury) bool { return in.healed })
 }
 
+// waiting is a step that a signer waits to take, and since when.
+type waiting struct {
+	what  string
+	since int64
+}
+
+// count asks of each step that waits how long it has done so, lest the next rollover
+// hide that one would have stood still for ever without it.
+func (s *signer) count(waits []roll.Wait) {
+	w, was := s.w, s.waits
+	s.waits = nil
+	for i := range waits {
+		next := waiting{waits[i].What, w.t}
+		for _, last := range was {
+			if last.what == next.what {
+				next.since = last.since
+			}
+		}
+		if s.waits = append(s.waits, next); w.t-next.since > w.patience() {
+			w.stuck("%s has waited for %d days to %s, for %s %v", s.name, (w.t-next.since)/day, next.what, waits[i].Why, waits[i].Holding)
+		}
+	}
+}
+
+// patience is how long a step may have to wait. Faults come again and again, and what
+// each signer is told for itself may come weeks later.
+func (w *world) patience() int64 {
+	if w.Faults || w.Moves {
+		return 100 * day
+	}
+	return 15 * day
+}
+
+func (w *world) stuck(format string, args ...any) {
+	w.result.Stuck = append(w.result.Stuck, fmt.Sprintf(format, args...))
+}
+
 // rest asks, after a long calm, whether everything that began has ended.
 func (w *world) rest() {
-	stuck := func(format string, args ...any) {
-		w.result.Stuck = append(w.result.Stuck, fmt.Sprintf(format, args...))
-	}
 	for _, s := range w.signers {
 		if s.version == nil {
-			stuck("%s does not serve: %s", s.name, s.plan.Refuse)
+			w.stuck("%s does not serve: %s", s.name, s.plan.Refuse)
 			return
 		}
 	}
 	for _, s := range w.signers {
 		if s.foreign == nil {
-			w.restOf(s, stuck)
+			w.restOf(s)
 		}
 	}
 	if len(w.parent.ds) == 0 {
-		stuck("the parent has no DS")
+		w.stuck("the parent has no DS")
 	}
 	if w.made < int(float64(len(w.signers))*w.Years*3) && !w.CSK {
-		stuck("only %d keys were made", w.made)
+		w.stuck("only %d keys were made", w.made)
 	}
 }
 
-func (w *world) restOf(s *signer, stuck func(string, ...any)) {
+func (w *world) restOf(s *signer) {
 	for _, wait := range s.plan.Waits {
 		if s.wall(w.t).Sub(wait.Since) > 12*24*time.Hour {
-			stuck("%s waits since %v to %s, for %s %v", s.name, wait.Since, wait.What, wait.Why, wait.Holding)
+			w.stuck("%s waits since %v to %s, for %s %v", s.name, wait.Since, wait.What, wait.Why, wait.Holding)
 		}
 	}
 	if s.refuses {
-		stuck("%s refuses: %s", s.name, s.plan.Refuse)
+		w.stuck("%s refuses: %s", s.name, s.plan.Refuse)
 	}
 	if len(s.version.cds) == 0 {
-		stuck("%s publishes no CDS", s.name)
+		w.stuck("%s publishes no CDS", s.name)
 	}
 	for _, other := range w.signers {
 		if other.foreign == nil && len(s.plan.Waits)+len(other.plan.Waits) == 0 && !slices.Equal(other.version.cds, s.version.cds) {
-			stuck("%s and %s have different CDS at rest", s.name, other.name)
+			w.stuck("%s and %s have different CDS at rest", s.name, other.name)
 		}
 		for _, id := range other.version.data {
 			if !slices.Contains(s.version.dnskey, id) {
-				stuck("%s does not publish %s of %s", s.name, keyName(id), other.name)
+				w.stuck("%s does not publish %s of %s", s.name, keyName(id), other.name)
 			}
 		}
 	}
 	if n := len(s.version.dnskey); n > 5*len(w.signers)+3 {
-		stuck("%s publishes %d keys: %s", s.name, n, keyNames(s.version.dnskey))
+		w.stuck("%s publishes %d keys: %s", s.name, n, keyNames(s.version.dnskey))
 	}
 }

@@ -57,6 +57,7 @@ type signer struct {
 	refuses   bool
 	own       []roll.OwnKey
 	plan      roll.Plan
+	waits     []waiting // of the last turns
 	version   *version
 	seen      roll.Observation // kept for its memory
 	wakeAt    int64            // its plan asks to be called again then
@@ -131,6 +132,7 @@ func (s *signer) turn() {
 	}
 	s.unshown = false
 	s.plan = plan
+	s.count(plan.Waits)
 	for _, id := range plan.Destroy {
 		s.own = slices.DeleteFunc(slices.Clone(s.own), func(o roll.OwnKey) bool { return o.ID == id })
 	}

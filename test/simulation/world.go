@@ -136,9 +136,9 @@ func Run(c Config) Result {
 	w.calm = w.end - 60*day
 	w.oracle.w = w
 	w.build()
-	for len(w.result.Bogus) == 0 && w.next() {
+	for !w.result.Failed() && w.next() {
 	}
-	if len(w.result.Bogus)+len(w.result.Stuck) == 0 {
+	if !w.result.Failed() {
 		w.rest()
 	}
 	w.result.Story, w.result.Faults, w.result.Made = w.story, w.trouble, w.made

@@ -154,7 +154,11 @@ func TestAbsentTTL(t *testing.T) {
 			m.Answer[0].Header().Ttl = 5400
 			return m
 		}, 5400},
-		{"another fault", func(_, m *dns.Msg) *dns.Msg { m = negative("600", "3600")(nil, m); m.Rcode = dns.RcodeRefused; return m }, 0},
+		{"another fault", func(_, m *dns.Msg) *dns.Msg {
+			m = negative("600", "3600")(nil, m)
+			m.Rcode = dns.RcodeRefused
+			return m
+		}, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := lookAt(t, trusting([]key{ksk}, serve(t, usual(ksk, zsk)).says(tc.says).Server))

@@ -323,7 +323,7 @@ func (z *step) settleData() {
 			keep = k
 		}
 	}
-	if !several {
+	if !several || z.f.Unsigned { // while none signs it is not pressing, and cannot be seen
 		return
 	}
 	var h hold
