@@ -19,9 +19,10 @@ package simulation_test
 // where names the story in whose worlds a mutation is looked for; the others are looked
 // for in all worlds.
 var where = map[string]string{
-	"a gap does not restart a wait":    "D7",
-	"a new key does not yield its tag": "C16",
-	"new keys may have a tag in sight": "C16",
+	"a gap does not restart a wait":                       "D7",
+	"a new key does not yield its tag":                    "C16",
+	"new keys may have a tag in sight":                    "C16",
+	"a CSK with a tag of another leaves one office alone": "C16",
 
 	"H4: a sample is proof of the whole":                                 "H4",
 	"H4: the re-signing time is not waited for":                          "H4",
@@ -112,6 +113,7 @@ var mutations = []mutation{
 
 	// Beginnings (b.15 C3, C8).
 	{"a joiner answers everyone at once", "decide.go", "\t\tz.f.Joining = z.t\n", "", nil},
+	{"a joiner answers everyone before all ask for its DS", "cds.go", "\t\tz.askedByAll(&h)\n", "", nil},
 	{"a delegated signer without keys makes new ones", "decide.go", "if ns == host {", "if ns == host && false {", nil},
 	{"keys without a state are no reason to ask", "decide.go", "return whyOurs", "return \"\"", nil},
 
@@ -123,5 +125,6 @@ var mutations = []mutation{
 	// Injuries and clashes (b.15 C13, C16).
 	{"nobody looks for injuries", "decide.go", "\tz.checkHealth()\n", "", nil},
 	{"a new key does not yield its tag", "yield.go", "\t\tif other == nil {", "\t\tif true {", nil},
+	{"a CSK with a tag of another leaves one office alone", "yield.go", "old != k && ", "", nil},
 	{"new keys may have a tag in sight", "ownkeys.go", "\t\tr.Avoid = append(r.Avoid, tag, tag+128, tag-128) // RFC 5011: REVOKE adds 128\n", "\t\t_ = tag\n", nil},
 }

@@ -50,6 +50,8 @@ func moving(c *simulation.Config)    { c.Moves = moves }
 func fewTags(c *simulation.Config)   { c.Tags = 60 }
 func twoYears(c *simulation.Config)  { c.Years = 2 }
 
+func anyKeys(c *simulation.Config) { c.CSK = c.Seed%2 == 0 }
+
 // ofAnySize and anyParent take in turn what a foreign signer may meet.
 func ofAnySize(c *simulation.Config) { c.Signers = 2 + int(c.Seed%3) }
 func anyParent(c *simulation.Config) {
@@ -70,7 +72,7 @@ var stories = []story{
 	{"C13", "a foreign signer forgets our keys", with(group(2), faults, foreign), []string{"forgotten"}},
 	{"C14", "clocks jump an hour or a year, forth and back", with(group(2), faults), []string{"jump"}},
 	{"C15", "keys in use are compromised", with(group(2), calm, twoYears), []string{"compromised"}},
-	{"C16", "keys with one tag are made at the same moment", with(group(4), fewTags, begins(simulation.Together)), []string{"tags clash"}},
+	{"C16", "keys with one tag are made at the same moment", with(group(4), fewTags, anyKeys, begins(simulation.Together)), []string{"tags clash"}},
 	{"H1", "a foreign signer raises its TTL for some hours", with(group(2), faults, foreign), []string{"TTL raised"}},
 	{"H2", "a foreign signer drops a key before its signatures have left the caches", with(group(2), faults, foreign), nil},
 	{"H4", "a foreign signer signs gradually with a new algorithm", with(ofAnySize, foreign, faults, moving, anyParent, twoYears), []string{"signs gradually", "foreign algorithm"}},

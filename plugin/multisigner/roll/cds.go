@@ -497,6 +497,7 @@ func (z *step) join() {
 	}
 	if !z.noDS() {
 		z.dsEverywhere(&h, next)
+		z.askedByAll(&h)
 	}
 	for n := range z.seen.Self.Addresses {
 		if a := &z.seen.Self.Addresses[n]; a.Unclaimed && a.State != Good {
@@ -514,6 +515,19 @@ func (z *step) join() {
 		return
 	}
 	z.f.Joining = 0
+}
+
+// askedByAll holds until every signer asks for our DS, and no cache can hold a DS RRset
+// made from what one asked for before it did: the parent may follow any of them.
+func (z *step) askedByAll(h *hold) {
+	current := z.incumbent((*key).entry)
+	if current < 0 || z.p.Parent == ParentNone {
+		return
+	}
+	z.cdsHas(h, current)
+	if asked := z.f.Keys[current].Asked; asked != 0 {
+		z.olderCDS(h, asked, "DS RRsets made from older CDS to leave the caches")
+	}
 }
 
 // chained returns the key of ours whose DS has been at the parent for the longest, or

@@ -1,6 +1,9 @@
 package roll
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // dataKeys rolls the key that signs our data: a successor is published, and signs
 // when every cache that has any signer's DNSKEY RRset has it (RFC 7583 3.2.1). The
@@ -329,7 +332,7 @@ func (z *step) cdsHas(h *hold, k int) {
 		}
 		for n := range z.addresses(i) {
 			a := &z.views[i].Addresses[n]
-			if a.State == Good && !a.Transfer && !contains(a.CDS, id) && z.namesOurs(a.CDS) {
+			if a.State == Good && !a.Transfer && !contains(a.CDS, id) && z.heeded(i, a.CDS) {
 				h.on(missing, z.about("every signer to publish the CDS of ", k, ""), z.whereIs(i, a))
 			}
 		}
@@ -349,8 +352,20 @@ func (z *step) askedOf(id KeyID) bool {
 	return false
 }
 
-// namesOurs reports whether a CDS RRset names any key of ours. One of other software may
-// name none, for as long as nobody tells it ours: no key of ours is worth keeping for it.
+// heeded reports whether a CDS RRset of signer i must name our key. One of other software
+// may name none of ours, for as long as nobody tells it: no key of ours is worth keeping
+// for it. Others' that name none have not seen a joiner yet, and would take its DS away.
+func (z *step) heeded(i int, ids []KeyID) bool {
+	if z.namesOurs(ids) {
+		return true
+	}
+	return z.f.Joining != 0 && i > 0 && slices.ContainsFunc(ids, func(id KeyID) bool {
+		k := z.key(id)
+		return z.peers[i] == nil || !z.peers[i].Foreign || k >= 0 && !z.ownedBy(&z.f.Keys[k], i)
+	})
+}
+
+// namesOurs reports whether a CDS RRset names any key of ours.
 func (z *step) namesOurs(ids []KeyID) bool {
 	for _, id := range ids {
 		if k := z.key(id); k >= 0 && z.f.Keys[k].Owner == 0 {
