@@ -143,7 +143,7 @@ func (s *signer) count(waits []roll.Wait) {
 // each signer is told for itself may come weeks later.
 func (w *world) patience() int64 {
 	if w.Faults || w.Moves {
-		return 100 * day
+		return 60 * day
 	}
 	return 15 * day
 }

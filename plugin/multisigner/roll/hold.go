@@ -234,6 +234,9 @@ func (z *step) wait(kind waitKind, id KeyID, what string, h *hold) {
 		return
 	}
 	z.wakeAt(h.until)
+	if z.f.Unsigned { // there is nothing to see that it could wait for, and nothing to be late for
+		return
+	}
 	now := z.waiting(kind, id)
 	w := Wait{What: what, Key: id, Since: z.wall(now.Since)}
 	z.tellWait(w, h, &h.reason)

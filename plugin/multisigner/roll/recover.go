@@ -323,7 +323,7 @@ func (z *step) settleData() {
 			keep = k
 		}
 	}
-	if !several || z.f.Unsigned { // while none signs it is not pressing, and cannot be seen
+	if !several {
 		return
 	}
 	var h hold
