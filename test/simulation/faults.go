@@ -165,10 +165,10 @@ func (w *world) oldParent() {
 }
 
 // blip lets the parent's second address go back, unseen by some, for a time within
-// the validity of what it shows.
+// the validity of what it shows. Who sees only later what was before cannot mind it.
 func (w *world) blip() {
 	p := w.parent
-	if len(p.before) == 0 || w.Foreign > 0 || p.until > w.t || w.t-p.changed > 2*day || p.changedAt[1] < p.changed {
+	if w.Late || len(p.before) == 0 || w.Foreign > 0 || p.until > w.t || w.t-p.changed > 2*day || p.changedAt[1] < p.changed {
 		return
 	}
 	for _, id := range p.before {
