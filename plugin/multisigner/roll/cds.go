@@ -521,7 +521,7 @@ func (z *step) join() {
 // made from what one asked for before it did: the parent may follow any of them.
 func (z *step) askedByAll(h *hold) {
 	current := z.incumbent((*key).entry)
-	if current < 0 || z.p.Parent == ParentNone {
+	if current < 0 || z.p.Parent == ParentNone || !z.isNew() {
 		return
 	}
 	z.cdsHas(h, current)
@@ -529,6 +529,10 @@ func (z *step) askedByAll(h *hold) {
 		z.olderCDS(h, asked, "DS RRsets made from older CDS to leave the caches")
 	}
 }
+
+// isNew reports whether we join, and had no DS before. Who has recovered a lost state had
+// one all along, and others may miss it in what they ask for because we do not ask ourselves.
+func (z *step) isNew() bool { return z.f.Joining != 0 && z.f.Joining != z.f.Recovered }
 
 // chained returns the key of ours whose DS has been at the parent for the longest, or
 // the one that is to have it: a joiner may roll it before it answers anyone.

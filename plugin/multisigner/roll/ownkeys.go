@@ -359,7 +359,7 @@ func (z *step) heeded(i int, ids []KeyID) bool {
 	if z.namesOurs(ids) {
 		return true
 	}
-	return z.f.Joining != 0 && i > 0 && slices.ContainsFunc(ids, func(id KeyID) bool {
+	return z.isNew() && i > 0 && slices.ContainsFunc(ids, func(id KeyID) bool {
 		k := z.key(id)
 		return z.peers[i] == nil || !z.peers[i].Foreign || k >= 0 && !z.ownedBy(&z.f.Keys[k], i)
 	})
