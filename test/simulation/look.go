@@ -107,12 +107,12 @@ func (s *signer) see(list []roll.Address, other *signer, since int64) []roll.Add
 		case v == nil:
 			a.State = roll.Lame
 		case v.unsigned:
-			a.State, a.Serial, a.DNSKEYTTL, a.MaxTTL = roll.Unsigned, v.serial, time.Duration(v.ttl), time.Duration(v.maxTTL)
+			a.State, a.Serial, a.DNSKEYTTL = roll.Unsigned, v.serial, time.Duration(v.ttl)
 		default:
 			a.State = roll.Good
 			a.DNSKEY, a.SEP, a.Entry, a.CDS, a.CDNSKEY = v.dnskey, v.sep, v.entry, v.cds, v.cds
 			a.DataSigners, a.Algorithms, a.CDSDelete = v.signers, v.algs, v.cdsDelete
-			a.DNSKEYTTL, a.MaxTTL, a.Serial, a.Mark = time.Duration(v.ttl), time.Duration(max(v.maxTTL, v.ttl)), v.serial, v.mark
+			a.DNSKEYTTL, a.MaxTTL, a.Serial, a.Mark = time.Duration(v.ttl), time.Duration(v.ttl), v.serial, v.mark
 		}
 	}
 	return list

@@ -113,7 +113,7 @@ var mutations = []mutation{
 
 	// Beginnings (b.15 C3, C8).
 	{"a joiner answers everyone at once", "decide.go", "\t\tz.f.Joining = z.t\n", "", nil},
-	{"a joiner answers everyone before all ask for its DS", "cds.go", "\t\tz.askedByAll(&h)\n", "", nil},
+	{"a joiner answers everyone before all ask for its DS", "join.go", "\tz.askedByAll(&h, next)\n", "", nil},
 	{"a delegated signer without keys makes new ones", "decide.go", "if ns == host {", "if ns == host && false {", nil},
 	{"keys without a state are no reason to ask", "decide.go", "return whyOurs", "return \"\"", nil},
 

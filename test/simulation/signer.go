@@ -210,11 +210,9 @@ func (v *version) same(o *version) bool {
 		slices.Equal(v.cdsSigners, o.cdsSigners) && v.ttl == o.ttl && v.cdsDelete == o.cdsDelete && v.unsigned == o.unsigned
 }
 
+// maxTTL is the largest TTL of data. All serve the same zone.
 func (s *signer) maxTTL() int64 {
-	if s.version != nil {
-		return s.version.maxTTL
-	}
-	return []int64{hour, 4 * hour, day}[s.n%3]
+	return []int64{hour, 4 * hour, day}[s.w.Seed%3]
 }
 
 // serve shows a version at the primary now and at the secondaries after their lag.

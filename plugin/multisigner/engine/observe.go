@@ -140,6 +140,9 @@ func (w *work) address(a peer.Address) roll.Address {
 	out.CDSDelete = cds.Rdata.Has(cdsDelete) || cdnskey.Rdata.Has(cdnskeyDelete)
 	ns := a.Sets[zone.TypeNS]
 	out.NS, out.NSTTL = hosts(ns), seconds(ns.TTL)
+	for _, set := range a.Sets {
+		out.MaxTTL = max(out.MaxTTL, seconds(set.TTL))
+	}
 	for rdata := range a.Sets[zone.TypeSOA].Rdata.All() {
 		out.Serial = zone.SOASerial(rdata)
 	}

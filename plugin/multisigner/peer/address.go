@@ -86,7 +86,7 @@ func (l *look) keys(ctx context.Context, s ask.Server, by anchor) Address {
 	}
 	if f != nil {
 		if f.status == Unsigned {
-			a.AbsentTTL = min(max(set.TTL, negativeTTL(m)), 7*24*60*60)
+			a.AbsentTTL = min(max(set.TTL, negativeTTL(m)), week)
 		}
 		a.add(zone.TypeDNSKEY, f)
 	}

@@ -14,7 +14,8 @@ import (
 const (
 	defaultMaxKeys = 64
 	maxSignatures  = 32
-	maxTTL         = 1<<31 - 1 // a larger one counts as 0 (RFC 2181 8)
+	week           = 7 * 24 * 60 * 60 // seconds
+	maxTTL         = 1<<31 - 1        // a larger one counts as 0 (RFC 2181 8)
 )
 
 func (l *look) maxKeys() int {
@@ -46,7 +47,7 @@ func (l *look) answer(ctx context.Context, s ask.Server, t zone.Type) (zone.RRse
 func negativeTTL(m *dns.Msg) uint32 {
 	longest := uint32(0)
 	for _, rr := range m.Ns {
-		if soa, ok := rr.(*dns.SOA); ok && soa.Hdr.Ttl <= maxTTL && soa.Minttl <= maxTTL {
+		if soa, ok := rr.(*dns.SOA); ok && soa.Hdr.Ttl <= maxTTL {
 			longest = max(longest, min(soa.Hdr.Ttl, soa.Minttl))
 		}
 	}

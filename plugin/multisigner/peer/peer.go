@@ -114,8 +114,8 @@ type Address struct {
 	Sets map[zone.Type]zone.RRset
 	// AbsentTTL is for how many seconds caches keep what an Unsigned address answers
 	// when it is asked for DNSKEY: that it has none (RFC 2308 5), or unsigned ones.
-	// Nobody vouches for it: it is a week at most, the longest that resolvers keep
-	// anything by default. 0: not known.
+	// Nobody vouches for it: it is a week at most, our choice, for resolvers keep nothing
+	// longer by default. 0: not known.
 	AbsentTTL uint32
 	// Absent are the types whose absence was validly denied. A type in neither is
 	// unknown, which is not absent.

@@ -147,6 +147,7 @@ func TestAbsentTTL(t *testing.T) {
 		{"the minimum", negative("7200", "3600"), 3600},
 		{"the SOA's own", negative("600", "3600"), 600},
 		{"68 years", negative("2147483647", "2147483647"), 7 * 86400},
+		{"a minimum beyond what a TTL can be", negative("3600", "4294967295"), 3600},
 		{"beyond what a TTL can be", negative("4294967295", "4294967295"), 0},
 		{"no SOA", func(_, m *dns.Msg) *dns.Msg { m.Answer, m.Ns = nil, nil; return m }, 0},
 		{"unsigned keys", func(_, m *dns.Msg) *dns.Msg {

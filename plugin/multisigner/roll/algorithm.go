@@ -116,9 +116,6 @@ func (z *step) algorithmComes() {
 		if z.rolling && !z.overtaken() {
 			h.on(missing, "the rollovers that have begun to end", z.name(0))
 		}
-		if z.f.Joining != 0 {
-			h.on(missing, "this signer to have joined", z.name(0))
-		}
 		if h.blocked {
 			z.wait(waitAlgorithm, KeyID{}, "sign with "+name, &h)
 			return

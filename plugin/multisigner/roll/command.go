@@ -240,8 +240,6 @@ func (f *facts) mayGoInsecure() error {
 		return errors.New("the zone is on its way already, or has gone insecure")
 	case f.Moving != 0:
 		return fmt.Errorf("algorithm %d is on its way: let the rollover end, or give `abort`, first", f.Moving)
-	case f.Joining != 0:
-		return errors.New("this signer is joining: let that end first")
 	}
 	return nil
 }

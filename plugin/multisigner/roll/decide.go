@@ -58,7 +58,7 @@ func (z *step) mayBegin() bool {
 		if why = z.recover(); why == "" {
 			return true
 		}
-	case z.f.Orders.Rejoin, why == "" && z.f.NoDS == 0 && z.p.Parent != ParentNone:
+	case z.f.Orders.Rejoin, why == "" && z.p.Parent != ParentNone && (!z.noDS() || z.othersAsk()):
 		z.f.Joining = z.t
 		return true
 	case why == "":
@@ -66,6 +66,22 @@ func (z *step) mayBegin() bool {
 	}
 	z.refuse = why
 	z.alarm("no keys are made: "+why, z.cureOf(why))
+	return false
+}
+
+// othersAsk reports whether a signer of our kind asks for a DS: it does so when all its
+// peers are ready, and does not know us. One of other software asks by itself.
+func (z *step) othersAsk() bool {
+	for i := 1; i < len(z.f.Signers); i++ {
+		if z.peers[i] == nil || z.peers[i].Foreign || z.views[i] == nil || !z.views[i].Trusted {
+			continue
+		}
+		for n := range z.addresses(i) {
+			if a := &z.views[i].Addresses[n]; a.State == Good && len(a.CDS)+a.UnknownCDS > 0 {
+				return true
+			}
+		}
+	}
 	return false
 }
 

@@ -124,7 +124,7 @@ type Address struct {
 	NS          []string
 	NSTTL       time.Duration
 	Serial      uint32
-	MaxTTL      time.Duration // largest TTL known of its data; 0: as ours
+	MaxTTL      time.Duration // largest TTL seen of what it signs; that of other data is as ours, for all serve one zone
 }
 
 // ParentView is what the parent's addresses publish about the zone.

@@ -142,6 +142,7 @@ func (z *step) observeSigner(i int) {
 		return
 	}
 	complete, restart := z.observeAddresses(i, v)
+	z.restarted = z.restarted || restart && i > 0
 	if i == 0 && len(v.Addresses) == 0 {
 		complete = len(z.seen.Published.DNSKEY) > 0
 	}
@@ -195,10 +196,12 @@ func (z *step) observeAddresses(i int, v *View) (complete, restart bool) {
 		switch a.State {
 		case Good:
 			keyTTL, dataTTL = max(keyTTL, a.DNSKEYTTL), max(dataTTL, a.MaxTTL)
-		case Unsigned: // caches hold that it has no DNSKEY as they hold its data
-			keyTTL, dataTTL = max(keyTTL, a.DNSKEYTTL), max(dataTTL, a.DNSKEYTTL, a.MaxTTL)
-		}
-		if a.State != Good {
+		case Unsigned: // caches hold that it has no DNSKEY, unless a DS forbids it
+			if z.f.NoDS != 0 || !z.f.Secured {
+				keyTTL, dataTTL = max(keyTTL, a.DNSKEYTTL), max(dataTTL, a.DNSKEYTTL)
+			}
+			fallthrough
+		default:
 			complete, z.fresh[i] = false, false
 			continue
 		}

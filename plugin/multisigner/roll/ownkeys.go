@@ -1,9 +1,6 @@
 package roll
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // dataKeys rolls the key that signs our data: a successor is published, and signs
 // when every cache that has any signer's DNSKEY RRset has it (RFC 7583 3.2.1). The
@@ -200,7 +197,8 @@ func (z *step) entryDue(k *key) bool {
 	if k.Role == CSK {
 		ordered = max(ordered, z.f.Orders.RollZSK)
 	}
-	return ordered > k.EntryOn || k.Role != z.p.entryRole() || k.Compromised || z.clashes(k) || z.expired(k.EntryOn, z.p.LifetimeKSK)
+	leaves := k.Role == CSK && k.DataOff != 0 // its successor takes over both offices
+	return leaves || ordered > k.EntryOn || k.Role != z.p.entryRole() || k.Compromised || z.clashes(k) || z.expired(k.EntryOn, z.p.LifetimeKSK)
 }
 
 func (z *step) expired(since moment, lifetime time.Duration) bool {
@@ -306,9 +304,10 @@ func (z *step) observeCDS() {
 		}
 		var h hold
 		z.cdsHas(&h, k)
-		if h.blocked {
+		if h.grave == missing || z.restarted {
 			key.Asked = 0
-		} else if key.Asked == 0 {
+		}
+		if key.Asked == 0 && !h.blocked {
 			key.Asked = z.t
 		}
 	}
@@ -332,7 +331,7 @@ func (z *step) cdsHas(h *hold, k int) {
 		}
 		for n := range z.addresses(i) {
 			a := &z.views[i].Addresses[n]
-			if a.State == Good && !a.Transfer && !contains(a.CDS, id) && z.heeded(i, a.CDS) {
+			if a.State == Good && !a.Transfer && !contains(a.CDS, id) && z.namesOurs(a.CDS) {
 				h.on(missing, z.about("every signer to publish the CDS of ", k, ""), z.whereIs(i, a))
 			}
 		}
@@ -352,20 +351,8 @@ func (z *step) askedOf(id KeyID) bool {
 	return false
 }
 
-// heeded reports whether a CDS RRset of signer i must name our key. One of other software
-// may name none of ours, for as long as nobody tells it: no key of ours is worth keeping
-// for it. Others' that name none have not seen a joiner yet, and would take its DS away.
-func (z *step) heeded(i int, ids []KeyID) bool {
-	if z.namesOurs(ids) {
-		return true
-	}
-	return z.isNew() && i > 0 && slices.ContainsFunc(ids, func(id KeyID) bool {
-		k := z.key(id)
-		return z.peers[i] == nil || !z.peers[i].Foreign || k >= 0 && !z.ownedBy(&z.f.Keys[k], i)
-	})
-}
-
-// namesOurs reports whether a CDS RRset names any key of ours.
+// namesOurs reports whether a CDS RRset names any key of ours. One of other software may
+// name none, for as long as nobody tells it ours: no key of ours is worth keeping for it.
 func (z *step) namesOurs(ids []KeyID) bool {
 	for _, id := range ids {
 		if k := z.key(id); k >= 0 && z.f.Keys[k].Owner == 0 {

@@ -22,7 +22,8 @@ type Plan struct {
 	Withhold []string // nameservers that must not stand in the apex NS RRset yet, or any more
 
 	// Refuse, when not empty, is why outsiders must get no answers but SERVFAIL.
-	// Peers and secondaries are answered all the same, if there are keys to sign with.
+	// Peers are answered all the same, if there are keys to sign with; our secondaries
+	// get no new version.
 	Refuse string
 
 	TellParent []Tell // send these notifications now; each is planned once

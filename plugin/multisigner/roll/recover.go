@@ -56,7 +56,8 @@ func (z *step) recover() string {
 		z.f.Signers[i].MaxTTL.see(unknownTTL, z.t)
 	}
 	z.f.Orders.Recover, z.f.Recovered = false, z.t
-	if !z.knownToAll() {
+	never := z.p.Parent != ParentNone && z.f.NoDS == 0 && z.f.Keys[entry].DSSince == 0 // a joiner still
+	if never || !z.knownToAll() {
 		z.f.Joining = z.t // a peer may have forgotten us meanwhile: our answers are good when it knows us again
 	}
 	return ""

@@ -41,7 +41,7 @@ func (z *step) plan() (State, Plan) {
 		out.DS = z.f.CDS
 	}
 	out.Unsigned, out.Frozen = z.f.Unsigned, z.f.Orders.Frozen
-	out.CDSDelete = z.f.Orders.Insecure != 0 && !out.Unsigned && z.p.Parent != ParentNone && z.f.Joining == 0 && z.begun() && z.mayAskForDeletion()
+	out.CDSDelete = z.f.Orders.Insecure != 0 && !out.Unsigned && z.p.Parent != ParentNone && z.begun() && z.mayAskForDeletion()
 	out.Disowned = z.f.Orders.Disowned
 	out.Refuse = z.refuse
 	if out.Refuse == "" && (len(out.SignDNSKEY) == 0 || len(out.SignData) == 0) {

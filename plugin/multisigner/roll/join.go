@@ -1,0 +1,144 @@
+package roll
+
+// Who joins signers that have a DS makes keys and shows them to peers alone. Outsiders get
+// answers when these validate for everyone, whatever a cache has and whatever the parent
+// may follow (protocol b.15 C3).
+
+// join lets outsiders in once a joiner's answers validate for everyone: its DS is in
+// every cache that has a DS, every signer's keys in every DNSKEY RRset, and nobody asks
+// for a DS RRset without it. Where no cache has a DS, and nobody asks for one, they do
+// not have to.
+func (z *step) join() {
+	if z.f.Joining == 0 {
+		return
+	}
+	next := z.chained()
+	if next < 0 {
+		return
+	}
+	var h hold
+	nobody := !z.anyoneAsks()
+	z.askedByAll(&h, next)
+	if !z.noDS() {
+		z.dsEverywhere(&h, next)
+	}
+	for n := range z.seen.Self.Addresses {
+		if a := &z.seen.Self.Addresses[n]; a.Unclaimed && a.State != Good {
+			h.on(unknown, "every nameserver to show whose it is", z.whereIs(0, a))
+		}
+	}
+	for k := range z.f.Keys {
+		if z.live(k) && !z.lazy(k) && !(nobody && z.noDS()) {
+			z.everywhereElse(&h, k)
+		}
+	}
+	if h.blocked {
+		z.wait(waitJoin, KeyID{}, "answer everyone", &h)
+		z.refuse = "this signer is joining and waits for " + h.why
+		return
+	}
+	z.f.Joining = 0
+}
+
+// isNew reports whether we join, and had no DS before. Who has recovered a lost state had
+// one all along, and others may miss it in what they ask for because we do not ask ourselves.
+func (z *step) isNew() bool {
+	return z.f.Joining != 0 && (z.f.Joining != z.f.Recovered || !z.hasOurDS())
+}
+
+// anyoneAsks reports whether a peer asks for any DS, as far as is seen.
+func (z *step) anyoneAsks() bool {
+	for i := 1; i < len(z.f.Signers); i++ {
+		for n := range z.addresses(i) {
+			if a := &z.views[i].Addresses[n]; a.State == Good && !a.Transfer && len(a.CDS)+a.UnknownCDS > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// askedByAll holds until all peers were seen to ask for our DS or for none, and no cache
+// can hold a DS RRset made from what one asked for before: the parent may follow any of
+// them, and a person may paste what any of them prints.
+func (z *step) askedByAll(h *hold, k int) {
+	if z.p.Parent == ParentNone || !z.isNew() {
+		return
+	}
+	var asked hold
+	lacks := false
+	for i := 1; i < len(z.f.Signers); i++ {
+		if z.peers[i] == nil && !z.member(i) {
+			continue
+		}
+		if len(z.addresses(i)) == 0 {
+			asked.on(unknown, "every peer to be reachable and trusted", z.name(i))
+		}
+		for n := range z.addresses(i) {
+			a := &z.views[i].Addresses[n]
+			switch {
+			case a.Transfer, a.State == Unsigned: // that asks for nothing
+			case z.unseen(&asked, i, a):
+			case z.leavesUsOut(i, a):
+				lacks = true
+				asked.on(missing, z.about("every signer to publish the CDS of ", k, ""), z.whereIs(i, a))
+			}
+		}
+	}
+	if lacks || z.restarted {
+		z.f.Asked = 0
+	}
+	if z.f.Asked == 0 && !asked.blocked {
+		z.f.Asked = z.t
+	}
+	h.merge(&asked)
+	if z.f.Asked != 0 {
+		z.olderCDS(h, z.f.Asked, "DS RRsets made from older CDS to leave the caches")
+	}
+}
+
+// leavesUsOut reports whether what an address of peer i asks for would take our DS away. One
+// of other software may ask for that of its own keys alone, for as long as nobody tells
+// it of others: then no parent can follow it.
+func (z *step) leavesUsOut(i int, a *Address) bool {
+	alone := z.peers[i] != nil && z.peers[i].Foreign
+	for _, id := range a.CDS {
+		k := z.key(id)
+		if k >= 0 && z.f.Keys[k].Owner == 0 && contains(z.seen.Published.DNSKEY, id) {
+			return false
+		}
+		alone = alone && (k < 0 || z.f.Keys[k].Owner < 0 || z.ownedBy(&z.f.Keys[k], i))
+	}
+	return len(a.CDS)+a.UnknownCDS > 0 && !alone
+}
+
+// everywhereElse holds until every peer's caches have key k, and our own would. Our
+// secondaries do not count: they get nothing as long as we refuse outsiders.
+func (z *step) everywhereElse(h *hold, k int) {
+	for i := 1; i < len(z.f.Signers); i++ {
+		if z.member(i) {
+			z.servedAt(h, i, k)
+		}
+	}
+	key := &z.f.Keys[k]
+	if !contains(z.seen.Published.DNSKEY, key.ID) {
+		h.on(missing, z.about("our own servers to publish ", k, ""), z.name(0))
+		return
+	}
+	z.made(key.Pub, z.ttl("DNSKEY TTL of ", 0, &z.f.Signers[0].DNSKEYTTL), z.way(0))
+	h.after(z, key.Pub+z.f.Signers[0].DNSKEYTTL.max()+z.propagation(0)+z.margin(), z.about("DNSKEY RRsets of ours without ", k, " to leave the caches"))
+}
+
+// chained returns the key of ours whose DS has been at the parent for the longest, or
+// the one that is to have it: a joiner may roll it before it answers anyone.
+func (z *step) chained() int {
+	next := z.incumbent((*key).entry)
+	for _, k := range z.ours {
+		key := &z.f.Keys[k]
+		if key.published() && key.Role.Entry() && z.ofZone(key) && key.DSSince != 0 &&
+			(next < 0 || z.f.Keys[next].DSSince == 0 || key.DSSince < z.f.Keys[next].DSSince) {
+			next = k
+		}
+	}
+	return next
+}
