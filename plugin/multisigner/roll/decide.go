@@ -58,7 +58,7 @@ func (z *step) mayBegin() bool {
 		if why = z.recover(); why == "" {
 			return true
 		}
-	case z.f.Orders.Rejoin, why == "" && z.p.Parent != ParentNone && (!z.noDS() || z.othersAsk()):
+	case z.f.Orders.Rejoin, why == "" && z.p.Parent != ParentNone && (z.othersAsk() || !z.noDS()):
 		z.f.Joining = z.t
 		return true
 	case why == "":
@@ -70,19 +70,23 @@ func (z *step) mayBegin() bool {
 }
 
 // othersAsk reports whether a signer of our kind asks for a DS: it does so when all its
-// peers are ready, and does not know us. One of other software asks by itself.
+// peers are ready, and does not know us. One of other software asks by itself. One who
+// asks for none tells that there was a DS, which caches may have.
 func (z *step) othersAsk() bool {
+	asks := false
 	for i := 1; i < len(z.f.Signers); i++ {
 		if z.peers[i] == nil || z.peers[i].Foreign || z.views[i] == nil || !z.views[i].Trusted {
 			continue
 		}
 		for n := range z.addresses(i) {
-			if a := &z.views[i].Addresses[n]; a.State == Good && len(a.CDS)+a.UnknownCDS > 0 {
-				return true
+			a := &z.views[i].Addresses[n]
+			if asks = asks || a.State == Good && len(a.CDS)+a.UnknownCDS > 0; a.State == Good && a.CDSDelete && !z.f.Secured {
+				z.f.Secured = true
+				z.f.DSTTL.see(unknownTTL, z.t)
 			}
 		}
 	}
-	return false
+	return asks
 }
 
 const (
