@@ -112,9 +112,9 @@ var mutations = []mutation{
 	{"a compromised key goes without any wait", "hold.go", "hasty: z.f.Keys[k].Hasty}", "hasty: z.f.Keys[k].Compromised}", nil},
 
 	// Beginnings (b.15 C3, C8).
-	{"a joiner answers everyone at once", "decide.go", "\t\tz.f.Joining = z.t\n", "", nil},
+	{"a joiner answers everyone at once", "decide.go", "\t\tz.f.Joining, z.f.Known = z.t, false\n", "", nil},
 	{"a joiner answers everyone before all ask for its DS", "join.go", "\tz.askedByAll(&h, next)\n", "", nil},
-	{"a delegated signer without keys makes new ones", "decide.go", "if ns == host {", "if ns == host && false {", nil},
+	{"a delegated signer without keys makes new ones", "decide.go", "\tif z.delegated() {\n", "\tif false {\n", nil},
 	{"keys without a state are no reason to ask", "decide.go", "return whyOurs", "return \"\"", nil},
 
 	// What the parent hears (b.15 C6, C7; I5, I8).

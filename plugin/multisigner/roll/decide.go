@@ -1,5 +1,7 @@
 package roll
 
+import "slices"
+
 // decide applies every rule once. Each rule looks at the facts alone and changes
 // what may be changed now; the order matters only for how soon a thing is noticed.
 func (z *step) decide() {
@@ -59,7 +61,7 @@ func (z *step) mayBegin() bool {
 			return true
 		}
 	case z.f.Orders.Rejoin, why == "" && z.p.Parent != ParentNone && (z.othersAsk() || !z.noDS()):
-		z.f.Joining = z.t
+		z.f.Joining, z.f.Known = z.t, false
 		return true
 	case why == "":
 		return true
@@ -139,15 +141,23 @@ func (z *step) mustNotBegin() string {
 				return whyOurs
 			}
 		}
-		for _, ns := range a.NS {
-			for _, host := range z.p.Hosts {
-				if ns == host {
-					return whyDelegated
-				}
+	}
+	if z.delegated() {
+		return whyDelegated
+	}
+	return ""
+}
+
+// delegated reports whether any address of the parent names a nameserver of ours.
+func (z *step) delegated() bool {
+	for n := range z.seen.Parent.Addresses {
+		for _, ns := range z.seen.Parent.Addresses[n].NS {
+			if slices.Contains(z.p.Hosts, ns) {
+				return true
 			}
 		}
 	}
-	return ""
+	return false
 }
 
 // askedFor reports whether any trusted peer asks for the DS of a key: it was in use,

@@ -6,8 +6,8 @@ package roll
 
 // join lets outsiders in once a joiner's answers validate for everyone: its DS is in
 // every cache that has a DS, every signer's keys in every DNSKEY RRset, and nobody asks
-// for a DS RRset without it. Where no cache has a DS, and nobody asks for one, they do
-// not have to.
+// for a DS RRset without it. Until then it answers for as long as no cache has a DS, and
+// nobody asks for one.
 func (z *step) join() {
 	if z.f.Joining == 0 {
 		return
@@ -17,7 +17,6 @@ func (z *step) join() {
 		return
 	}
 	var h hold
-	nobody := !z.anyoneAsks()
 	z.askedByAll(&h, next)
 	if !z.noDS() {
 		z.dsEverywhere(&h, next)
@@ -28,22 +27,57 @@ func (z *step) join() {
 		}
 	}
 	for k := range z.f.Keys {
-		if z.live(k) && !z.lazy(k) && !(nobody && z.noDS()) {
+		if z.live(k) && !z.lazy(k) {
 			z.everywhereElse(&h, k)
 		}
 	}
-	if h.blocked {
-		z.wait(waitJoin, KeyID{}, "answer everyone", &h)
-		z.refuse = "this signer is joining and waits for " + h.why
+	if !h.blocked {
+		z.f.Joining, z.f.Known = 0, false
 		return
 	}
-	z.f.Joining = 0
+	if z.f.NoDS != 0 && !z.anyoneAsks() {
+		var gone hold
+		if z.f.Secured {
+			z.made(z.f.NoDS, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
+			gone.after(z, z.f.NoDS+z.f.DSTTL.max()+z.margin(), "DS RRsets to leave the caches")
+		}
+		if h = gone; !h.blocked {
+			return
+		}
+	}
+	z.wait(waitJoin, KeyID{}, "answer everyone", &h)
+	z.refuse = "this signer is joining and waits for " + h.why
 }
 
 // isNew reports whether we join, and had no DS before. Who has recovered a lost state had
 // one all along, and others may miss it in what they ask for because we do not ask ourselves.
-func (z *step) isNew() bool {
-	return z.f.Joining != 0 && (z.f.Joining != z.f.Recovered || !z.hasOurDS())
+func (z *step) isNew() bool { return z.f.Joining != 0 && !z.f.Known }
+
+// joinsStill reports whether we had not joined yet when our state was lost: the parent has
+// no DS of ours though others have one or ask for one, we are not in the delegation, or a
+// signer of our kind asks for a DS RRset without ours.
+func (z *step) joinsStill() bool {
+	if z.p.Parent == ParentNone {
+		return false
+	}
+	asks := z.othersAsk()
+	if !z.hasOurDS() && (z.f.NoDS == 0 || asks || !z.noDS()) {
+		return true
+	}
+	if z.f.NoDS == 0 && len(z.p.Hosts) > 0 && !z.delegated() {
+		return true
+	}
+	for i := 1; i < len(z.f.Signers); i++ {
+		if z.peers[i] == nil || z.peers[i].Foreign {
+			continue
+		}
+		for n := range z.addresses(i) {
+			if a := &z.views[i].Addresses[n]; a.State == Good && !a.Transfer && z.leavesUsOut(i, a) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // anyoneAsks reports whether a peer asks for any DS, as far as is seen.
@@ -104,7 +138,7 @@ func (z *step) leavesUsOut(i int, a *Address) bool {
 	alone := z.peers[i] != nil && z.peers[i].Foreign
 	for _, id := range a.CDS {
 		k := z.key(id)
-		if k >= 0 && z.f.Keys[k].Owner == 0 && contains(z.seen.Published.DNSKEY, id) {
+		if k >= 0 && z.f.Keys[k].Owner == 0 && z.f.Keys[k].published() {
 			return false
 		}
 		alone = alone && (k < 0 || z.f.Keys[k].Owner < 0 || z.ownedBy(&z.f.Keys[k], i))

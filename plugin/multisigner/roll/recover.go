@@ -56,9 +56,10 @@ func (z *step) recover() string {
 		z.f.Signers[i].MaxTTL.see(unknownTTL, z.t)
 	}
 	z.f.Orders.Recover, z.f.Recovered = false, z.t
-	never := z.p.Parent != ParentNone && z.f.NoDS == 0 && z.f.Keys[entry].DSSince == 0 // a joiner still
-	if never || !z.knownToAll() {
-		z.f.Joining = z.t // a peer may have forgotten us meanwhile: our answers are good when it knows us again
+	if z.joinsStill() {
+		z.f.Joining, z.f.Known = z.t, false
+	} else if !z.knownToAll() {
+		z.f.Joining, z.f.Known = z.t, true // a peer may have forgotten us meanwhile: our answers are good when it knows us again
 	}
 	return ""
 }

@@ -34,6 +34,7 @@ type facts struct {
 	Joining   moment `json:"joining,omitempty"`    // keys were made although others had a DS: outsiders get no answers yet
 	CDS       keyIDs `json:"cds,omitempty"`        // what our CDS RRset is to be
 	CDSSince  moment `json:"cds_since,omitempty"`
+	Known     bool   `json:"known,omitempty"` // while we join: our DS has been there all along
 	Asked     moment `json:"asked,omitempty"` // while we join: since when no peer asks for a DS RRset without ours
 	Told      moment `json:"told,omitempty"`  // when the parent was told of CDS
 
@@ -161,7 +162,7 @@ func (s State) Differs(old State) bool {
 	if a.Clock-b.Clock > moment(saveAfter) || b.Clock > a.Clock || old.Empty() {
 		return true
 	}
-	return a.Orders != b.Orders || a.NoDS != b.NoDS || a.Joining != b.Joining || a.Asked != b.Asked || a.CDSSince != b.CDSSince || a.Told != b.Told ||
+	return a.Orders != b.Orders || a.NoDS != b.NoDS || a.Joining != b.Joining || a.Asked != b.Asked || a.Known != b.Known || a.CDSSince != b.CDSSince || a.Told != b.Told ||
 		a.Algorithm != b.Algorithm || a.Moving != b.Moving || a.Unsigned != b.Unsigned || a.Deletion != b.Deletion || a.Secured != b.Secured || !slices.Equal(a.CDS, b.CDS) || !slices.Equal(a.Spread, b.Spread) ||
 		!slices.EqualFunc(a.Keys, b.Keys, sameKey) || !slices.EqualFunc(a.Signers, b.Signers, sameSigner)
 }
