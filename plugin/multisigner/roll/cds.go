@@ -272,16 +272,28 @@ func (z *step) disowned(h *hold) {
 	}
 }
 
-// toldApart holds while two keys in our DNSKEY RRset have one tag and algorithm: before
-// there is a DS, one of them can be rolled without anybody minding (protocol b.15 C16).
+// toldApart holds while two keys in any DNSKEY RRset have one tag and algorithm, cached
+// ones included: before there is a DS, one of them can be rolled without anybody minding
+// (protocol b.15 C16).
 func (z *step) toldApart(h *hold) {
+	slowest := 0 // the signer whose DNSKEY RRsets stay in caches for longest
+	stays := func(i int) moment { return z.f.Signers[i].DNSKEYTTL.max() + z.propagation(i) }
+	for i := range z.f.Signers {
+		if stays(i) > stays(slowest) {
+			slowest = i
+		}
+	}
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
-		if !key.published() {
-			continue
-		}
-		if other := z.clash(key); other != nil && other.published() {
+		other := z.clash(key)
+		switch {
+		case other == nil || !other.published() || key.Pub == 0 && key.Shown == 0:
+		case key.published():
 			h.on(missing, "two keys of one tag to be told apart: one of them is rolled", z.name(z.ownerOf(other)))
+		default:
+			last := max(key.Gone, key.Shown)
+			z.made(last, z.ttl("DNSKEY TTL of ", slowest, &z.f.Signers[slowest].DNSKEYTTL), z.way(slowest))
+			h.after(z, last+stays(slowest)+z.margin(), "DNSKEY RRsets with two keys of one tag to leave the caches")
 		}
 	}
 }
