@@ -145,7 +145,7 @@ func (w *world) patience() int64 {
 	if w.Faults || w.Moves {
 		return 60 * day
 	}
-	return 15 * day
+	return 30 * day
 }
 
 func (w *world) stuck(format string, args ...any) {

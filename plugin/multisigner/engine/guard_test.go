@@ -99,7 +99,8 @@ func (s *signing) await(t *testing.T, what string, so func(z status.Zone) bool) 
 	return z
 }
 
-func verified(z status.Zone) bool { return !z.Guard.Verifying }
+// verified says that all that is served was verified; before anything is, nothing is.
+func verified(z status.Zone) bool { return z.Serial != 0 && !z.Guard.Verifying }
 
 func (s *signing) addToFile(t *testing.T, line string) {
 	t.Helper()
