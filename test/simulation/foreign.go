@@ -264,9 +264,10 @@ func (f *foreign) set(id roll.KeyID, do func(*foreignKey)) {
 	}
 }
 
-// lose notes that a key in use is left out from now on.
+// lose notes that a key in use is left out from now on. A joiner that has decided to
+// answer, and died before it did, cannot know that it did not.
 func (f *foreign) lose(id roll.KeyID) {
-	if f.s.w.oracle.inUse().has(f.s.w.oracle.numberOf(id)) {
+	if f.s.w.signers[owner(id)].unshown || f.s.w.oracle.inUse().has(f.s.w.oracle.numberOf(id)) {
 		f.lost = append(f.lost, lostKey{id, f.s.w.t + 20*day})
 	}
 }
