@@ -16,6 +16,15 @@ func TestOracle(t *testing.T) {
 	}
 	ksk, zsk, newer, other := id(1, 1, 13), id(2, 2, 13), id(3, 3, 13), id(4, 4, 15)
 	twin := id(5, 2, 13)
+	// dropped has b, which is foreign, publish no key newer, with which server still signs.
+	dropped := func(server string, foreign uint8) func(o *oracle) {
+		return func(o *oracle) {
+			set := o.bits([]roll.KeyID{ksk, zsk})
+			o.holds([]roll.KeyID{ksk}, []roll.KeyID{ksk, zsk, newer}, []roll.KeyID{ksk}, []roll.KeyID{zsk})
+			o.newDNSKEY(source{"b1", theDNSKEY}, &record{set: set, signed: set, algs: o.algorithms(set), foreign: 2})
+			o.newData(source{server, theData}, &record{signed: o.bits([]roll.KeyID{newer}), foreign: foreign})
+		}
+	}
 	for _, tc := range []struct {
 		name  string
 		cache func(o *oracle)
@@ -50,18 +59,8 @@ func TestOracle(t *testing.T) {
 			o.holds([]roll.KeyID{other}, []roll.KeyID{ksk, zsk, other}, []roll.KeyID{ksk, other}, []roll.KeyID{zsk, other})
 			o.newData(source{"b1", theData}, &record{signed: o.bits([]roll.KeyID{other}), left: o.leftOf(13)})
 		}, ""},
-		{"other software dropped a key of other software", func(o *oracle) {
-			set := o.bits([]roll.KeyID{ksk, zsk})
-			o.holds([]roll.KeyID{ksk}, []roll.KeyID{ksk, zsk, newer}, []roll.KeyID{ksk}, []roll.KeyID{zsk})
-			o.newDNSKEY(source{"b1", theDNSKEY}, &record{set: set, signed: set, algs: o.algorithms(set), foreign: 2})
-			o.newData(source{"c1", theData}, &record{signed: o.bits([]roll.KeyID{newer}), foreign: 3})
-		}, ""},
-		{"other software dropped a key of its own", func(o *oracle) {
-			set := o.bits([]roll.KeyID{ksk, zsk})
-			o.holds([]roll.KeyID{ksk}, []roll.KeyID{ksk, zsk, newer}, []roll.KeyID{ksk}, []roll.KeyID{zsk})
-			o.newDNSKEY(source{"b1", theDNSKEY}, &record{set: set, signed: set, algs: o.algorithms(set), foreign: 2})
-			o.newData(source{"b2", theData}, &record{signed: o.bits([]roll.KeyID{newer}), foreign: 2})
-		}, "data of b2 {} signed by {a3} under the DNSKEY of b1"},
+		{"other software dropped a key of other software", dropped("c1", 3), ""},
+		{"other software dropped a key of its own", dropped("b2", 2), "data of b2 {} signed by {a3} under the DNSKEY of b1"},
 		{"we dropped a key of other software", func(o *oracle) {
 			o.holds([]roll.KeyID{ksk}, []roll.KeyID{ksk, zsk}, []roll.KeyID{ksk}, []roll.KeyID{zsk})
 			o.newData(source{"b1", theData}, &record{signed: o.bits([]roll.KeyID{newer}), foreign: 2})

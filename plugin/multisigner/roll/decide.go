@@ -82,7 +82,11 @@ func (z *step) othersAsk() bool {
 		}
 		for n := range z.addresses(i) {
 			a := &z.views[i].Addresses[n]
-			if asks = asks || a.State == Good && len(a.CDS)+a.UnknownCDS > 0; a.State == Good && a.CDSDelete && !z.f.Secured {
+			if a.State != Good {
+				continue
+			}
+			asks = asks || a.asks()
+			if a.CDSDelete && !z.f.Secured {
 				z.f.Secured = true
 				z.f.DSTTL.see(unknownTTL, z.t)
 			}

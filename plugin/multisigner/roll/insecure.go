@@ -83,7 +83,7 @@ func (z *step) allAskForDeletion(h *hold) {
 			case a.Transfer, a.State == Unsigned:
 			case a.State != Good:
 				h.on(unknown, "every address of every signer to answer", z.whereIs(i, a))
-			case !a.CDSDelete || len(a.CDS)+a.UnknownCDS > 0:
+			case !a.CDSDelete || a.asks():
 				h.on(missing, "every signer to ask the parent to remove the DS (give `insecure` there, too)", z.whereIs(i, a))
 			}
 		}

@@ -32,7 +32,7 @@ func (z *step) join() {
 		}
 	}
 	if !h.blocked {
-		z.f.Joining, z.f.Known = 0, false
+		z.f.Joining, z.f.Known, z.f.Asked = 0, false, 0
 		return
 	}
 	if z.f.NoDS != 0 && !z.anyoneAsks() {
@@ -71,10 +71,8 @@ func (z *step) joinsStill() bool {
 		if z.peers[i] == nil || z.peers[i].Foreign {
 			continue
 		}
-		for n := range z.addresses(i) {
-			if a := &z.views[i].Addresses[n]; a.State == Good && !a.Transfer && z.leavesUsOut(i, a) {
-				return true
-			}
+		if z.atAny(i, func(a *Address) bool { return z.leavesUsOut(i, a) }) {
+			return true
 		}
 	}
 	return false
@@ -83,14 +81,25 @@ func (z *step) joinsStill() bool {
 // anyoneAsks reports whether a peer asks for any DS, as far as is seen.
 func (z *step) anyoneAsks() bool {
 	for i := 1; i < len(z.f.Signers); i++ {
-		for n := range z.addresses(i) {
-			if a := &z.views[i].Addresses[n]; a.State == Good && !a.Transfer && len(a.CDS)+a.UnknownCDS > 0 {
-				return true
-			}
+		if z.atAny(i, (*Address).asks) {
+			return true
 		}
 	}
 	return false
 }
+
+// atAny reports whether any address of signer i that answers is so.
+func (z *step) atAny(i int, is func(*Address) bool) bool {
+	for n := range z.addresses(i) {
+		if a := &z.views[i].Addresses[n]; a.State == Good && !a.Transfer && is(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// asks reports whether a's CDS asks for any DS.
+func (a *Address) asks() bool { return len(a.CDS)+a.UnknownCDS > 0 }
 
 // askedByAll holds until all peers were seen to ask for our DS or for none, and no cache
 // can hold a DS RRset made from what one asked for before: the parent may follow any of
@@ -143,7 +152,7 @@ func (z *step) leavesUsOut(i int, a *Address) bool {
 		}
 		alone = alone && (k < 0 || z.f.Keys[k].Owner < 0 || z.ownedBy(&z.f.Keys[k], i))
 	}
-	return len(a.CDS)+a.UnknownCDS > 0 && !alone
+	return a.asks() && !alone
 }
 
 // everywhereElse holds until every peer's caches have key k, and our own would. Our
