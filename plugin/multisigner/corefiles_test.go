@@ -17,6 +17,8 @@ import (
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/corefile"
+
 	_ "github.com/coredns/coredns/plugin/errors"
 	_ "github.com/coredns/coredns/plugin/log"
 )
@@ -52,7 +54,7 @@ func TestReadmeCorefiles(t *testing.T) {
 				text, err := os.ReadFile("Corefile")
 				require.NoError(t, err)
 				for _, s := range sitesOf(t, text) {
-					writeFile(t, s.config.File, "$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 192.0.2.1\n")
+					writeFile(t, s.Config.File, "$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 192.0.2.1\n")
 				}
 				answersForAll(t, startText(t, text), text)
 			})
@@ -107,17 +109,17 @@ func startText(t *testing.T, text []byte) *running {
 }
 
 // sitesOf reads what the multisigner blocks of a Corefile want, as setup does.
-func sitesOf(t *testing.T, text []byte) []site {
+func sitesOf(t *testing.T, text []byte) []corefile.Site {
 	t.Helper()
 	blocks, err := caddyfile.Parse("Corefile", bytes.NewReader(text), nil)
 	require.NoError(t, err)
-	var sites []site
+	var sites []corefile.Site
 	for _, b := range blocks {
 		d := caddyfile.NewDispenserTokens("Corefile", b.Tokens[name])
-		configs, faults := parse(&d, b.Keys)
-		require.NoError(t, faults.err())
+		configs, faults := corefile.Parse(&d, b.Keys)
+		require.NoError(t, faults.Err())
 		for _, c := range configs {
-			sites = append(sites, c.build(".", nil)...)
+			sites = append(sites, c.Build(".", nil)...)
 		}
 	}
 	return sites
@@ -128,9 +130,9 @@ func sitesOf(t *testing.T, text []byte) []site {
 func answersForAll(t *testing.T, r *running, text []byte) {
 	t.Helper()
 	for _, s := range sitesOf(t, text) {
-		m := query4(s.config.Apex.String(), dns.TypeSOA).SetEdns0(1232, true)
+		m := query4(s.Config.Apex.String(), dns.TypeSOA).SetEdns0(1232, true)
 		if strings.Contains(string(text), "parent none") {
-			require.Eventually(t, func() bool { return len(r.ask("udp", m).Answer) == 2 }, 10*time.Second, 50*time.Millisecond, "SOA of %s and its signature", s.config.Apex)
+			require.Eventually(t, func() bool { return len(r.ask("udp", m).Answer) == 2 }, 10*time.Second, 50*time.Millisecond, "SOA of %s and its signature", s.Config.Apex)
 			continue
 		}
 		got := r.ask("udp", m)

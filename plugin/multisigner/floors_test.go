@@ -46,9 +46,10 @@ var floors = func() map[string][]string {
 		"fastpath": {"zone", "xfr", "validate", "ask", "answer"},
 
 		"engine":         slices.Concat(thinking, hands),
+		"corefile":       slices.Concat(thinking, hands, []string{"engine"}),
 		"control":        {"engine", "status"},
 		"control/client": {"status"},
-		".":              slices.Concat(thinking, hands, []string{"certs", "fastpath", "engine", "control"}),
+		".":              slices.Concat(thinking, hands, []string{"certs", "fastpath", "engine", "corefile", "control"}),
 
 		"/cmd/coredns":       {"."},
 		"/cmd/multisigner":   {"control/client", "status", "/test/lab"},

@@ -5,14 +5,13 @@ import (
 
 	"github.com/coredns/caddy"
 
-	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+	"github.com/multisigner/multisigner/plugin/multisigner/corefile"
 )
 
 // load is one Corefile as CoreDNS loaded it: everything that its multisigner
 // blocks want. It holds no resources; the states it uses do.
 type load struct {
-	sites    []site
-	index    map[zone.Name]int // of sites, by apex
+	sites    corefile.Sites
 	handlers []*Handler
 	checks   []func() error // of the plugins beside us, when all are known
 
@@ -38,38 +37,12 @@ func loadOf(c *caddy.Controller) *load {
 	return l
 }
 
-// add takes the sites of one server block into the load. A zone may stand in
-// several blocks, if they agree.
-func (l *load) add(sites []site) Faults {
-	var f Faults
-	if l.index == nil {
-		l.index = make(map[zone.Name]int)
-	}
-	for _, s := range sites {
-		if other, ok := l.site(s); !ok {
-			l.index[s.config.Apex] = len(l.sites)
-			l.sites = append(l.sites, s)
-		} else if !other.same(s) {
-			f.add(s.config.Where, "zone %s is served with other settings at %s: make both alike, or remove one", s.config.Apex, other.config.Where)
-		}
-	}
-	return f
-}
-
 // resolve makes one of the different ways to write a state directory. It looks at
 // the disk, so it waits until the load starts.
 func (l *load) resolve() {
-	for i := range l.sites {
-		l.sites[i].dir = realDir(l.sites[i].dir)
+	for i := range l.sites.All {
+		l.sites.All[i].Dir = realDir(l.sites.All[i].Dir)
 	}
-}
-
-// site finds what the load says about the zone of s.
-func (l *load) site(s site) (other site, ok bool) {
-	if i, ok := l.index[s.config.Apex]; ok {
-		return l.sites[i], true
-	}
-	return site{}, false
 }
 
 // alive reports whether the load's instance is still there. CoreDNS tells nobody

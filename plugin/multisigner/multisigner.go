@@ -15,6 +15,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/answer"
+	"github.com/multisigner/multisigner/plugin/multisigner/corefile"
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
@@ -26,17 +27,17 @@ const name = "multisigner"
 type Handler struct {
 	Next plugin.Handler
 
-	sites []site
+	sites []corefile.Site
 	zones map[zone.Name]*state // whose engine has the zone; set before the first query
 }
 
-func newHandler(sites []site) *Handler { return &Handler{sites: sites} }
+func newHandler(sites []corefile.Site) *Handler { return &Handler{sites: sites} }
 
 // attach finds the state of each zone.
 func (h *Handler) attach(states map[string]*state) {
 	h.zones = make(map[zone.Name]*state, len(h.sites))
 	for _, s := range h.sites {
-		h.zones[s.config.Apex] = states[realDir(s.dir)]
+		h.zones[s.Config.Apex] = states[realDir(s.Dir)]
 	}
 }
 
@@ -48,7 +49,7 @@ func (h *Handler) Name() string { return name }
 func (h *Handler) CacheBypassZones() []string {
 	names := make([]string, len(h.sites))
 	for i, s := range h.sites {
-		names[i] = s.config.Apex.String()
+		names[i] = s.Config.Apex.String()
 	}
 	return names
 }

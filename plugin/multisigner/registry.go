@@ -11,6 +11,7 @@ import (
 
 	"github.com/coredns/coredns/plugin"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/corefile"
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
 )
 
@@ -39,7 +40,7 @@ func (r *registry) start(l *load) error {
 	defer r.mu.Unlock()
 	l.resolve()
 	r.sweep()
-	if err := r.conflict(l).err(); err != nil {
+	if err := r.conflict(l).Err(); err != nil {
 		return plugin.Error(name, err)
 	}
 	r.loads = append(r.loads, l)
@@ -56,14 +57,14 @@ func (r *registry) start(l *load) error {
 
 // prepare opens the states that l uses and gets them ready for what will be served.
 func (r *registry) prepare(l *load) error {
-	for _, s := range l.sites {
-		st, ok := r.states[s.dir]
+	for _, s := range l.sites.All {
+		st, ok := r.states[s.Dir]
 		if !ok {
-			st = &state{dir: s.dir}
-			r.states[s.dir] = st
+			st = &state{dir: s.Dir}
+			r.states[s.Dir] = st
 		}
 		if err := st.open(slogger); err != nil {
-			return plugin.Error(name, fmt.Errorf("%s: %w", s.config.Where, err))
+			return plugin.Error(name, fmt.Errorf("%s: %w", s.Config.Where, err))
 		}
 	}
 	for _, h := range l.handlers {
@@ -80,35 +81,30 @@ func (r *registry) prepare(l *load) error {
 }
 
 // conflict finds zones that another load, which is here to stay, serves differently.
-func (r *registry) conflict(l *load) Faults {
-	var f Faults
+func (r *registry) conflict(l *load) corefile.Faults {
+	var f corefile.Faults
 	for _, other := range r.loads {
-		if other.restarting {
-			continue
-		}
-		for _, s := range l.sites {
-			if o, ok := other.site(s); ok && o.dir == s.dir && !o.same(s) {
-				f.addOnce(s.config.Where, "zone %s is served by this process with other settings, from %s", s.config.Apex, o.config.Where)
-			}
+		if !other.restarting {
+			f = append(f, l.sites.Conflicts(&other.sites)...)
 		}
 	}
 	return f
 }
 
 // wanted is what a state is to serve: the union over the loads that stay.
-func (r *registry) wanted(st *state) []site {
-	var union load
+func (r *registry) wanted(st *state) []corefile.Site {
+	var union corefile.Sites
 	for _, l := range r.loads {
 		if l.restarting {
 			continue
 		}
-		for _, s := range l.sites {
-			if s.dir == st.dir {
-				union.add([]site{s})
+		for _, s := range l.sites.All {
+			if s.Dir == st.dir {
+				union.Add(s)
 			}
 		}
 	}
-	return union.sites
+	return union.All
 }
 
 func (r *registry) restarting(l *load) error {

@@ -8,6 +8,8 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/corefile"
 )
 
 func init() { plugin.Register(name, setup) }
@@ -21,20 +23,20 @@ func setup(c *caddy.Controller) error {
 	if err != nil {
 		return plugin.Error(name, fmt.Errorf("root %q: %w", cfg.Root, err))
 	}
-	blocks, faults := parse(&c.Dispenser, c.ServerBlockKeys)
+	blocks, faults := corefile.Parse(&c.Dispenser, c.ServerBlockKeys)
 	l := loadOf(c)
-	var sites []site
+	var sites []corefile.Site
 	for _, b := range blocks {
-		wrong := b.check(cfg.TsigSecret)
+		wrong := b.Check(cfg.TsigSecret)
 		faults = append(faults, wrong...)
 		if len(faults) == 0 {
-			sites = append(sites, b.build(root, cfg.TsigSecret)...)
+			sites = append(sites, b.Build(root, cfg.TsigSecret)...)
 		}
 	}
 	if len(faults) == 0 {
-		faults = l.add(sites)
+		faults = l.sites.Add(sites...)
 	}
-	if err := faults.err(); err != nil {
+	if err := faults.Err(); err != nil {
 		return plugin.Error(name, err)
 	}
 	offerDoT(cfg)

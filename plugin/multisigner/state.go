@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/control"
+	"github.com/multisigner/multisigner/plugin/multisigner/corefile"
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
@@ -22,9 +23,9 @@ type state struct {
 
 	// Guarded by the registry's mutex.
 	control  *control.Server
-	serves   []site           // what the engine was last told to serve
+	serves   []corefile.Site  // what the engine was last told to serve
 	prepared *engine.Prepared // what it will be told, unless the reload fails
-	plan     []site           // that prepared is for
+	plan     []corefile.Site  // that prepared is for
 }
 
 // find gives the engine's zone with this apex. It is nil between the start of a
@@ -58,14 +59,14 @@ func (s *state) open(logger *slog.Logger) error {
 }
 
 // prepare gets the engine ready to serve sites and changes nothing yet.
-func (s *state) prepare(ctx context.Context, sites []site) error {
+func (s *state) prepare(ctx context.Context, sites []corefile.Site) error {
 	s.discard()
-	if s.serves != nil && slices.EqualFunc(s.serves, sites, site.same) {
+	if s.serves != nil && slices.EqualFunc(s.serves, sites, corefile.Site.Same) {
 		return nil
 	}
 	configs := make([]engine.Config, len(sites))
 	for i, site := range sites {
-		configs[i] = site.config
+		configs[i] = site.Config
 	}
 	p, err := s.engine.Load().Prepare(ctx, configs)
 	if err != nil {
@@ -76,8 +77,8 @@ func (s *state) prepare(ctx context.Context, sites []site) error {
 }
 
 // commit has the engine serve sites, which ought to have been prepared.
-func (s *state) commit(ctx context.Context, sites []site) error {
-	if s.prepared == nil || !slices.EqualFunc(s.plan, sites, site.same) {
+func (s *state) commit(ctx context.Context, sites []corefile.Site) error {
+	if s.prepared == nil || !slices.EqualFunc(s.plan, sites, corefile.Site.Same) {
 		if err := s.prepare(ctx, sites); err != nil {
 			return err
 		}

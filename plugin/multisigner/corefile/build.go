@@ -1,8 +1,7 @@
-package multisigner
+package corefile
 
 import (
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -15,33 +14,13 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
-// site is one zone as a Corefile wants it, and where its engine lives.
-type site struct {
-	dir    string // state directory, absolute
-	config engine.Config
-}
-
-// same reports whether two sites say the same about their zone, wherever they stand.
-func (s site) same(o site) bool {
-	return s.dir == o.dir && reflect.DeepEqual(placeless(s.config), placeless(o.config))
-}
-
-func placeless(c engine.Config) engine.Config {
-	c.Where = ""
-	c.Peers = slices.Clone(c.Peers)
-	for i := range c.Peers {
-		c.Peers[i].Where = ""
-	}
-	return c
-}
-
-// build makes a site of each zone of a block without faults. Relative paths start
+// Build makes a Site of each zone of a block without faults. Relative paths start
 // at root; secrets are those of the TSIG keys.
-func (c *Config) build(root string, secrets map[string]string) []site {
-	var sites []site
+func (c *Config) Build(root string, secrets map[string]string) []Site {
+	var sites []Site
 	for _, name := range c.Zones {
 		apex := zone.MustName(name)
-		sites = append(sites, site{dir: under(root, c.State), config: c.engineConfig(apex, root, secrets)})
+		sites = append(sites, Site{Dir: under(root, c.State), Config: c.engineConfig(apex, root, secrets)})
 	}
 	return sites
 }

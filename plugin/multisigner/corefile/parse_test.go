@@ -1,4 +1,4 @@
-package multisigner
+package corefile
 
 import (
 	"net/netip"
@@ -35,11 +35,11 @@ func read(text string) ([]*Config, string) {
 var bare = regexp.MustCompile(`(?m)^multisigner( \{)?$`)
 
 func readIn(d *caddyfile.Dispenser, serverBlock []string) ([]*Config, string) {
-	blocks, faults := parse(d, serverBlock)
+	blocks, faults := Parse(d, serverBlock)
 	for _, b := range blocks {
-		faults = append(faults, b.check(secrets)...)
+		faults = append(faults, b.Check(secrets)...)
 	}
-	if err := faults.err(); err != nil {
+	if err := faults.Err(); err != nil {
 		return nil, err.Error()
 	}
 	return blocks, ""
@@ -103,7 +103,7 @@ multisigner example.org {
 		rdata = append(rdata, i)
 	}
 	dsSet := zone.RRset{Name: apex, Type: zone.TypeDS, Rdata: zone.Pack(string(rdata))}
-	want := site{dir: "/root/st", config: engine.Config{
+	want := Site{Dir: "/root/st", Config: engine.Config{
 		Apex: apex, File: "/root/zones/db.example.org", Where: "Corefile:1",
 		Signer: "b.example.net", Addresses: []netip.AddrPort{ap("192.0.2.53:53"), ap("[2001:db8::53]:5353")},
 		Algorithm: 15, Tags: engine.Tags{Lo: 0, Hi: 32767}, Denial: denial.NSEC3OptOut, Serial: sign.Date,
@@ -129,7 +129,7 @@ multisigner example.org {
 			Resign: 72 * time.Hour, Propagation: 4 * time.Hour, Where: "Corefile:26",
 		}},
 	}}
-	require.Equal(t, []site{want}, blocks[0].build("/root", secrets))
+	require.Equal(t, []Site{want}, blocks[0].Build("/root", secrets))
 }
 
 // What is not said is what most would choose, and one name for many zones stands
@@ -150,18 +150,18 @@ multisigner example.org xn--caf-dma.example {
 		key xfr-key.
 	}
 }`)
-	sites := blocks[0].build("/etc/coredns", secrets)
+	sites := blocks[0].Build("/etc/coredns", secrets)
 	require.Len(t, sites, 2)
 	second := sites[1]
-	require.Equal(t, "/etc/coredns/multisigner-state", second.dir)
-	require.Equal(t, "/etc/coredns/db.xn--caf-dma.example", second.config.File)
-	require.True(t, second.config.Split)
-	require.EqualValues(t, 13, second.config.Algorithm)
-	require.Equal(t, denial.NSEC, second.config.Denial)
-	require.Equal(t, 5*24*time.Hour, second.config.Refresh)
-	require.Equal(t, engine.Tags{Lo: 21845, Hi: 43689}, second.config.Tags, "b is the second of a, b and c")
-	require.Equal(t, peer.AXFR, second.config.Peers[0].Via)
-	require.Equal(t, peer.TrustTSIG, second.config.Peers[0].Trust.Mode)
+	require.Equal(t, "/etc/coredns/multisigner-state", second.Dir)
+	require.Equal(t, "/etc/coredns/db.xn--caf-dma.example", second.Config.File)
+	require.True(t, second.Config.Split)
+	require.EqualValues(t, 13, second.Config.Algorithm)
+	require.Equal(t, denial.NSEC, second.Config.Denial)
+	require.Equal(t, 5*24*time.Hour, second.Config.Refresh)
+	require.Equal(t, engine.Tags{Lo: 21845, Hi: 43689}, second.Config.Tags, "b is the second of a, b and c")
+	require.Equal(t, peer.AXFR, second.Config.Peers[0].Via)
+	require.Equal(t, peer.TrustTSIG, second.Config.Peers[0].Trust.Mode)
 }
 
 // The classes of key tags that a group gets by default are disjoint and cover
@@ -475,7 +475,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		for _, b := range blocks {
-			b.build("/", secrets)
+			b.Build("/", secrets)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package multisigner
+package corefile
 
 import (
 	"path/filepath"

@@ -1,4 +1,4 @@
-package multisigner
+package corefile
 
 import (
 	"net/netip"
@@ -10,7 +10,7 @@ import (
 )
 
 // Config is one multisigner block as it was written. It says what was meant for
-// all its zones; build makes each zone's own configuration of it.
+// all its zones; Build makes each zone's own configuration of it.
 type Config struct {
 	Where string
 	Zones []string // lower case, fully qualified

@@ -1,4 +1,4 @@
-package multisigner
+package corefile
 
 import (
 	"cmp"
@@ -25,15 +25,9 @@ func (f *Faults) add(where, format string, args ...any) {
 	*f = append(*f, Fault{Where: where, Text: fmt.Sprintf(format, args...)})
 }
 
-// addOnce is for faults that are found from several sides.
-func (f *Faults) addOnce(where, format string, args ...any) {
-	if !slices.Contains(*f, Fault{Where: where, Text: fmt.Sprintf(format, args...)}) {
-		f.add(where, format, args...)
-	}
-}
-
-// err is nil if there is no fault, and else lists them in the order of their lines.
-func (f Faults) err() error {
+// Err is nil if there is no fault, and else lists them in the order of their lines,
+// each once: some are found from several sides.
+func (f Faults) Err() error {
 	if len(f) == 0 {
 		return nil
 	}
@@ -42,9 +36,11 @@ func (f Faults) err() error {
 		bFile, bLine := b.place()
 		return cmp.Or(strings.Compare(aFile, bFile), cmp.Compare(aLine, bLine))
 	})
-	lines := make([]string, len(f))
-	for i, fault := range f {
-		lines[i] = fault.String()
+	var lines []string
+	for _, fault := range f {
+		if line := fault.String(); !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
 	}
 	return errors.New(strings.Join(lines, "\n"))
 }

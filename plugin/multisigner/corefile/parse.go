@@ -1,4 +1,7 @@
-package multisigner
+// Package corefile reads the multisigner blocks of a Corefile in three steps: Parse
+// says what is wrong with each line, Check what does not go together, and Build makes
+// each zone's configuration. It opens nothing: what a Corefile wants is done elsewhere.
+package corefile
 
 import (
 	"fmt"
@@ -10,9 +13,9 @@ import (
 	"github.com/coredns/coredns/plugin"
 )
 
-// parse reads all multisigner blocks of a server block. It says what is wrong
-// with each line by itself; whether they go together is for check.
-func parse(d *caddyfile.Dispenser, serverBlock []string) ([]*Config, Faults) {
+// Parse reads all multisigner blocks of a server block. It says what is wrong
+// with each line by itself; whether they go together is for Check.
+func Parse(d *caddyfile.Dispenser, serverBlock []string) ([]*Config, Faults) {
 	p := &parser{}
 	var blocks []*Config
 	for _, l := range readLines(d) {

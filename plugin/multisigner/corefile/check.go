@@ -1,4 +1,4 @@
-package multisigner
+package corefile
 
 import (
 	"encoding/base64"
@@ -13,9 +13,9 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
-// check says what is wrong with a block as a whole, given the TSIG secrets of its
+// Check says what is wrong with a block as a whole, given the TSIG secrets of its
 // server block by name.
-func (c *Config) check(secrets map[string]string) Faults {
+func (c *Config) Check(secrets map[string]string) Faults {
 	var f Faults
 	c.checkZones(&f)
 	c.checkSigning(&f)
