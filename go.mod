@@ -10,8 +10,9 @@ require (
 	github.com/prometheus/common v0.72.0
 	github.com/stretchr/testify v1.12.1
 	go.etcd.io/bbolt v1.5.0
-	golang.org/x/net v0.60.0
 )
+
+require golang.org/x/net v0.60.0 // indirect
 
 require (
 	github.com/apparentlymart/go-cidr v1.1.1 // indirect

@@ -31,7 +31,7 @@ type Zones interface {
 
 // Limits of what one request may cost.
 const (
-	maxBody  = 64 << 10
+	maxBody  = 64 << 10        // octets of a request
 	maxPage  = 1000            // zones in one answer
 	pageSize = 100             // unless asked otherwise
 	maxWait  = 5 * time.Minute // for one command: a check of many addresses, each of which may time out

@@ -57,7 +57,7 @@ func (z *zones) Plan(_ context.Context, name string) (status.Plan, error) {
 	return status.Plan{Zone: name, Steps: []status.Step{{What: "publish the next ZSK"}}}, nil
 }
 
-func listen(t *testing.T, dir string, z *zones) *client.Client {
+func listen(t *testing.T, dir string, z control.Zones) *client.Client {
 	t.Helper()
 	server, err := control.Listen(dir, z, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	require.NoError(t, err)

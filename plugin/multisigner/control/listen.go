@@ -10,8 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"golang.org/x/net/netutil"
 )
 
 const (
@@ -42,7 +40,8 @@ func Listen(dir string, zones Zones, log *slog.Logger) (*Server, error) {
 		return nil, fmt.Errorf("control socket of %s: %w", dir, err)
 	}
 	s.http = &http.Server{
-		Handler:           Handler(zones),
+		Handler:           working(Handler(zones)),
+		ConnContext:       withGuest,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      maxWait + 10*time.Second,
@@ -52,7 +51,7 @@ func Listen(dir string, zones Zones, log *slog.Logger) (*Server, error) {
 	}
 	go func() {
 		defer close(s.done)
-		if err := s.http.Serve(netutil.LimitListener(listener, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(newRoom(listener, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("control socket is closed", "dir", dir, "error", err)
 		}
 	}()
