@@ -29,6 +29,12 @@ func (l *listener) all() string {
 	return strings.Join(l.lines, "\n")
 }
 
+func (l *listener) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = nil
+}
+
 func (l *listener) Name() string                      { return "listener" }
 func (l *listener) Debug(_ string, v ...any)          { l.hear("debug", fmt.Sprint(v...)) }
 func (l *listener) Debugf(_, format string, v ...any) { l.hear("debug", fmt.Sprintf(format, v...)) }

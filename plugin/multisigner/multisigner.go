@@ -59,6 +59,7 @@ type query struct {
 	w    dns.ResponseWriter
 	req  *dns.Msg
 	name zone.Name
+	apex zone.Name
 	zone *engine.Zone // nil: it is prepared, but not yet the engine's
 	from asker
 }
@@ -76,13 +77,15 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 		return dns.RcodeFormatError, nil
 	}
 	q, known := h.receive(ctx, w, r)
-	if !known {
+	switch {
+	case !known && h.Next != nil:
 		return plugin.NextOrFailure(name, h.Next, ctx, w, r)
+	case !known:
+		return q.refuse(dns.RcodeRefused, dns.ExtendedErrorCodeNotAuthoritative, "no zone of this server")
+	case r.IsTsig() != nil: // nobody before us has taken it for a key that we know
+		return dns.RcodeSuccess, answerTSIG(w, r, dns.RcodeNotAuth, dns.RcodeBadKey)
 	}
-	if !oneOPT(r) {
-		return dns.RcodeFormatError, nil
-	}
-	clampSize(r)
+	clampSize(r) // again: who stands before us may have made a query of his own
 	question := r.Question[0]
 	switch {
 	case r.Opcode == dns.OpcodeNotify:
@@ -102,18 +105,24 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 // receive finds out whom a message is for and who sent it; known is false when it
 // is not for a zone of ours.
 func (h *Handler) receive(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (q query, known bool) {
+	q = query{w: w, req: r, from: asker{addr: addrPort(w.RemoteAddr())}}
+	q.name, q.apex, known = h.ask(r)
+	if !known {
+		return q, false
+	}
+	q.from.key, _ = tsig.ValidatedKeyName(ctx)
+	q.zone = h.zones[q.apex].find(q.apex)
+	return q, true
+}
+
+// ask finds the zone that a message asks about.
+func (h *Handler) ask(r *dns.Msg) (qname, apex zone.Name, known bool) {
 	qname, err := zone.ParseName(r.Question[0].Name)
 	if err != nil {
-		return query{}, false
+		return "", "", false
 	}
-	apex, known := h.match(qname, r.Question[0].Qtype)
-	if !known {
-		return query{}, false
-	}
-	q = query{w: w, req: r, name: qname, from: asker{addr: addrPort(w.RemoteAddr())}}
-	q.from.key, _ = tsig.ValidatedKeyName(ctx)
-	q.zone = h.zones[apex].find(apex)
-	return q, true
+	apex, known = h.match(qname, r.Question[0].Qtype)
+	return qname, apex, known
 }
 
 // match gives the zone that qname is in: the nearest apex at or above it. The DS

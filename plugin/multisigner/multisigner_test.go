@@ -1,8 +1,10 @@
 package multisigner
 
 import (
+	"fmt"
 	"testing"
 
+	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
 
@@ -124,6 +126,61 @@ func TestSize(t *testing.T) {
 		got = r.ask("tcp", m)
 		require.False(t, got.Truncated)
 		require.NotEmpty(t, got.Answer)
+	}
+}
+
+// What stands between us and the client may hand on a copy of the query: what goes
+// out is as small all the same, and says so.
+func TestSizeBehindOthers(t *testing.T) {
+	h := newHome(t)
+	var lines []string
+	for i := range 30 {
+		lines = append(lines, fmt.Sprintf("many MX %d mail-exchanger-%d.example.org.", i, i), fmt.Sprintf("big TXT %d%s", i, digest))
+	}
+	h.zone("example.org", 1, lines...)
+	for _, more := range []string{"", "cache", "cache 30\nnsid x", "header\nrewrite\ncache", "cache\ntsig {\nsecret xfr-key. " + keySecret + "\n}"} {
+		r := h.start(block("example.org", more))
+		for _, name := range []string{"many.example.org.", "big.example.org.", "nothing.example.org.", "example.org."} {
+			for _, qtype := range []uint16{dns.TypeMX, dns.TypeTXT, dns.TypeDNSKEY, dns.TypeANY} {
+				for _, signed := range []bool{true, false} {
+					wire, err := query4(name, qtype).SetEdns0(4096, signed).Pack()
+					require.NoError(t, err)
+					octets := r.octetsFrom("127.0.0.8", "udp", wire)
+					require.LessOrEqual(t, len(octets), 1232, "%s: %s %s", more, name, dns.TypeToString[qtype])
+					got := new(dns.Msg)
+					require.NoError(t, got.Unpack(octets))
+					require.EqualValues(t, 1232, got.IsEdns0().UDPSize(), more)
+				}
+			}
+		}
+		r.stop()
+	}
+}
+
+// A name that is not ours is refused where nobody stands behind us, in few octets
+// and without a word in the log.
+func TestNotOurs(t *testing.T) {
+	h := newHome(t)
+	h.zone("example.org", 1)
+	heard := &listener{}
+	require.NoError(t, clog.RegisterListener(heard))
+	defer clog.DeregisterListener(heard)
+	for _, more := range []string{"", "tsig {\nsecret xfr-key. " + keySecret + "\n}"} {
+		r := h.start(block("example.org", more))
+		heard.clear()
+		for _, m := range []*dns.Msg{
+			query4("example.net.", dns.TypeA), query4(".", dns.TypeNS), query4("org.", dns.TypeDS),
+			axfr("example.net.", ""), new(dns.Msg).SetNotify("example.net."),
+		} {
+			for _, network := range []string{"udp", "tcp"} {
+				require.Equal(t, dns.RcodeRefused, r.askFrom("127.0.0.8", network, m).Rcode)
+			}
+		}
+		code, why := reason(r.askFrom("127.0.0.8", "udp", query4("example.net.", dns.TypeA).SetEdns0(1232, false)))
+		require.EqualValues(t, dns.ExtendedErrorCodeNotAuthoritative, code)
+		require.Equal(t, "no zone of this server", why)
+		require.Empty(t, heard.all())
+		r.stop()
 	}
 }
 

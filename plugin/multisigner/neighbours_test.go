@@ -22,6 +22,28 @@ func TestBreakers(t *testing.T) {
 	h.start("example.com:0 {\nCOMMON\nany\nwhoami\n}\n" + block("example.org", ""))
 }
 
+// Another plugin of the server block that serves a zone of ours, or one below it,
+// would never be asked. One that serves the zone above is, and so is one elsewhere.
+func TestZonesOfOthers(t *testing.T) {
+	h := newLoadHome(t)
+	h.zone("sub.example.org", 1)
+	h.zone("org", 1)
+	for _, tc := range []struct{ other, served string }{
+		{"file db.example.org example.org", "plugin file in the same server block serves example.org."},
+		{"file db.example.org EXAMPLE.org.", "plugin file in the same server block serves example.org."},
+		{"file db.sub.example.org sub.example.org", "plugin file in the same server block serves sub.example.org."},
+		{"secondary example.org {\ntransfer from 127.0.0.9\n}", "plugin secondary in the same server block serves example.org."},
+	} {
+		err := h.startError(block("example.org", tc.other))
+		require.ErrorContains(t, err, "Corefile:")
+		require.ErrorContains(t, err, tc.served)
+		require.ErrorContains(t, err, "zone example.org. is ours")
+		require.Empty(t, process.engines())
+	}
+	h.start(block("example.org", "file db.org org")).stop()
+	h.start(block("example.org", "") + "sub.example.org:0 {\nCOMMON\nfile db.sub.example.org\n}").stop()
+}
+
 // Those that can break them are warned about, and the server starts.
 func TestSuspects(t *testing.T) {
 	h := newLoadHome(t)

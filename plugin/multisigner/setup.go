@@ -42,11 +42,15 @@ func setup(c *caddy.Controller) error {
 	offerDoT(cfg)
 	h := newHandler(sites)
 	l.handlers = append(l.handlers, h)
-	l.checks = append(l.checks, func() error { return neighbours(cfg, blocks[0].Where) })
+	l.checks = append(l.checks, func() error { return neighbours(cfg, blocks[0].Where, h.CacheBypassZones()) })
 	cfg.AddPlugin(func(next plugin.Handler) plugin.Handler {
 		h.Next = next
 		return h
 	})
+	// What other plugins must not change comes before all of them.
+	cfg.Plugin = slices.Insert(cfg.Plugin, 0, plugin.Plugin(func(next plugin.Handler) plugin.Handler {
+		return front{h, next}
+	}))
 	return nil
 }
 

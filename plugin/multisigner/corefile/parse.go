@@ -42,9 +42,28 @@ func (p *parser) readBlock(l line, serverBlock []string) *Config {
 	c := defaults()
 	c.Where = l.where
 	c.Zones = plugin.OriginsFromArgsOrServerBlock(l.args, serverBlock)
+	if len(l.args) == 0 {
+		c.Zones = p.keys(l, c.Zones)
+	}
 	p.zones(l, serverBlock)
 	takeLines(p, l.lines, blockDirectives, &c, c.given)
 	return &c
+}
+
+// keys makes the keys of a server block its zones. Keys may differ in transport
+// and port alone: they are a set. The key . lets every question in; it seldom
+// means that the root zone is to be signed.
+func (p *parser) keys(l line, keys []string) []string {
+	var zones []string
+	for _, key := range keys {
+		if !slices.Contains(zones, key) {
+			zones = append(zones, key)
+		}
+	}
+	if slices.Contains(zones, ".") {
+		p.add(l.where, "in the server block . name the zone: write multisigner ZONE... { (multisigner . { is for the root zone itself)")
+	}
+	return zones
 }
 
 // zones holds the zones that stand behind multisigner to those of the server

@@ -479,3 +479,30 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// The keys of a server block are a set of zones, however often each is listened
+// for; and the key that lets all questions in is no zone to sign.
+func TestZonesOfTheServerBlock(t *testing.T) {
+	text := "multisigner {\nfile db.{zone}\nparent none\n}"
+	for _, tc := range []struct {
+		keys, zones []string
+		faults      string
+	}{
+		{[]string{"dns://example.org.:53", "tls://example.org.:853"}, []string{"example.org."}, ""},
+		{[]string{"dns://example.org.:53", "dns://example.org.:5353", "quic://EXAMPLE.org.:853", "https://example.org"}, []string{"example.org."}, ""},
+		{[]string{"dns://example.org.:53", "dns://example.net.:53", "dns://example.org.:54"}, []string{"example.org.", "example.net."}, ""},
+		{[]string{"dns://.:53"}, nil, "Corefile:1: in the server block . name the zone: write multisigner ZONE... { (multisigner . { is for the root zone itself)"},
+		{[]string{"dns://example.org.:53", "tls://.:853", "dns://.:53"}, nil, "Corefile:1: in the server block . name the zone: write multisigner ZONE... { (multisigner . { is for the root zone itself)"},
+	} {
+		d := caddyfile.NewDispenser("Corefile", strings.NewReader(text))
+		blocks, faults := readIn(&d, tc.keys)
+		require.Equal(t, tc.faults, faults)
+		if tc.faults == "" {
+			require.Equal(t, tc.zones, blocks[0].Zones)
+		}
+	}
+	d := caddyfile.NewDispenser("Corefile", strings.NewReader(strings.Replace(text, " {", " . {", 1)))
+	blocks, faults := readIn(&d, []string{"dns://.:53"})
+	require.Empty(t, faults)
+	require.Equal(t, []string{"."}, blocks[0].Zones)
+}

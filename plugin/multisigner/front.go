@@ -1,0 +1,36 @@
+package multisigner
+
+import (
+	"context"
+
+	"github.com/coredns/coredns/plugin"
+	"github.com/miekg/dns"
+)
+
+// front stands before all plugins of a server block. Plugins between it and the
+// Handler may answer from a copy of the query; CoreDNS fits the response to the
+// query as it came in, and so what is to hold for every response is done here.
+type front struct {
+	handler *Handler
+	next    plugin.Handler
+}
+
+// Name implements plugin.Handler. It is no directive, so that nobody takes front
+// for the Handler.
+func (front) Name() string { return name + "/front" }
+
+// ServeDNS implements plugin.Handler.
+func (f front) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	if len(r.Question) == 1 {
+		if _, _, ours := f.handler.ask(r); ours {
+			if !oneOPT(r) {
+				return dns.RcodeFormatError, nil
+			}
+			if rcode, fault, bad := faultyTSIG(r, w.TsigStatus()); bad {
+				return dns.RcodeSuccess, answerTSIG(w, r, rcode, fault)
+			}
+			clampSize(r)
+		}
+	}
+	return f.next.ServeDNS(ctx, w, r)
+}
