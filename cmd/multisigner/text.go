@@ -50,6 +50,9 @@ func writeZone(w io.Writer, z status.Zone) {
 	fmt.Fprintf(t, "size\t%d names, %d records, %s\n", z.Names, z.Records, z.Denial)
 	if !z.Source.Read.IsZero() {
 		fmt.Fprintf(t, "file\t%s, serial %d, read %s\n", z.Source.File, z.Source.Serial, moment(z.Source.Read, z.At))
+		if z.Source.Passed != "" {
+			fmt.Fprintf(t, "its serial\t%s\n", z.Source.Passed)
+		}
 	}
 	if !z.Signatures.Earliest.IsZero() {
 		fmt.Fprintf(t, "signatures\tthe first ends %s, renewed %s\n", moment(z.Signatures.Earliest, z.At), moment(z.Signatures.Renewed, z.At))

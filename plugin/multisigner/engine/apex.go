@@ -97,13 +97,15 @@ func (e *Engine) sign(ctx context.Context, w *work, cfg *Config, plan roll.Plan,
 	if w.content != nil {
 		fileSerial = w.content.Serial()
 	}
+	serial := sign.NextSerial(cfg.Serial, w.record.Serial, fileSerial, w.times.wall)
 	if err := e.fail.pass("sign"); err != nil {
 		return sign.Output{}, err
 	}
 	return sign.Zone(sign.Input{
 		Old: w.signed, Content: w.content, Apex: apex,
-		Serial: sign.NextSerial(cfg.Serial, w.record.Serial, fileSerial, w.times.wall),
-		Keys:   keys, Denial: cfg.Denial,
+		// Who raises the serial of the file alone wants secondaries to have it.
+		Serial: serial, Renumber: cfg.Serial == sign.Increment && w.content != nil && serial == fileSerial && w.signed != nil,
+		Keys: keys, Denial: cfg.Denial,
 		Policy: sign.Policy{Validity: cfg.Validity, Refresh: cfg.Refresh, BackDate: backDate},
 		Now:    w.times.dated(), Mark: w.times.mark, Resign: w.resign || w.overlong(cfg), Stop: ctx.Err,
 	})

@@ -15,6 +15,9 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/sign"
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
+	"github.com/multisigner/multisigner/plugin/multisigner/validate"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -116,6 +119,40 @@ func TestReload(t *testing.T) {
 	is, _ := after.RRset(zone.MustName("www.example.org."), zone.TypeA)
 	require.Equal(t, was, is)
 }
+
+// A serial that is raised alone in the file is served. One that is not after the
+// served one, or does not count, is passed over, and the status says why.
+func TestSerialAlone(t *testing.T) {
+	file := write(t, content)
+	cfg := alone(t, file)
+	e := serve(t, t.TempDir(), cfg)
+	defer e.Close()
+	require.EqualValues(t, 1, served(t, e).Serial())
+	raise := func(to string) status.Source {
+		require.NoError(t, os.WriteFile(file, []byte(strings.Replace(content, " 1 7200", " "+to+" 7200", 1)), 0o644))
+		_, err := e.Do(context.Background(), apex, engine.Command{Kind: "reload"})
+		require.NoError(t, err)
+		s, _ := e.Status(apex)
+		return s.Source
+	}
+	require.Empty(t, raise("2026113000").Passed)
+	after := served(t, e)
+	require.EqualValues(t, 2026113000, after.Serial())
+	signers, err := validate.Signatures(after.SOA(), must(after.RRset(apex, zone.TypeDNSKEY)), apex, time.Now())
+	require.NoError(t, err)
+	require.NotEmpty(t, signers)
+
+	require.Equal(t, "it is not after 2026113000, from which they are counted on", raise("7").Passed)
+	require.Same(t, after, served(t, e))
+	cfg.Serial = sign.UnixTime
+	p, err := e.Prepare(context.Background(), []engine.Config{cfg})
+	require.NoError(t, err)
+	p.Commit()
+	require.Equal(t, "serials are made from the time", raise("4000000000").Passed)
+	require.Same(t, after, served(t, e))
+}
+
+func must(s zone.RRset, _ bool) zone.RRset { return s }
 
 // The watcher finds a changed file by itself.
 func TestNoticesTheFile(t *testing.T) {

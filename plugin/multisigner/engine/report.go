@@ -11,6 +11,7 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/parent"
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+	"github.com/multisigner/multisigner/plugin/multisigner/sign"
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
@@ -34,6 +35,7 @@ func (z *Zone) report(now, wake time.Time) {
 			s.Signatures.Earliest, s.Signatures.Renewed, s.Signatures.Overdue = end, w.refresh, w.overdue
 		}
 	}
+	s.Source.Passed = w.passedOver(cfg, s)
 	s.DS, s.DSWhy = w.reportDS(cfg)
 	for _, rdata := range w.strangers() {
 		s.DSKept = append(s.DSKept, rdataText(cfg.Apex, zone.TypeDS, rdata))
@@ -69,6 +71,20 @@ func (f *files) report() status.Source {
 		s.Problems = append(s.Problems, status.Problem{Where: where, Name: p.Name, Text: p.Text, Fatal: p.Fatal})
 	}
 	return s
+}
+
+// passedOver says why the serial that an operator has written is not the one that is
+// served; "" when it is, or when it is not known.
+func (w *work) passedOver(cfg *Config, s status.Zone) string {
+	switch {
+	case s.Source.Read.IsZero() || s.Serial == 0 || s.Source.Serial == s.Serial:
+		return ""
+	case w.content != nil:
+		return "what is in the file is not served yet"
+	case cfg.Serial != sign.Increment:
+		return "serials are made from the time"
+	}
+	return fmt.Sprintf("it is not after %d, from which they are counted on", s.Serial)
 }
 
 func (w *work) reportAlarms(cfg *Config) []status.Alarm {

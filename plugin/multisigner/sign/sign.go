@@ -26,6 +26,8 @@ type Input struct {
 	Changes []zone.Change
 	// Serial is the new version's, if anything changes; it must be after Old's.
 	Serial uint32
+	// Renumber makes a new version although nothing but the serial changes.
+	Renumber bool
 	// Apex are all the RRsets that the apex gets besides its content: DNSKEY, CDS,
 	// CDNSKEY and CSYNC, of which one that is not listed is removed; others, NS
 	// above all, override the content's, and come back only with Content.
@@ -65,7 +67,7 @@ type Output struct {
 // with one ECDSA key half a minute on two cores. A change of the apex alone costs
 // as much as the apex, a change of content as much as the change.
 //
-// If anything changed the version has the new Serial. Otherwise Changed is false.
+// If anything changed, or by Renumber, the version has the new Serial. Otherwise Changed is false.
 // Without any keys, and without DNSKEY in Apex, the version is not signed.
 //
 // The work is divided among GOMAXPROCS goroutines, which end before the return.
@@ -80,7 +82,7 @@ func Zone(in Input) (Output, error) {
 		return Output{}, err
 	}
 	work := s.work(next)
-	if s.same(next) && !some(work) {
+	if !in.Renumber && s.same(next) && !some(work) {
 		return Output{Version: in.Old, Diff: s.diff(in.Old), Refresh: s.times.next(in.Old)}, nil
 	}
 	if in.Old != nil && !zone.SerialAfter(in.Serial, in.Old.Serial()) {

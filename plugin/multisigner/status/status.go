@@ -53,10 +53,11 @@ func (z Zone) Waiting() int {
 // Source is where the unsigned content comes from.
 type Source struct {
 	File     string    `json:"file,omitempty"`
-	Serial   uint32    `json:"serial"`        // of the unsigned zone
-	Read     time.Time `json:"read,omitzero"` // when the content now served was read
-	Problems []Problem `json:"problems"`      // of the last reading
-	Refused  bool      `json:"refused"`       // the last reading was refused: an older one is served
+	Serial   uint32    `json:"serial"`                // of the unsigned zone
+	Passed   string    `json:"passed_over,omitempty"` // why that is not the serial which is served
+	Read     time.Time `json:"read,omitzero"`         // when the content now served was read
+	Problems []Problem `json:"problems"`              // of the last reading
+	Refused  bool      `json:"refused"`               // the last reading was refused: an older one is served
 }
 
 // Problem is something wrong with the content of a zone.
