@@ -16,9 +16,8 @@ import (
 // watcher looks at the files while turns go on: mu guards what both touch.
 type files struct {
 	mu      sync.Mutex
-	watched []string     // the zone file and its includes; empty: not read yet
-	read    source.Stamp // of the files when they were read
-	seen    source.Stamp // at the look before
+	watcher source.Watcher // of the zone file and its includes
+	unread  bool           // they have changed for long, and could not be read
 
 	path     string
 	at       time.Time // when the content that is served was read
@@ -30,8 +29,9 @@ type files struct {
 // stamp tells of which files, at which state, the content was made. The caller
 // holds the lock.
 func (f *files) stamp() string {
-	text := hex.EncodeToString(f.read[:])
-	for _, path := range f.watched {
+	read := f.watcher.Stamp()
+	text := hex.EncodeToString(read[:])
+	for _, path := range f.watcher.Files() {
 		text += "\n" + path
 	}
 	return text
@@ -50,11 +50,11 @@ func (f *files) remember(path, stamp string) {
 		paths = append(paths, line)
 	}
 	raw, err := hex.DecodeString(head)
-	if err != nil || len(raw) != len(f.read) || len(paths) == 0 || paths[0] != path {
+	if err != nil || len(raw) != len(source.Stamp{}) || len(paths) == 0 || paths[0] != path {
 		return
 	}
-	if was := source.Stamp(raw); source.Look(paths) == was {
-		f.watched, f.read, f.seen, f.path = paths, was, was, path
+	if f.watcher.Resume(paths, source.Stamp(raw)) {
+		f.path = path
 	}
 }
 
@@ -67,35 +67,49 @@ func cutLine(s string) (line, rest string) {
 	return s, ""
 }
 
-// watchFiles looks at the files, and asks for a turn when they have changed and
-// come to rest: when two looks in a row saw the same, and not what was read.
-func (z *Zone) watchFiles() {
+// unreadAtMost is how long files may change without being read until somebody is
+// told: our choice, longer than a file is written that should not be read yet.
+const unreadAtMost = time.Minute
+
+// watchFiles looks at the files, and asks for a turn when they are to be read, or
+// when it is to be told that they cannot be. now is the steady clock's.
+func (z *Zone) watchFiles(now time.Duration) {
 	f := &z.work.files
 	if !f.mu.TryLock() {
 		return // it is being read: the next look is soon enough, and other zones wait
 	}
 	defer f.mu.Unlock()
-	if len(f.watched) == 0 {
-		return
-	}
-	now := source.Look(f.watched)
-	if now != f.read && now == f.seen {
+	switch f.watcher.Look(now) {
+	case source.Rested:
 		z.ask(func(w *wants) { w.reload = true })
+	case source.Restless:
+		z.ask(func(w *wants) { w.reloadWhole = true })
 	}
-	f.seen = now
+	since, changed := f.watcher.Unread()
+	if unread := changed && now-since >= unreadAtMost; unread != f.unread {
+		f.unread = unread
+		z.ask(func(*wants) {})
+	}
 }
 
 // readContent reads the zone file when that was asked for, or when it was never
-// read. What cannot be served leaves the content as it is.
-func (w *work) readContent(e *Engine, cfg *Config, asked bool) {
+// read. What cannot be served leaves the content as it is. A file that changes all the
+// time is taken if it is good and whole; of what else it is between two changes
+// nothing is told.
+func (w *work) readContent(e *Engine, cfg *Config, asked wants) {
 	f := &w.files
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.watched) > 0 && f.path == cfg.File && !asked {
+	known := len(f.watcher.Files()) > 0 && f.path == cfg.File
+	if known && !asked.reload && !asked.reloadWhole {
 		return
 	}
 	content, err := source.ReadFile(cfg.File, cfg.Apex)
-	f.path, f.watched, f.read, f.seen = cfg.File, content.Files, content.Stamp, content.Stamp
+	if known && !asked.reload && (err != nil || content.Torn) {
+		return
+	}
+	f.path, f.unread = cfg.File, false
+	f.watcher.Read(content)
 	mended := f.refused && err == nil
 	f.problems, f.refused = content.Problems, err != nil
 	if err != nil {
@@ -120,6 +134,16 @@ func (w *work) readContent(e *Engine, cfg *Config, asked bool) {
 	}
 	w.content, w.contentOf = content.Version, f.stamp()
 	f.at, f.serial = e.clock.Now(), content.Version.Serial()
+}
+
+// restless is the alarm for files that could not be read for long; "" when there is none.
+func (f *files) restless() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.unread {
+		return ""
+	}
+	return fmt.Sprintf("the zone file %s is written to all the time, and what it holds is not served", f.path)
 }
 
 func firstFatal(problems []source.Problem) string {

@@ -98,6 +98,9 @@ func (w *work) reportAlarms(cfg *Config) []status.Alarm {
 			Cure: "the zone is signed anew by itself; look for what made it: a key device, memory, another program in the state directory",
 		})
 	}
+	if restless := w.files.restless(); restless != "" {
+		alarms = append(alarms, status.Alarm{What: restless, Cure: "write it under another name and rename it when it is whole, or less often; `reload` reads it as it is"})
+	}
 	if refused := w.files.refusal(); refused != "" {
 		alarms = append(alarms, status.Alarm{What: refused, Cure: "mend the file; it is read again when it is saved"})
 	}

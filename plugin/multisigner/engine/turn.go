@@ -136,7 +136,7 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 		w.alarm(what, "set the clock right; rollovers go on by the time that has passed, and signatures are renewed")
 	}
 	asked.obey(e, z, cfg, now)
-	w.readContent(e, cfg, asked.reload)
+	w.readContent(e, cfg, *asked)
 	if asked.surveyed != nil {
 		w.surveys, w.matrix, w.sampleAt = false, asked.surveyed.matrix, asked.surveyed.next
 	}

@@ -11,8 +11,7 @@ const looksPerSecond = 1000
 
 // watch looks at the files of every zone, in rounds of a second or as long as
 // looksPerSecond makes them, and gives a turn to the zones whose files changed.
-// A change counts when two looks in a row saw the same: a file that is still
-// being written is left alone until it rests.
+// When a change counts is the source.Watcher's to say.
 func (e *Engine) watch(ctx context.Context, clocks *times) {
 	for {
 		began := e.clock.Steady()
@@ -21,7 +20,7 @@ func (e *Engine) watch(ctx context.Context, clocks *times) {
 			if i > 0 && i%looksPerSecond == 0 && !e.pause(ctx, began+time.Duration(i/looksPerSecond)*time.Second) {
 				return
 			}
-			z.watchFiles()
+			z.watchFiles(e.clock.Steady())
 		}
 		if !e.pause(ctx, began+time.Duration(1+len(e.list())/looksPerSecond)*time.Second) {
 			return

@@ -37,12 +37,14 @@ type Zone struct {
 type wants struct {
 	configured bool // the Config may be another
 	reload     bool // read the file, whatever its stamp
-	look       bool // look at peers and the parent now
-	seen       *sight
-	told       []told // what came of telling the parent
-	surveyed   *survey
-	proved     *audit // what the verification in the background has found
-	commands   []*command
+	// reloadWhole: read it, and take it if it is good and whole.
+	reloadWhole bool
+	look        bool // look at peers and the parent now
+	seen        *sight
+	told        []told // what came of telling the parent
+	surveyed    *survey
+	proved      *audit // what the verification in the background has found
+	commands    []*command
 }
 
 // Apex is the zone's name.

@@ -54,7 +54,7 @@ func openRegular(path string) (io.ReadCloser, fs.FileInfo, error) {
 func read(path string, apex zone.Name, open opener) (Content, error) {
 	l := &loader{open: open, within: newCollector(path, apex), left: MaxSize}
 	l.file(path, scope{origin: apex.String()}, "", 0)
-	c := Content{Files: l.names(), Stamp: l.stamp(), Dropped: l.within.dropped}
+	c := Content{Files: l.names(), Stamp: l.stamp(), Torn: l.torn, Dropped: l.within.dropped}
 	v := l.within.finish(len(l.syntax.problems) > 0)
 	problems := slices.Concat(l.syntax.problems, l.within.problems)
 	fatal := slices.DeleteFunc(slices.Clone(problems), func(p Problem) bool { return !p.Fatal })
@@ -73,6 +73,7 @@ type loader struct {
 	files  []opened
 	stack  []string // the files that are being read
 	left   int64    // octets that may still be read
+	torn   bool     // one was written to meanwhile
 	syntax tally
 }
 
@@ -113,6 +114,10 @@ func (l *loader) file(path string, s scope, from string, line int) {
 	l.stack = append(l.stack, path)
 	defer func() { l.stack = l.stack[:len(l.stack)-1] }()
 	newFeed(l, path, f, s).run()
+	if f, ok := f.(*os.File); ok {
+		is, err := f.Stat()
+		l.torn = l.torn || err != nil || !is.ModTime().Equal(at.ModTime()) || is.Size() != at.Size()
+	}
 }
 
 // cause is err without the path, which is told already.

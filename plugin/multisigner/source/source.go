@@ -23,6 +23,9 @@ type Content struct {
 	// Stamp is that of Files as they were when they were opened: while Look(Files)
 	// gives the same, there is nothing new to read.
 	Stamp Stamp
+	// Torn says that a file was written to while it was read: what was read of it may
+	// be neither what it was nor what it is going to be.
+	Torn bool
 	// Dropped counts the records that were left out because the signer makes them:
 	// DNSKEY, RRSIG, NSEC, NSEC3, NSEC3PARAM, CDS and CDNSKEY; and ZONEMD, which
 	// signing makes wrong. One Problem tells of them all.
