@@ -51,6 +51,8 @@ What shall be (--all instead of ZONE... means every zone):
   reload ZONE...             read the zone file now
   resign ZONE...             make all signatures anew
   look   ZONE...             look at the peers and the parent now
+  trust  ZONE PEER TAG       the peer has lost its keys: believe it by the one of that tag,
+                             which signs its DNSKEY RRset now
   disown ZONE...             the DS at the parent that no known key explains may go
   recover ZONE...            the state was lost, and the keys are back from a backup
   rejoin ZONE...             make new keys although the parent has a DS
@@ -149,6 +151,11 @@ func (a *app) dispatch(ctx context.Context, command string, args []string) int {
 		return a.plan(ctx, args)
 	case command == "roll":
 		return a.roll(ctx, args)
+	case command == "trust":
+		if len(args) != 3 {
+			return a.misused("trust which key of which peer? Say trust ZONE PEER TAG")
+		}
+		return a.order(ctx, command, args[1:], args[:1])
 	case slices.Contains(orders, command):
 		return a.order(ctx, command, nil, args)
 	case command == "help":

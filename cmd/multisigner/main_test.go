@@ -237,12 +237,12 @@ func TestOrders(t *testing.T) {
 	require.Equal(t, "example.org.: resign has begun\n", out)
 	require.Equal(t, "multisigner: resign stuck.example.: the zone is frozen: multisigner thaw stuck.example\n", err)
 
-	for _, args := range [][]string{{"roll", "algorithm", "ED25519", "example.org"}, {"roll", "algorithm", "example.org"}, {"roll", "example.org", "--compromised", "7", "--yes", "--now"}, {"insecure", "example.org"}} {
+	for _, args := range [][]string{{"roll", "algorithm", "ED25519", "example.org"}, {"roll", "algorithm", "example.org"}, {"roll", "example.org", "--compromised", "7", "--yes", "--now"}, {"insecure", "example.org"}, {"trust", "example.org", "b.example.net", "4711"}} {
 		_, err, code = two(args...)
 		require.Empty(t, err)
 		require.Zero(t, code)
 	}
-	require.Equal(t, []string{"roll example.org. algorithm ED25519", "roll example.org. algorithm", "roll example.org. compromised 7 now", "insecure example.org."}, s.told[len(s.told)-4:])
+	require.Equal(t, []string{"roll example.org. algorithm ED25519", "roll example.org. algorithm", "roll example.org. compromised 7 now", "insecure example.org.", "trust example.org. b.example.net 4711"}, s.told[len(s.told)-5:])
 
 	// What an emergency costs is said before it is begun.
 	out, err, code = two("roll", "example.org", "--compromised", "7")
@@ -270,6 +270,7 @@ func TestMisuse(t *testing.T) {
 		{[]string{"roll"}, 2, "roll what?"},
 		{[]string{"roll", "example.org"}, 2, "roll what?"},
 		{[]string{"roll", "--compromised", "7"}, 2, "of which zone?"},
+		{[]string{"trust", "example.org", "b"}, 2, "trust which key of which peer?"},
 		{[]string{"--wrong", "status"}, 2, "flag provided but not defined: -wrong"},
 		{[]string{"status"}, 1, "there is no state directory"},
 	} {

@@ -14,8 +14,8 @@ import (
 
 // Command is what an operator may ask of a zone.
 type Command struct {
-	// Kind is one of reload, look, resign, freeze, thaw, roll, abort, disown,
-	// recover, rejoin, insecure, secure, plan.
+	// Kind is one of reload, look, resign, trust, freeze, thaw, roll, abort, disown,
+	// recover, rejoin, insecure, secure, plan, cost.
 	Kind string   `json:"kind"`
 	Args []string `json:"args,omitempty"`
 }
@@ -72,6 +72,9 @@ func (a *wants) obey(e *Engine, z *Zone, cfg *Config, now time.Time) {
 			a.look, c.text = true, "looking at the peers and the parent"
 		case "resign":
 			z.work.resign, c.text = true, "made every signature anew"
+		case "trust":
+			c.text, c.err = z.work.repin(cfg, c.Args)
+			a.look = a.look || c.err == nil
 		case "plan":
 			plan := z.work.foretell(cfg, now)
 			c.plan = &plan

@@ -25,7 +25,7 @@ func (e *Engine) load(ctx context.Context, z *Zone, cfg *Config, now time.Time) 
 	}
 	w.record, w.state, w.saved = r, state, state
 	w.own, w.roles = map[roll.KeyID]keystore.Key{}, map[roll.KeyID]roll.Role{}
-	w.memories, w.trusts = map[string]peer.Memory{}, map[string]trust{}
+	w.memories, w.trusts, w.repinned = map[string]peer.Memory{}, map[string]trust{}, map[string]bool{}
 	for _, k := range r.Keys {
 		w.known.learn(zone.DNSKEY(k))
 	}

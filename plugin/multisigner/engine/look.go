@@ -72,7 +72,7 @@ func (w *work) gaze(cfg *Config) gaze {
 	g.self = peer.Target{Zone: cfg.Apex, Servers: ourServers(cfg), Memory: peer.Memory{Pins: w.ownEntry()}, Via: peer.Query}
 	for _, p := range cfg.Peers {
 		target := peer.Target{
-			Zone: cfg.Apex, Servers: servers(p.Addresses, p.TSIG), Trust: w.trust(p),
+			Zone: cfg.Apex, Servers: servers(p.Addresses, p.TSIG), Trust: w.trust(cfg, p),
 			Memory: w.memory(p.Name), Via: p.Via, Algorithms: w.algorithms(cfg), Limit: ask.Limit{Time: transferTimeout},
 		}
 		g.peers[p.Name] = target

@@ -60,15 +60,24 @@ func (w *work) take(e *Engine, cfg *Config, seen *sight) {
 		}
 		e.weigh(w, cfg, p.Name, report, seen.at)
 		w.bearWitness(report)
-		w.memories[p.Name] = report.Memory
-		if w.record.Peers == nil {
-			w.record.Peers = map[string]remembered{}
+		if w.repinned[p.Name] {
+			continue // while that look was under way: it followed what was trusted before
 		}
-		now := remember(report.Memory)
-		if !now.equal(w.record.Peers[p.Name]) {
-			w.record.Peers[p.Name] = now
-			w.dirty = true
-		}
+		w.rememberPeer(p.Name, report.Memory)
+	}
+	clear(w.repinned)
+}
+
+// rememberPeer keeps what the next look at a peer must know, over a restart too.
+func (w *work) rememberPeer(name string, m peer.Memory) {
+	w.memories[name] = m
+	if w.record.Peers == nil {
+		w.record.Peers = map[string]remembered{}
+	}
+	now := remember(m)
+	if !now.equal(w.record.Peers[name]) {
+		w.record.Peers[name] = now
+		w.dirty = true
 	}
 }
 
@@ -124,20 +133,6 @@ func (w *work) transferAgain() {
 		m.Transferred = nil
 		w.memories[name] = m
 	}
-}
-
-// trust gives a peer's seed. Where that is the parent's DS RRset, it is the one
-// that was seen last.
-func (w *work) trust(p Peer) peer.Trust {
-	trust := p.Trust
-	if trust.Mode == peer.TrustParent && w.sight != nil {
-		for _, a := range w.sight.parent.Addresses {
-			if a.DS.Exists() {
-				trust.DS = a.DS
-			}
-		}
-	}
-	return trust
 }
 
 // ownEntry are our keys by which our own servers are believed.

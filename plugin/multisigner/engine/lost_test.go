@@ -12,7 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/peer"
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
+	"github.com/multisigner/multisigner/plugin/multisigner/validate"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
 // rounds lets some time pass in which nothing is to change.
@@ -99,6 +102,100 @@ func TestLostState(t *testing.T) {
 			require.Equal(t, before, published(t, a.e.Load()))
 		})
 	}
+}
+
+// A signer that has lost its keys makes new ones by order, and the others trust them when
+// an operator says so, or a DS vouches for them: a DS of the new key in the configuration,
+// or at the parent. Then it is as after a join: all that is answered meanwhile is good
+// in every cache, and nobody takes the new keys for an older state. What was said
+// holds over a restart of either.
+func TestLostKeysAreTrustedAnew(t *testing.T) {
+	byDS := func(mode peer.TrustMode) func(*engine.Config) {
+		return func(cfg *engine.Config) {
+			for i := range cfg.Peers {
+				cfg.Peers[i].Trust.Mode = mode
+			}
+		}
+	}
+	for _, tc := range []struct {
+		name   string
+		change func(*engine.Config)
+		settle func(g *group, a, b *member, key zone.DNSKEY)
+	}{
+		{"by order", nil, func(g *group, a, b *member, key zone.DNSKEY) {
+			text, err := a.e.Load().Do(t.Context(), apex, engine.Command{Kind: "trust", Args: []string{"b", fmt.Sprint(key.Tag())}})
+			require.NoError(g, err)
+			require.Regexp(g, fmt.Sprintf(`^b is trusted by %d .* instead of \d+$`, key.Tag()), text)
+			a.stop() // before it has looked
+			a.start()
+		}},
+		{"by a configured DS", nil, func(g *group, a, b *member, key zone.DNSKEY) {
+			a.stop()
+			a.cfg.Peers[0].Trust = peer.Trust{Mode: peer.TrustDS, DS: dsOf(g.T, key)}
+			a.start()
+		}},
+		{"by the DS at the parent", byDS(peer.TrustParent), func(g *group, a, b *member, key zone.DNSKEY) {
+			ds := g.parent.set()
+			ds.Rdata = zone.Pack(append(slices.Collect(ds.Rdata.All()), slices.Collect(dsOf(g.T, key).Rdata.All())...)...)
+			g.parent.put(ds)
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			g := newGroup(t, "a b", nil)
+			if tc.change != nil {
+				g.begin() // by TSIG, as there is no DS yet
+				for _, m := range g.signers {
+					m.stop()
+					tc.change(&m.cfg)
+					m.start()
+				}
+				g.until("all is as it was", g.calm)
+			} else {
+				g.begin()
+			}
+			a, b := g.signers[0], g.signers[1]
+			b.stop()
+			require.NoError(t, os.RemoveAll(b.dir))
+			require.NoError(t, os.Mkdir(b.dir, 0o700))
+			b.start()
+			g.rounds(3)
+			b.do("rejoin")
+			g.rounds(6)
+			b.serial = 0 // nobody knows it any more
+			require.Nil(t, b.version())
+			key := entryKey(t, b)
+			require.True(t, alarmedOf(t, a.e.Load(), "peer b is not trusted", fmt.Sprintf("`trust ZONE b %d`", key.Tag())), "%+v", settled(t, a.e.Load()).Alarms)
+			tc.settle(g, a, b, key)
+			g.until("b serves again", func() bool {
+				require.False(t, alarmed(t, b.e.Load(), "older state"))
+				return b.version() != nil && g.calm()
+			})
+			require.Equal(t, key, entryKey(t, b))
+			for _, m := range []*member{a, b} {
+				m.stop()
+				m.start()
+				g.until("it is as it was", g.calm)
+			}
+			b.do("roll", "ksk")
+			g.rounds(2)
+			g.until("what was trusted anew is followed", g.calm)
+			require.NotEqual(t, key, entryKey(t, b))
+		})
+	}
+}
+
+// entryKey is the key with the SEP flag that m itself signs its DNSKEY RRset with.
+func entryKey(t *testing.T, m *member) zone.DNSKEY {
+	t.Helper()
+	v := m.e.Load().Find(apex).Serving().Version
+	require.NotNil(t, v)
+	keys, ok := v.RRset(apex, zone.TypeDNSKEY)
+	require.True(t, ok)
+	signers, err := validate.Signatures(keys, keys, apex, m.group.clock.Now())
+	require.NoError(t, err)
+	signers = slices.DeleteFunc(signers, func(k zone.DNSKEY) bool { return !k.SEP() })
+	require.Len(t, signers, 1)
+	return signers[0]
 }
 
 // An older state that comes back, with the keys of today or with those of then, is

@@ -97,6 +97,9 @@ func (w *work) view(name string, r peer.Report) roll.View {
 	v := roll.View{Name: name, Trusted: r.Trusted, Why: r.Why, NoTransfer: r.TransferErr}
 	for _, a := range r.Addresses {
 		v.Addresses = append(v.Addresses, w.address(a))
+		for _, k := range a.Strangers {
+			v.Strangers = append(v.Strangers, keyID(k)) // not learned: anybody may make any number of them
+		}
 	}
 	return v
 }

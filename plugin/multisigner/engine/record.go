@@ -56,6 +56,7 @@ type record struct {
 type remembered struct {
 	Pins   [][]byte                      `json:"pins,omitempty"`
 	Newest map[netip.AddrPort]signedKeys `json:"newest,omitempty"`
+	Spent  []byte                        `json:"spent,omitempty"`
 }
 
 type signedKeys struct {
@@ -117,7 +118,7 @@ func (r *record) save(ctx context.Context, st store.Store, apex zone.Name) error
 
 // remember gives what is to be saved of a look's memory, and recall the reverse.
 func remember(m peer.Memory) remembered {
-	var r remembered
+	r := remembered{Spent: []byte(m.Spent)}
 	for _, pin := range m.Pins {
 		r.Pins = append(r.Pins, []byte(pin))
 	}
@@ -131,14 +132,14 @@ func remember(m peer.Memory) remembered {
 }
 
 func (r remembered) equal(o remembered) bool {
-	return slices.EqualFunc(r.Pins, o.Pins, bytes.Equal) &&
+	return slices.EqualFunc(r.Pins, o.Pins, bytes.Equal) && bytes.Equal(r.Spent, o.Spent) &&
 		maps.EqualFunc(r.Newest, o.Newest, func(a, b signedKeys) bool {
 			return a.Inception == b.Inception && bytes.Equal(a.Keys, b.Keys)
 		})
 }
 
 func (r remembered) recall() peer.Memory {
-	var m peer.Memory
+	m := peer.Memory{Spent: zone.Packed(r.Spent)}
 	for _, pin := range r.Pins {
 		m.Pins = append(m.Pins, zone.DNSKEY(pin))
 	}

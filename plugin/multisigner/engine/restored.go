@@ -29,6 +29,9 @@ func (w *work) compareWithPeers(cfg *Config) {
 	if b.told || w.sight == nil || w.signed == nil || w.record.Serial == 0 {
 		return
 	}
+	if w.state.Joining() {
+		return // peers do not know our keys yet, and may have others that we have lost
+	}
 	sets, longest := w.shownByPeers(cfg)
 	signers := w.madeBy(w.signed.SOA().Sigs)
 	lacks := slices.ContainsFunc(sets, func(s zone.RRset) bool {

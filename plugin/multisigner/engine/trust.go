@@ -1,10 +1,15 @@
 package engine
 
 import (
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/parent"
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
 // trust is what is known of whether a peer is believed. One that does not answer is
@@ -50,4 +55,107 @@ func (e *Engine) weigh(w *work, cfg *Config, name string, r peer.Report, at time
 	default:
 		e.log.Warn("peer is not believed", "zone", cfg.Apex, "peer", name, "why", r.Why)
 	}
+}
+
+// trust gives a peer's seed. Where that is the parent's DS RRset, it is what all
+// addresses that were good at the last look have of it.
+func (w *work) trust(cfg *Config, p Peer) peer.Trust {
+	trust := p.Trust
+	if trust.Mode != peer.TrustParent || w.sight == nil {
+		return trust
+	}
+	first := true
+	for _, a := range w.sight.parent.Addresses {
+		switch {
+		case a.Status != parent.Good:
+		case first:
+			trust.DS, first = a.DS, false
+		default:
+			trust.DS.Rdata = without(trust.DS.Rdata, func(ds string) bool { return !a.DS.Rdata.Has(ds) })
+		}
+	}
+	others := w.keysOfOthers(cfg, p)
+	trust.DS.Rdata = without(trust.DS.Rdata, func(ds string) bool {
+		return slices.ContainsFunc(others, func(k zone.DNSKEY) bool {
+			of, err := k.DS(cfg.Apex, zone.DS(ds).DigestType())
+			return err == nil && string(of) == ds
+		})
+	})
+	return trust
+}
+
+// keysOfOthers are the keys by which we and the peers but one are believed. Their DS
+// records vouch for them: an address of the one that shows what is another's has gone astray.
+func (w *work) keysOfOthers(cfg *Config, but Peer) []zone.DNSKEY {
+	keys := w.ownEntry()
+	for _, p := range cfg.Peers {
+		if p.Name != but.Name {
+			keys = append(keys, w.memory(p.Name).Pins...)
+		}
+	}
+	return keys
+}
+
+func without(rdata zone.Packed, drop func(string) bool) zone.Packed {
+	return zone.Pack(slices.DeleteFunc(slices.Collect(rdata.All()), drop)...)
+}
+
+// repin carries out `trust PEER TAG`: the peer is believed by a key that was seen to sign
+// its DNSKEY RRset, instead of by those that it has lost. It says which they are.
+func (w *work) repin(cfg *Config, args []string) (string, error) {
+	if len(args) != 2 {
+		return "", errors.New("trust: say whom, and the tag of the key: trust PEER TAG")
+	}
+	name, tag := args[0], args[1]
+	if !slices.ContainsFunc(cfg.Peers, func(p Peer) bool { return p.Name == name }) {
+		return "", fmt.Errorf("trust %s: there is no peer of that name", name)
+	}
+	if w.sight == nil {
+		return "", fmt.Errorf("trust %s %s: it was not looked at yet: try again in a moment", name, tag)
+	}
+	var found, shown []zone.DNSKEY
+	for _, a := range w.sight.peers[name].Addresses {
+		for _, k := range a.Strangers {
+			if slices.Contains(shown, k) {
+				continue
+			}
+			shown = append(shown, k)
+			if tag == fmt.Sprint(k.Tag()) || tag == fmt.Sprintf("%d/%d", k.Algorithm(), k.Tag()) {
+				found = append(found, k)
+			}
+		}
+	}
+	was := w.memory(name)
+	switch {
+	case len(shown) == 0 && len(was.Pins) > 0:
+		return "", fmt.Errorf("trust %s %s: it shows no key that signs its DNSKEY RRset and is not trusted; it is trusted by %s", name, tag, tags(was.Pins))
+	case len(shown) == 0:
+		return "", fmt.Errorf("trust %s %s: it was not seen to have a key that signs its DNSKEY RRset", name, tag)
+	case len(found) == 0:
+		return "", fmt.Errorf("trust %s %s: what signs its DNSKEY RRset is %s", name, tag, tags(shown))
+	case len(found) > 1:
+		return "", fmt.Errorf("trust %s %s: it shows %d keys of that tag: write ALGORITHM/TAG, or a `trust ds` line with the digest of the right one", name, tag, len(found))
+	}
+	key := found[0]
+	// Inceptions of before say nothing of what this key signs.
+	w.rememberPeer(name, peer.Memory{Pins: []zone.DNSKEY{key}, Spent: was.Spent})
+	w.repinned[name] = w.looks
+	ds, err := key.DS(cfg.Apex, ourDigest)
+	if err != nil {
+		return "", err
+	}
+	text := fmt.Sprintf("%s is trusted by %s (DS %s)", name, tags(found), rdataText(cfg.Apex, zone.TypeDS, string(ds)))
+	if len(was.Pins) > 0 {
+		text += " instead of " + tags(was.Pins)
+	}
+	return text, nil
+}
+
+// tags names keys for people.
+func tags(keys []zone.DNSKEY) string {
+	var all []string
+	for _, k := range keys {
+		all = append(all, fmt.Sprint(k.Tag()))
+	}
+	return strings.Join(all, ", ")
 }

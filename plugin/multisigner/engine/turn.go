@@ -59,6 +59,7 @@ type work struct {
 	// lookAgain: somebody told of a change while a look was under way.
 	lookAgain bool
 	memories  map[string]peer.Memory // what the next look at each peer must know
+	repinned  map[string]bool        // peers that an order has pinned anew while a look was under way
 	trusts    map[string]trust       // of each peer
 	lost      map[string]bool        // nameservers whose addresses are not known, as the log was told
 	found     map[string][]netip.Addr

@@ -105,7 +105,12 @@ func (l *look) judge(a *Address, set zone.RRset, by anchor) *fault {
 		return faultf(Unsigned, "it is not signed")
 	}
 	if err := by.believes(l, set); err != nil {
-		return l.disbelief(set, by, err)
+		f := l.disbelief(set, by, err)
+		if f.status == UnknownKey {
+			signers, _ := validate.Signatures(set, set, l.Zone, l.now)
+			a.Strangers = entryKeys(signers)
+		}
+		return f
 	}
 	signers, inception := l.signers(set)
 	a.Entry, a.Inception = entryKeys(signers), inception

@@ -22,7 +22,8 @@ const (
 )
 
 // TrustMode is how the keys of a signer are first believed. Every mode seeds the
-// pins; after that, they follow by signature, and the seed plays no part any more.
+// pins; after that, they follow by signature. A DS vouches for a key that they do not
+// lead to, too: a signer that has lost its keys is believed again by its new ones.
 type TrustMode uint8
 
 const (
@@ -31,7 +32,8 @@ const (
 	TrustDS                      // by configured DS records
 )
 
-// Trust is the seed. DS is the parent's DS RRset, validated, or the configured one.
+// Trust is the seed. DS is the parent's DS RRset, validated, without the records of
+// other signers' keys; or the configured one.
 type Trust struct {
 	Mode TrustMode
 	DS   zone.RRset
@@ -42,6 +44,9 @@ type Trust struct {
 type Memory struct {
 	// Pins are the entry keys by which the signer is believed; none: not yet.
 	Pins []zone.DNSKEY
+	// Spent are those of the configured DS records by which it was believed: each vouches
+	// for its key once. A key that was rolled since has no say any more, whoever has it.
+	Spent zone.Packed
 	// Newest is for each address the newest DNSKEY RRset that was believed there. An
 	// address that shows an older one again is stale: it may be a replay.
 	Newest map[netip.AddrPort]Mark
@@ -123,6 +128,8 @@ type Address struct {
 	// Entry are the keys that validly sign its DNSKEY RRset: those with the SEP
 	// flag, if any of them has it, else all; no revoked ones.
 	Entry []zone.DNSKEY
+	// Strangers are such keys of a DNSKEY RRset that no trusted key signs.
+	Strangers []zone.DNSKEY
 	// DataSigners are the keys that were seen validly signing anything else.
 	DataSigners []zone.DNSKEY
 	// Algorithms are those of the signatures over each of the other RRsets: whoever
@@ -159,8 +166,9 @@ type Report struct {
 //
 // Pins follow by signature: when the DNSKEY RRset of an address validates under
 // the present ones, the entry keys that sign it are pinned from then on, over all
-// addresses that are believed; the others are dropped. A trust seed counts only as
-// long as there are no pins. So to begin anew with a peer is to forget its pins.
+// addresses that are believed; the others are dropped. A DS vouches for an address
+// whatever the pins are: the parent's as long as it stands there, a configured one until
+// it was used (Memory.Spent). To begin anew with a peer is to give it other pins.
 func Look(ctx context.Context, c *ask.Client, t Target, now time.Time) Report {
 	l := &look{Target: t, client: c, now: now}
 	pins := t.Memory.Pins
@@ -170,8 +178,12 @@ func Look(ctx context.Context, c *ask.Client, t Target, now time.Time) Report {
 			return Report{Addresses: seeded, Memory: t.Memory, Why: why(seeded)}
 		}
 	}
-	r := Report{Addresses: ask.All(t.Servers, func(s ask.Server) Address { return l.whole(ctx, s, pinned(pins)) })}
+	by := vouched{pinned(pins), l.vouches()}
+	r := Report{Addresses: ask.All(t.Servers, func(s ask.Server) Address { return l.whole(ctx, s, by) })}
 	r.Memory = t.Memory.after(r.Addresses)
+	if t.Trust.Mode == TrustDS {
+		r.Memory.Spent = l.spent(r.Memory.Pins)
+	}
 	for _, a := range r.Addresses {
 		r.Trusted = r.Trusted || a.Believed
 	}

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -296,6 +297,52 @@ func TestSeeds(t *testing.T) {
 			require.Empty(t, r.Memory.Pins)
 			require.Empty(t, r.Addresses[0].Sets)
 		})
+	}
+}
+
+// A signer that has lost its keys is believed by its new ones when a DS vouches for them,
+// whatever was pinned. Until then it is told who signs there. A configured DS
+// vouches once: whoever comes by a key that was rolled long ago is not believed for the
+// line that still stands in the configuration. The parent's does as long as it stands there.
+func TestVouchedAnew(t *testing.T) {
+	lost, next, third, zsk := newKSK(), newKSK(), newKSK(), newZSK()
+	both := zone.RRset{Name: lost.ds().Name, Type: zone.TypeDS, Rdata: zone.Pack(slices.Collect(func(yield func(string) bool) {
+		for _, k := range []key{lost, next} {
+			for ds := range k.ds().Rdata.All() {
+				yield(ds)
+			}
+		}
+	})...)}
+	for _, mode := range []peer.TrustMode{peer.TrustDS, peer.TrustParent} {
+		f := serve(t, usual(next, zsk))
+		target := trusting([]key{lost}, f.Server)
+		target.Trust = peer.Trust{Mode: mode, DS: lost.ds()}
+		r := lookAt(t, target)
+		require.False(t, r.Trusted)
+		require.Equal(t, peer.UnknownKey, r.Addresses[0].Status)
+		require.Equal(t, []zone.DNSKEY{next.rdata()}, r.Addresses[0].Strangers)
+		require.Empty(t, r.Addresses[0].Entry)
+		require.Equal(t, target.Memory.Pins, r.Memory.Pins)
+
+		target.Memory, target.Trust.DS = r.Memory, both
+		r = lookAt(t, target)
+		require.True(t, r.Trusted, r.Why)
+		require.Equal(t, []zone.DNSKEY{next.rdata()}, r.Memory.Pins)
+		require.Empty(t, r.Addresses[0].Strangers)
+
+		// It rolls on. Somebody who has the last key is believed by what stands at the parent alone.
+		rolled := usual(next, zsk)
+		rolled.keys, rolled.byKeys = []key{next, third, zsk}, []key{next, third}
+		f.set(rolled)
+		target.Memory = r.Memory
+		r = lookAt(t, target)
+		f.set(usual(third, zsk))
+		target.Memory = r.Memory
+		r = lookAt(t, target)
+		require.Equal(t, []zone.DNSKEY{third.rdata()}, r.Memory.Pins)
+		f.set(usual(next, zsk))
+		target.Memory = r.Memory
+		require.Equal(t, mode == peer.TrustParent, lookAt(t, target).Trusted)
 	}
 }
 

@@ -73,6 +73,57 @@ func (d delegated) String() string {
 	return d.from + ": " + strings.Join(slices.Compact(tags), ", ")
 }
 
+// vouched are keys that are trusted from before, and others that a DS RRset stands for.
+type vouched struct {
+	pinned
+	by delegated
+}
+
+func (v vouched) believes(l *look, set zone.RRset) error {
+	err := v.pinned.believes(l, set)
+	if err != nil && v.by.ds.Exists() && v.by.believes(l, set) == nil {
+		return nil
+	}
+	return err
+}
+
+func (v vouched) has(tag uint16, algorithm uint8) bool {
+	return v.pinned.has(tag, algorithm) || v.by.has(tag, algorithm)
+}
+
+// vouches gives the DS records that vouch for keys besides those that are pinned.
+func (l *look) vouches() delegated {
+	ds := l.Trust.DS
+	switch l.Trust.Mode {
+	case TrustTSIG:
+		return delegated{}
+	case TrustDS:
+		var left []string
+		for rdata := range ds.Rdata.All() {
+			if !l.Memory.Spent.Has(rdata) {
+				left = append(left, rdata)
+			}
+		}
+		ds.Rdata = zone.Pack(left...)
+	}
+	return delegated{ds: ds}
+}
+
+// spent are those of the configured DS records that have vouched for a key, pins included.
+func (l *look) spent(pins []zone.DNSKEY) zone.Packed {
+	var spent []string
+	for rdata := range l.Trust.DS.Rdata.All() {
+		of := slices.ContainsFunc(pins, func(k zone.DNSKEY) bool {
+			ds, err := k.DS(l.Zone, zone.DS(rdata).DigestType())
+			return err == nil && string(ds) == rdata
+		})
+		if of || l.Memory.Spent.Has(rdata) {
+			spent = append(spent, rdata)
+		}
+	}
+	return zone.Pack(spent...)
+}
+
 // itself believes every RRset that is signed by a key in it: it came over TSIG.
 type itself struct{}
 

@@ -49,6 +49,9 @@ func (z *step) join() {
 	z.refuse = "this signer is joining and waits for " + h.why
 }
 
+// Joining reports whether outsiders are refused until our keys are known everywhere.
+func (s State) Joining() bool { return s.f.Joining != 0 }
+
 // isNew reports whether we join, and had no DS before. Who has recovered a lost state had
 // one all along, and others may miss it in what they ask for because we do not ask ourselves.
 func (z *step) isNew() bool { return z.f.Joining != 0 && !z.f.Known }

@@ -40,10 +40,11 @@ type Published struct {
 
 // View is what a signer's addresses publish.
 type View struct {
-	Name       string // the peer's name; ours or empty in Observation.Self
-	Trusted    bool   // its DNSKEY RRset follows by signature from what we trusted before
-	Why        string // it is not trusted
-	NoTransfer string // why a transfer that was due did not come whole
+	Name       string  // the peer's name; ours or empty in Observation.Self
+	Trusted    bool    // its DNSKEY RRset follows by signature from what we trusted before
+	Why        string  // it is not trusted
+	Strangers  []KeyID // keys that sign its DNSKEY RRset, and are not trusted
+	NoTransfer string  // why a transfer that was due did not come whole
 	Addresses  []Address
 }
 

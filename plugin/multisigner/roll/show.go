@@ -98,6 +98,9 @@ func (z *step) distrusts(i int, v *View) {
 		z.alarm("the zone is unsigned at peer "+z.name(i)+", and signed here", "have it signed there (`secure`, if it went insecure); or give `insecure` here, too")
 	case stale:
 		z.alarm("peer "+z.name(i)+" is not trusted: "+v.Why, "see its clock, and whether it lags; if an older state of it was restored, give `resign` there")
+	case len(v.Strangers) > 0:
+		z.alarm("peer "+z.name(i)+" is not trusted: "+v.Why, "see its keys and the trust line of its block; if it has lost its keys and made new ones, hold their tags against `keys` there and give `trust ZONE "+
+			z.name(i)+" "+itoa(int(v.Strangers[0].Tag))+"`")
 	default:
 		z.alarm("peer "+z.name(i)+" is not trusted: "+v.Why, "see its keys and the trust line of its block")
 	}
