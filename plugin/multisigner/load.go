@@ -4,8 +4,11 @@ import (
 	"slices"
 
 	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/plugin"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/corefile"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
 // load is one Corefile as CoreDNS loaded it: everything that its multisigner
@@ -14,6 +17,9 @@ type load struct {
 	sites    corefile.Sites
 	handlers []*Handler
 	checks   []func() error // of the plugins beside us, when all are known
+
+	// Set before the first query.
+	zones map[zone.Name][]*Handler
 
 	// Guarded by the registry's mutex.
 	restarting bool // a successor is being started
@@ -28,8 +34,14 @@ func loadOf(c *caddy.Controller) *load {
 	if l, ok := c.Get(storageKey{}).(*load); ok {
 		return l
 	}
-	l := &load{}
+	l := &load{zones: make(map[zone.Name][]*Handler)}
 	c.Set(storageKey{}, l)
+	dnsserver.AddPluginToAllServerBlocks(c, func(next plugin.Handler) plugin.Handler {
+		if h, ok := next.(*Handler); ok {
+			return h // sees to it itself
+		}
+		return crossing{l, next}
+	})
 	c.OnStartup(func() error { return process.start(l) })
 	c.OnRestart(func() error { return process.restarting(l) })
 	c.OnRestartFailed(func() error { return process.restartFailed(l) })
@@ -42,6 +54,17 @@ func loadOf(c *caddy.Controller) *load {
 func (l *load) resolve() {
 	for i := range l.sites.All {
 		l.sites.All[i].Dir = realDir(l.sites.All[i].Dir)
+	}
+}
+
+// attach gives each handler the states of its zones, and the load the handlers of
+// each zone.
+func (l *load) attach(states map[string]*state) {
+	for _, h := range l.handlers {
+		h.attach(states)
+		for apex := range h.zones {
+			l.zones[apex] = append(l.zones[apex], h)
+		}
 	}
 }
 

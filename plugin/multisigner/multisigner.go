@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/tsig"
 	"github.com/miekg/dns"
@@ -27,11 +28,12 @@ const name = "multisigner"
 type Handler struct {
 	Next plugin.Handler
 
-	sites []corefile.Site
-	zones map[zone.Name]*state // whose engine has the zone; set before the first query
+	load    *load
+	block   *dnsserver.Config // of the first key of the server block
+	listens []string          // set before the first query, as zones is
+	sites   []corefile.Site
+	zones   map[zone.Name]*state // whose engine has the zone; set before the first query
 }
-
-func newHandler(sites []corefile.Site) *Handler { return &Handler{sites: sites} }
 
 // attach finds the state of each zone.
 func (h *Handler) attach(states map[string]*state) {
@@ -46,9 +48,11 @@ func (h *Handler) Name() string { return name }
 
 // CacheBypassZones tells the cache plugin to leave our zones alone: what was
 // signed together must be served together.
-func (h *Handler) CacheBypassZones() []string {
-	names := make([]string, len(h.sites))
-	for i, s := range h.sites {
+func (h *Handler) CacheBypassZones() []string { return apexes(h.sites) }
+
+func apexes(sites []corefile.Site) []string {
+	names := make([]string, len(sites))
+	for i, s := range sites {
 		names[i] = s.Config.Apex.String()
 	}
 	return names
@@ -75,6 +79,9 @@ type asker struct {
 func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	if len(r.Question) != 1 {
 		return dns.RcodeFormatError, nil
+	}
+	if parent := h.load.parent(ctx, r, h); parent != nil {
+		return parent.serveFor(ctx, w, r)
 	}
 	q, known := h.receive(ctx, w, r)
 	switch {

@@ -67,9 +67,7 @@ func (r *registry) prepare(l *load) error {
 			return plugin.Error(name, fmt.Errorf("%s: %w", s.Config.Where, err))
 		}
 	}
-	for _, h := range l.handlers {
-		h.attach(r.states)
-	}
+	l.attach(r.states)
 	for _, st := range r.states {
 		if sites := r.wanted(st); len(sites) > 0 {
 			if err := st.prepare(context.Background(), sites); err != nil {

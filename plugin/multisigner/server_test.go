@@ -20,6 +20,7 @@ import (
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
 
+	_ "github.com/coredns/coredns/plugin/acl"
 	_ "github.com/coredns/coredns/plugin/bind"
 	_ "github.com/coredns/coredns/plugin/cache"
 	_ "github.com/coredns/coredns/plugin/metrics"
@@ -105,8 +106,9 @@ func (h home) zone(name string, serial int, lines ...string) {
 
 // running is a server of this process.
 type running struct {
-	t    testing.TB
-	inst *caddy.Instance
+	t     testing.TB
+	inst  *caddy.Instance
+	index int // of the server that is asked
 }
 
 // corefile puts what is common around blocks: loopback, any free port, and root.
@@ -127,7 +129,7 @@ func (h home) startTLS(corefile string) *running {
 	h.t.Helper()
 	inst, err := caddy.Start(h.corefile(corefile))
 	require.NoError(h.t, err)
-	r := &running{h.t, inst}
+	r := &running{t: h.t, inst: inst}
 	h.t.Cleanup(func() { r.stop() })
 	return r
 }
@@ -170,8 +172,8 @@ func (r *running) stop() {
 	r.inst = nil
 }
 
-func (r *running) udp() string { return r.inst.Servers()[0].LocalAddr().String() }
-func (r *running) tcp() string { return r.inst.Servers()[0].Addr().String() }
+func (r *running) udp() string { return r.inst.Servers()[r.index].LocalAddr().String() }
+func (r *running) tcp() string { return r.inst.Servers()[r.index].Addr().String() }
 
 // ask sends m over network, udp or tcp.
 func (r *running) ask(network string, m *dns.Msg) *dns.Msg {

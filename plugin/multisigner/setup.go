@@ -40,9 +40,12 @@ func setup(c *caddy.Controller) error {
 		return plugin.Error(name, err)
 	}
 	offerDoT(cfg)
-	h := newHandler(sites)
+	h := &Handler{load: l, block: cfg, sites: sites}
 	l.handlers = append(l.handlers, h)
-	l.checks = append(l.checks, func() error { return neighbours(cfg, blocks[0].Where, h.CacheBypassZones()) })
+	l.checks = append(l.checks, func() error {
+		h.listens = listens(cfg, c.ServerBlockKeys)
+		return neighbours(cfg, blocks[0].Where, apexes(sites))
+	})
 	cfg.AddPlugin(func(next plugin.Handler) plugin.Handler {
 		h.Next = next
 		return h
