@@ -1,6 +1,8 @@
 package multisigner
 
 import (
+	"cmp"
+	"fmt"
 	"net/netip"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
@@ -50,30 +52,49 @@ func mayNotify(cfg *engine.Config, from asker) bool {
 	return false
 }
 
-// mayTransfer reports whether from may have the whole zone. Where a key is named,
-// the address alone is not enough. While the zone refuses, only peers may: a
-// secondary would answer outsiders with it.
-func mayTransfer(cfg *engine.Config, serving *engine.Serving, from asker) bool {
+// noTransfer says by which rule from may not have the whole zone; "" when it may.
+// Where a key is named, the address alone is not enough. While the zone refuses,
+// only peers may: a secondary would answer outsiders with it.
+func noTransfer(cfg *engine.Config, serving *engine.Serving, from asker) string {
+	near := "" // the rule that from would meet with another key, or else from another address
+	byAddress := func(format string, args ...any) { near = fmt.Sprintf(format, args...) }
+	byKey := func(format string, args ...any) { near = cmp.Or(near, fmt.Sprintf(format, args...)) }
 	for i := range cfg.Peers {
 		p := &cfg.Peers[i]
-		if p.TSIG != nil && signedBy(p.TSIG, from) || p.TSIG == nil && isAmong(p.Addresses, from.addr) {
-			return true
+		known := isAmong(p.Addresses, from.addr)
+		switch {
+		case p.TSIG != nil && signedBy(p.TSIG, from) || p.TSIG == nil && known:
+			return ""
+		case known:
+			byAddress("peer %s must sign with key %s", p.Name, p.TSIG.Name)
 		}
 	}
 	if serving.Refuse != "" {
-		return false
+		return "while the zone refuses only peers may transfer it"
 	}
 	for _, s := range cfg.Secondaries {
-		if s.Server.Addr.Addr() == from.addr.Addr() && (s.Server.TSIG == nil || signedBy(s.Server.TSIG, from)) {
-			return true
+		known, signed := s.Server.Addr.Addr() == from.addr.Addr(), s.Server.TSIG == nil || signedBy(s.Server.TSIG, from)
+		switch {
+		case known && signed:
+			return ""
+		case known:
+			byAddress("secondary %s must sign with key %s", s.Server.Addr.Addr(), s.Server.TSIG.Name)
+		case signedBy(s.Server.TSIG, from):
+			byKey("key %s is for secondary %s", from.key, s.Server.Addr.Addr())
 		}
 	}
 	for _, a := range cfg.AllowTransfer {
-		if (a.Key == "" || a.Key == from.key) && (!a.Prefix.IsValid() || a.Prefix.Contains(from.addr.Addr())) {
-			return true
+		known, signed := !a.Prefix.IsValid() || a.Prefix.Contains(from.addr.Addr()), a.Key == "" || a.Key == from.key
+		switch {
+		case known && signed:
+			return ""
+		case known && a.Prefix.IsValid():
+			byAddress("allow-transfer %s must sign with key %s", a.Prefix, a.Key)
+		case !known && a.Key != "" && signed:
+			byKey("allow-transfer key %s is for %s", a.Key, a.Prefix)
 		}
 	}
-	return false
+	return cmp.Or(near, "no peer, secondary or allow-transfer has this address or key")
 }
 
 func signedBy(key *ask.TSIG, from asker) bool { return key != nil && from.key == key.Name }

@@ -53,11 +53,46 @@ func TestAccess(t *testing.T) {
 		from := asker{at(tc.from), tc.key}
 		require.Equal(t, tc.asks, silent(cfg, refusing, from) == "", "answered while refusing: %v", tc)
 		require.Empty(t, silent(cfg, serving, from), "answered: %v", tc)
-		require.Equal(t, tc.transfers, mayTransfer(cfg, serving, from), "transfer: %v", tc)
-		require.Equal(t, tc.transfersThen, mayTransfer(cfg, refusing, from), "transfer while refusing: %v", tc)
+		require.Equal(t, tc.transfers, noTransfer(cfg, serving, from) == "", "transfer: %v", tc)
+		require.Equal(t, tc.transfersThen, noTransfer(cfg, refusing, from) == "", "transfer while refusing: %v", tc)
 		require.Equal(t, tc.mayNotify, mayNotify(cfg, from), "notify: %v", tc)
 	}
 	require.Equal(t, "joining", silent(cfg, refusing, asker{addr: at("203.0.113.1:1")}))
 	require.NotEmpty(t, silent(cfg, &engine.Serving{}, asker{key: "peer-key."}), "nobody gets an answer out of nothing")
 	require.NotEmpty(t, silent(cfg, nil, asker{}))
+}
+
+// What is refused names the rule that the asker would have met otherwise: by that
+// an operator finds the secondary whose key is wrong among strangers.
+func TestWhichRule(t *testing.T) {
+	at := netip.MustParseAddrPort
+	cfg := &engine.Config{
+		Peers: []engine.Peer{{Name: "b", Addresses: []netip.AddrPort{at("192.0.2.1:53")}, TSIG: &ask.TSIG{Name: "peer-key."}}},
+		Secondaries: []engine.Secondary{
+			{Server: ask.Server{Addr: at("192.0.2.4:53"), TSIG: &ask.TSIG{Name: "sec-key."}}},
+			{Server: ask.Server{Addr: at("192.0.2.5:53")}},
+		},
+		AllowTransfer: []engine.Allow{
+			{Prefix: netip.MustParsePrefix("198.51.100.0/24"), Key: "net-key."},
+			{Key: "far-key."},
+		},
+	}
+	serving := &engine.Serving{Version: zone.NewBuilder(zone.MustName("example.org.")).Version()}
+	for _, tc := range []struct{ addr, key, why string }{
+		{"192.0.2.1:1024", "", "peer b must sign with key peer-key."},
+		{"192.0.2.1:1024", "sec-key.", "peer b must sign with key peer-key."},
+		{"192.0.2.4:1024", "", "secondary 192.0.2.4 must sign with key sec-key."},
+		{"192.0.2.4:1024", "net-key.", "secondary 192.0.2.4 must sign with key sec-key."},
+		{"203.0.113.1:1024", "sec-key.", "key sec-key. is for secondary 192.0.2.4"},
+		{"198.51.100.1:1024", "", "allow-transfer 198.51.100.0/24 must sign with key net-key."},
+		{"203.0.113.1:1024", "net-key.", "allow-transfer key net-key. is for 198.51.100.0/24"},
+		{"203.0.113.1:1024", "", "no peer, secondary or allow-transfer has this address or key"},
+		{"203.0.113.1:1024", "far-key.", ""},
+		{"192.0.2.5:1024", "", ""},
+	} {
+		require.Equal(t, tc.why, noTransfer(cfg, serving, asker{at(tc.addr), tc.key}))
+	}
+	serving.Refuse = "joining"
+	require.Equal(t, "while the zone refuses only peers may transfer it", noTransfer(cfg, serving, asker{addr: at("192.0.2.5:1024")}))
+	require.Empty(t, noTransfer(cfg, serving, asker{at("203.0.113.1:1024"), "peer-key."}))
 }

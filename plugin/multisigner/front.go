@@ -22,11 +22,16 @@ func (front) Name() string { return name + "/front" }
 // ServeDNS implements plugin.Handler.
 func (f front) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	if len(r.Question) == 1 {
-		if _, _, ours := f.handler.ask(r); ours {
+		if _, apex, ours := f.handler.ask(r); ours {
 			if !oneOPT(r) {
 				return dns.RcodeFormatError, nil
 			}
-			if rcode, fault, bad := faultyTSIG(r, w.TsigStatus()); bad {
+			status := w.TsigStatus()
+			rcode, fault, bad := faultyTSIG(r, status)
+			if bad || status != nil {
+				refused.log(r, apex, signer(w, r), whyTSIG(bad, fault, status))
+			}
+			if bad {
 				return dns.RcodeSuccess, answerTSIG(w, r, rcode, fault)
 			}
 			clampSize(r)

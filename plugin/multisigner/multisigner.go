@@ -90,6 +90,7 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	case !known:
 		return q.refuse(dns.RcodeRefused, dns.ExtendedErrorCodeNotAuthoritative, "no zone of this server")
 	case r.IsTsig() != nil: // nobody before us has taken it for a key that we know
+		refused.log(r, q.apex, signer(w, r), whyTSIG(true, dns.RcodeBadKey, nil))
 		return dns.RcodeSuccess, answerTSIG(w, r, dns.RcodeNotAuth, dns.RcodeBadKey)
 	}
 	clampSize(r) // again: who stands before us may have made a query of his own

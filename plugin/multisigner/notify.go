@@ -12,8 +12,18 @@ import (
 // CDS or CSYNC (RFC 9859), the look is the same.
 func (q query) notify(ctx context.Context) (int, error) {
 	server := metrics.WithServer(ctx)
-	if q.zone == nil || q.zone.Apex() != q.name || !mayNotify(q.zone.Config(), q.from) {
+	why := ""
+	switch {
+	case q.zone == nil:
+		why = "the zone is being loaded"
+	case q.zone.Apex() != q.name:
+		why = "it is not for the apex of a zone"
+	case !mayNotify(q.zone.Config(), q.from):
+		why = "no peer, secondary or server of the parent has this address or key"
+	}
+	if why != "" {
 		notifies.WithLabelValues(server, "refused").Inc()
+		refused.log(q.req, q.apex, q.from, why)
 		return q.refuse(dns.RcodeNotAuth, dns.ExtendedErrorCodeNotAuthoritative, "this sender is not known for this zone")
 	}
 	notifies.WithLabelValues(server, "accepted").Inc()

@@ -29,6 +29,7 @@ func (q query) transfer(ctx context.Context) (int, error) {
 	incremental := q.req.Question[0].Qtype == dns.TypeIXFR
 	refuse := func(rcode int, code uint16, why string) (int, error) {
 		transfers.WithLabelValues(server, "refused").Inc()
+		refused.log(q.req, q.apex, q.from, why)
 		return q.refuse(rcode, code, why)
 	}
 	switch {
@@ -36,8 +37,13 @@ func (q query) transfer(ctx context.Context) (int, error) {
 		return refuse(dns.RcodeNotAuth, dns.ExtendedErrorCodeNotAuthoritative, "this is not the apex of a zone")
 	case serving == nil || serving.Version == nil:
 		return refuse(dns.RcodeServerFailure, dns.ExtendedErrorCodeNotReady, "the zone has nothing to answer with yet")
-	case !mayTransfer(q.zone.Config(), serving, q.from):
-		return refuse(dns.RcodeRefused, dns.ExtendedErrorCodeProhibited, "no transfers to this address and key")
+	}
+	if rule := noTransfer(q.zone.Config(), serving, q.from); rule != "" {
+		transfers.WithLabelValues(server, "refused").Inc()
+		refused.log(q.req, q.apex, q.from, rule)
+		return q.refuse(dns.RcodeRefused, dns.ExtendedErrorCodeProhibited, "no transfers to this address and key")
+	}
+	switch {
 	case !q.messages(ctx) && !incremental:
 		return refuse(dns.RcodeRefused, dns.ExtendedErrorCodeNotSupported, "transfers go over TCP or TLS")
 	}

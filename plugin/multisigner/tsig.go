@@ -73,3 +73,29 @@ func answerTSIG(w dns.ResponseWriter, r *dns.Msg, rcode int, fault uint16) error
 	_, err = w.Write(wire)
 	return err
 }
+
+// whyTSIG says what is wrong with a TSIG in words.
+func whyTSIG(malformed bool, fault uint16, status error) string {
+	switch {
+	case fault == dns.RcodeBadKey:
+		return "no such key or algorithm here"
+	case fault == dns.RcodeBadTrunc:
+		return "the MAC of the TSIG is cut short"
+	case malformed:
+		return "the TSIG is malformed"
+	case errors.Is(status, dns.ErrTime):
+		return "the TSIG is of another time: the clocks differ"
+	case errors.Is(status, dns.ErrSig):
+		return "the TSIG is wrong: the secrets differ"
+	}
+	return "the TSIG cannot be verified"
+}
+
+// signer is who a query says that it is from, whether that is true or not.
+func signer(w dns.ResponseWriter, r *dns.Msg) asker {
+	from := asker{addr: addrPort(w.RemoteAddr())}
+	if t := r.IsTsig(); t != nil {
+		from.key = t.Hdr.Name
+	}
+	return from
+}
