@@ -1,6 +1,10 @@
 package answer
 
-import "github.com/multisigner/multisigner/plugin/multisigner/zone"
+import (
+	"unsafe"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
 
 // maxAdditional bounds the RRsets that a positive answer adds to spare queries:
 // our choice; more would not fit a datagram, and finding them has its price.
@@ -32,9 +36,27 @@ func (r *Response) additional(s zone.RRset, owner zone.Name) {
 			if host == zone.Root && !alias {
 				host = owner // RFC 9460 2.5.2
 			}
+			host = r.lowered(host)
 		}
 		r.host(host, s.Type, alias)
 	}
+}
+
+// lowered is host in lower case: the form of SVCB rdata keeps capitals (RFC 9460
+// 2.1, RFC 6840 5.1). It is good until the next call.
+func (r *Response) lowered(host zone.Name) zone.Name {
+	capitals := false
+	for i := range len(host) {
+		c := host[i] // a length octet is below 'A'
+		if 'A' <= c && c <= 'Z' {
+			c, capitals = c+'a'-'A', true
+		}
+		r.hostRoom[i] = c
+	}
+	if !capitals {
+		return host
+	}
+	return zone.Name(unsafe.String(&r.hostRoom[0], len(host)))
 }
 
 // nameAt is the name that begins at an offset of rdata; ok is false when there
@@ -55,8 +77,12 @@ func (r *Response) host(name zone.Name, t zone.Type, alias bool) {
 		return
 	}
 	f := r.version.Find(name)
+	if f.Node == nil {
+		return
+	}
+	name = f.Node.Name() // which lasts
 	switch {
-	case f.Node == nil || r.added(name):
+	case r.added(name):
 		return
 	case f.Cut != nil && t == zone.TypeNS:
 		r.addresses(f.Node, Optional, false) // glue: the only way to that server from here

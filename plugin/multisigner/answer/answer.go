@@ -51,6 +51,7 @@ type Response struct {
 	proofs   []zone.RRset // what package denial chose
 	made     []byte       // names made for this response, see keep
 	wildcard [zone.MaxName]byte
+	hostRoom [zone.MaxName]byte
 	names    compression
 	wire     []byte // the last message of Msg
 	asked    [zone.MaxName]byte

@@ -129,4 +129,18 @@ func TestNoAllocations(t *testing.T) {
 			require.Zero(t, testing.AllocsPerRun(10, answerOnce), "%s %s", mode, question)
 		}
 	}
+	v := signed(zone.MustVersion(lettered), denial.NSEC)
+	var r answer.Response
+	wire := make([]byte, 0, 2048)
+	for _, question := range []string{"@ NS", "@ MX", "_http._tcp PTR", "alias A", "x.d A", "svc HTTPS", "svc2 HTTPS", "x.cut A", "a.w A"} {
+		words := strings.Fields(question)
+		q := answer.Question{Name: zone.MustName(strings.TrimPrefix(words[0]+".example.", "@.")), Type: zone.Type(dns.StringToType[words[1]]), DO: true}
+		request := answer.Request{Limit: 1232, Name: []byte(strings.ToUpper(string(q.Name)))}
+		answerOnce := func() {
+			r.Plan(v, q)
+			wire = r.AppendWire(wire[:0], &request)
+		}
+		answerOnce()
+		require.Zero(t, testing.AllocsPerRun(10, answerOnce), question)
+	}
 }

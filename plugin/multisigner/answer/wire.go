@@ -67,6 +67,7 @@ func (m *message) size() int { return len(m.octets) - m.base }
 func (m *message) question(req *Request, q Question) {
 	m.names.learn(q.Name, m.size())
 	if sameName(req.Name, q.Name) {
+		m.names.capitals = string(req.Name) != string(q.Name)
 		m.octets = append(m.octets, req.Name...)
 	} else {
 		m.octets = append(m.octets, q.Name...)

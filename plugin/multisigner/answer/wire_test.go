@@ -32,7 +32,9 @@ func slow(r *answer.Response, request *dns.Msg) *dns.Msg {
 func rrs(items []answer.Item) (all []dns.RR) {
 	for _, item := range items {
 		s := item.Set
+		_, written := s.Written()
 		s.Name = item.Owner
+		s = s.Spell(string(s.Name), written)
 		if item.Data {
 			all = append(all, s.RRs()...)
 		}
@@ -115,14 +117,91 @@ func TestRenderersAgree(t *testing.T) {
 }
 
 // The question comes back as it was written, for it is part of what protects
-// against forged answers (0x20), and names that end like it share its letters.
+// against forged answers (0x20), and owners that end like it share its letters.
+// Names in data do not: they have the letters of the zone.
 func TestCaseOfTheQuestion(t *testing.T) {
 	v := signed(example(t), denial.NSEC)
 	m := (*dns.Msg)(ask(t, v, []string{"A.eXaMPLe.", "A"}))
 	require.Equal(t, "A.eXaMPLe.", m.Question[0].Name)
 	require.Equal(t, "A.eXaMPLe.", m.Answer[0].Header().Name)
 	m = (*dns.Msg)(ask(t, v, []string{"eXaMPLe.", "MX"}))
-	require.Equal(t, "mail.eXaMPLe.", m.Answer[0].(*dns.MX).Mx)
+	require.Equal(t, "mail.example.", m.Answer[0].(*dns.MX).Mx)
+}
+
+// lettered has capitals wherever a name can stand, beside the same names without.
+const lettered = `
+$ORIGIN Example.
+$TTL 60
+@ SOA NS.Example. Root.example. 1 2 3 4 5
+@ NS NS.Example.
+@ NS ns2.example.
+@ NS Ns3.Example.
+@ MX 10 Mail.Sub.Example.
+@ MX 20 mail.sub.Example.
+@ MX 30 mail.sub.example.
+NS A 192.0.2.1
+ns2 A 192.0.2.2
+ns3 A 192.0.2.3
+Mail.Sub A 192.0.2.4
+_http._TCP PTR My\032Printer._http._tcp
+_http._TCP PTR my\032scanner._http._TCP
+My\032Printer._http._tcp SRV 0 0 80 Mail.SUB
+Alias CNAME Other
+OTHER CNAME ns
+d DNAME Target.Example.
+Target CNAME Outside.ORG.
+x.TARGET A 192.0.2.6
+Svc HTTPS 0 SVC2
+svc2 HTTPS 1 Ns2 mandatory=alpn alpn=h2
+Cut NS Ns.Cut
+ns.CUT A 192.0.2.5
+*.W CNAME Web.Outside.ORG.`
+
+// Data comes with the letters of the zone, whatever those of the question
+// (RFC 4343 4.1, RFC 6763 4.1.1), and for other letters it is no shorter than it
+// must be. It is found and signed as if it had none but small ones.
+func TestCaseOfTheZone(t *testing.T) {
+	v := signed(zone.MustVersion(lettered), denial.NSEC)
+	for _, tc := range []struct{ name, kind, want string }{
+		{"example.", "MX", "10 Mail.Sub.Example.|20 mail.sub.Example.|30 mail.sub.example."},
+		{"EXAMPLE.", "MX", "10 Mail.Sub.Example.|20 mail.sub.Example.|30 mail.sub.example."},
+		{"example.", "NS", "NS.Example.|ns2.example.|Ns3.Example."},
+		{"Example.", "NS", "NS.Example.|ns2.example.|Ns3.Example."},
+		{"eXample.", "SOA", "NS.Example. Root.example. 7 2 3 4 5"},
+		{"_http._tcp.example.", "PTR", `My\ Printer._http._tcp.Example.|my\ scanner._http._TCP.Example.`},
+		{`MY\ PRINTER._http._tcp.example.`, "SRV", "0 0 80 Mail.SUB.Example."},
+		{"alias.example.", "A", "Other.Example.|ns.Example.|192.0.2.1"},
+		{"x.D.example.", "A", "Target.Example.|x.Target.Example.|192.0.2.6"},
+		{"target.example.", "A", "Outside.ORG."},
+		{"svc.example.", "HTTPS", "0 SVC2.Example."},
+		{"a.w.example.", "A", "Web.Outside.ORG."},
+		{"x.cut.example.", "A", "Ns.Cut.Example."},
+	} {
+		for _, do := range []bool{false, true} {
+			wire, err := zone.ParseName(tc.name)
+			require.NoError(t, err)
+			request := new(dns.Msg).SetQuestion(tc.name, dns.StringToType[tc.kind])
+			var r answer.Response
+			r.Plan(v, answer.Question{Name: wire, Type: zone.Type(request.Question[0].Qtype), DO: do})
+			m := agree(t, &r, request, 65535)
+			var got []string
+			for _, rr := range append(m.Answer, m.Ns...) {
+				if rr.Header().Rrtype != dns.TypeRRSIG && rr.Header().Rrtype != dns.TypeNSEC {
+					got = append(got, strings.TrimPrefix(rr.String(), rr.Header().String()))
+				}
+			}
+			require.Equal(t, tc.want, strings.Join(got, "|"), "%s %s", tc.name, tc.kind)
+		}
+	}
+	// What stands in the same letters is pointed to.
+	var r answer.Response
+	r.Plan(v, answer.Question{Name: v.Apex(), Type: zone.TypeNS})
+	wire := string(r.AppendWire(nil, &answer.Request{Limit: 4096}))
+	require.Equal(t, 1, strings.Count(wire, "\x07Example"), "%q", wire)
+	require.Equal(t, 1, strings.Count(wire, "\x07example"), "%q", wire)
+	// An HTTPS record's target is looked up, whatever its letters.
+	r.Plan(v, answer.Question{Name: zone.MustName("svc.example."), Type: zone.TypeHTTPS})
+	require.Len(t, r.Additional, 1)
 }
 
 // What does not fit goes in order: optional addresses, those of siblings, and

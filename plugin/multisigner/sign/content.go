@@ -148,17 +148,9 @@ func (s *signing) foreign(t zone.Type) bool {
 // oldSerial gives the SOA its old serial, so that it differs only if it changed.
 func (s *signing) oldSerial(set zone.RRset) zone.RRset {
 	if set.Type == zone.TypeSOA && set.Name == s.apex {
-		return withSerial(set, s.Old.Serial())
+		return set.WithSerial(s.Old.Serial())
 	}
 	return set
-}
-
-func withSerial(soa zone.RRset, serial uint32) zone.RRset {
-	for rdata := range soa.Rdata.All() {
-		soa.Rdata, soa.Sigs = zone.Pack(zone.SOAWithSerial(rdata, serial)), ""
-		break
-	}
-	return soa
 }
 
 // withoutChain takes out all that proves absence.

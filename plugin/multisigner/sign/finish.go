@@ -18,7 +18,7 @@ const batch = 1 << 15
 // RRsets that were.
 func (s *signing) finish(next *zone.Version, work iter.Seq[job]) (v *zone.Version, signed int, err error) {
 	edit := next.Edit()
-	soa := withSerial(next.SOA(), s.Serial)
+	soa := next.SOA().WithSerial(s.Serial)
 	jobs := []job{{set: soa}}
 	for i := range s.data {
 		jobs[0].keys = append(jobs[0].keys, &s.data[i])

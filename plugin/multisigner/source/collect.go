@@ -41,7 +41,7 @@ type key struct {
 type gathered struct {
 	key
 	ttl    uint32
-	rdata  []string
+	data   zone.Gathering
 	at     position
 	differ bool // its TTLs do
 }
@@ -56,13 +56,14 @@ func (c *collector) add(rr dns.RR, e *entry, at position) error {
 	if h.Class != dns.ClassINET {
 		return fmt.Errorf("the class is %s: zones here are of class IN", dns.Class(h.Class))
 	}
-	name, t, _, rdata, err := zone.FromRR(rr)
+	r, err := zone.ReadRR(rr)
+	name, t := r.Name, r.Type
 	switch {
 	case err != nil:
 		return err
 	case isMeta(t):
 		return fmt.Errorf("%s is a type of questions and messages, not of zones", t)
-	case rdata == "" && !mayBeEmpty(t):
+	case r.Rdata == "" && !mayBeEmpty(t):
 		return fmt.Errorf("a record of type %s has data, this one has none", t)
 	case e.longString && hasStrings(t):
 		return errors.New("a string has more than 255 octets: write it as several, each in quotes")
@@ -76,7 +77,8 @@ func (c *collector) add(rr dns.RR, e *entry, at position) error {
 	case made(t):
 		c.drop(t, at)
 	default:
-		c.put(key{name, t}, h.Ttl, rdata, at)
+		r.TTL = h.Ttl
+		c.put(r, at)
 	}
 	return nil
 }
@@ -99,7 +101,8 @@ func (c *collector) drop(t zone.Type, at position) {
 	}
 }
 
-func (c *collector) put(k key, ttl uint32, rdata string, at position) {
+func (c *collector) put(r zone.Record, at position) {
+	k, ttl := key{r.Name, r.Type}, r.TTL
 	g := c.last
 	if g == nil || g.key != k {
 		if g = c.sets[k]; g == nil {
@@ -112,10 +115,10 @@ func (c *collector) put(k key, ttl uint32, rdata string, at position) {
 		}
 		c.last = g
 	}
-	if isSingleton(k.t) && len(g.rdata) > 0 && !slices.Contains(g.rdata, rdata) {
+	if isSingleton(k.t) && len(g.data.Rdata()) > 0 && !slices.Contains(g.data.Rdata(), r.Rdata) {
 		g.at = at // the second is the mistake
 	}
-	g.rdata = append(g.rdata, rdata)
+	g.data.Add(r)
 	if ttl != g.ttl && ttl != noTTL && g.ttl != noTTL && !g.differ {
 		g.differ = true
 		c.warn(at, k.name, fmt.Sprintf("the records of type %s have the TTLs %d and %d: the lowest is used for all (RFC 2181 5.2)", k.t, g.ttl, ttl))
@@ -136,7 +139,7 @@ func (c *collector) finish(mistakes bool) *zone.Version {
 	}
 	b := zone.NewBuilder(c.apex)
 	for _, g := range c.order {
-		b.Put(zone.RRset{Name: g.name, Type: g.t, TTL: g.ttl, Rdata: zone.Pack(g.rdata...)})
+		b.Put(g.data.RRset(g.name, g.t, g.ttl))
 	}
 	v := b.Version()
 	for f := range findings(v) {
@@ -162,7 +165,7 @@ func (c *collector) setTTLs() {
 	}
 	var minimum uint32
 	if soa := c.sets[key{c.apex, zone.TypeSOA}]; soa != nil {
-		minimum = min(zone.SOAMinimum(soa.rdata[0]), maxTTL)
+		minimum = min(zone.SOAMinimum(soa.data.Rdata()[0]), maxTTL)
 		c.warn(c.noTTL[0].at, c.noTTL[0].name, fmt.Sprintf("no TTL is said here or before: the SOA's minimum, %d, is used; write $TTL at the top", minimum))
 	}
 	for _, g := range c.noTTL {

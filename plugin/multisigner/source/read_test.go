@@ -88,13 +88,14 @@ i 0 A 192.0.2.1
 `}))
 }
 
-// Names mean the same however they are written, and escapes are no part of them.
+// Names mean the same however they are written, and keep their letters; escapes
+// are no part of them.
 func TestNames(t *testing.T) {
-	require.Equal(t, `\$ttl.example.org. 3600 IN A 192.0.2.5
+	require.Equal(t, `\$TTL.example.org. 3600 IN A 192.0.2.5
 a.example.org. 3600 IN A 192.0.2.1
 a.example.org. 3600 IN A 192.0.2.2
 a.example.org. 3600 IN A 192.0.2.3
-x.example.org. 3600 IN NS a.example.org.
+x.example.org. 3600 IN NS A.example.org.
 x\.y.example.org. 3600 IN A 192.0.2.4
 `, records(t, map[string]string{"zone": base + `a A 192.0.2.1
 A.Example.ORG. A 192.0.2.2

@@ -22,19 +22,22 @@ func AXFR(v *zone.Version, size int) iter.Seq[[]dns.RR] { return batches(full(v)
 // (RFC 1995 4). d must change the SOA: else nothing is yielded.
 func IXFR(d zone.Diff, size int) iter.Seq[[]dns.RR] { return batches(incremental(d, differing), size) }
 
-// record is one RR in canonical form.
+// record is one RR, as it was written.
 type record struct {
-	name  zone.Name
+	owner string
 	t     zone.Type
 	ttl   uint32
 	rdata string
+	// capitals says that the RRset is not written in its canonical form.
+	capitals bool
 }
 
 // size is what r takes uncompressed.
-func (r record) size() int { return len(r.name) + 10 + len(r.rdata) }
+func (r record) size() int { return len(r.owner) + 10 + len(r.rdata) }
 
 func (r record) rr() dns.RR {
-	s := zone.RRset{Name: r.name, Type: r.t, TTL: r.ttl, Rdata: zone.Pack(r.rdata)}
+	// What is written stands for what is canonical: it is only put into another form.
+	s := zone.RRset{Name: zone.Name(r.owner), Type: r.t, TTL: r.ttl, Rdata: zone.Pack(r.rdata)}
 	return s.RRs()[0]
 }
 
@@ -84,11 +87,15 @@ func each(s zone.RRset, yield func(record) bool) bool {
 	return data(s, yield) && of(s, zone.TypeRRSIG, s.Sigs, yield)
 }
 
-func data(s zone.RRset, yield func(record) bool) bool { return of(s, s.Type, s.Rdata, yield) }
+func data(s zone.RRset, yield func(record) bool) bool {
+	_, rdata := s.Written()
+	return of(s, s.Type, rdata, yield)
+}
 
 func of(s zone.RRset, t zone.Type, which zone.Packed, yield func(record) bool) bool {
+	owner, _ := s.Written()
 	for rdata := range which.All() {
-		if !yield(record{s.Name, t, s.TTL, rdata}) {
+		if !yield(record{owner, t, s.TTL, rdata, s.Spelling != ""}) {
 			return false
 		}
 	}
@@ -135,25 +142,34 @@ func isSOA(c zone.Change, apex zone.Name) bool {
 	return c.Type() == zone.TypeSOA && c.Name() == apex
 }
 
-// differing leaves out the records that both have, unless their TTL changed.
+// differing leaves out the records that both have, unless their TTL or how the
+// owner is written changed.
 func differing(old, new zone.RRset) (gone, come zone.RRset) {
-	if old.TTL != new.TTL {
+	oldOwner, oldRdata := old.Written()
+	newOwner, newRdata := new.Written()
+	if old.TTL != new.TTL || oldOwner != newOwner {
 		return old, new
 	}
-	gone, come = old, new
-	gone.Rdata, come.Rdata = without(old.Rdata, new.Rdata), without(new.Rdata, old.Rdata)
-	gone.Sigs, come.Sigs = without(old.Sigs, new.Sigs), without(new.Sigs, old.Sigs)
+	gone, come = without(old, newRdata), without(new, oldRdata)
+	gone.Sigs, come.Sigs = without(signatures(old), new.Sigs).Rdata, without(signatures(new), old.Sigs).Rdata
 	return gone, come
 }
 
-func without(p, others zone.Packed) zone.Packed {
-	var left []string
-	for rdata := range p.All() {
-		if !others.Has(rdata) {
-			left = append(left, rdata)
+func signatures(s zone.RRset) zone.RRset { return zone.RRset{Name: s.Name, Rdata: s.Sigs} }
+
+// without leaves out of s what others has, in the same letters.
+func without(s zone.RRset, others zone.Packed) zone.RRset {
+	owner, as := s.Written()
+	var left, leftAs []byte
+	for rdata := range s.Rdata.All() {
+		written := as[:2+len(rdata)]
+		if as = as[len(written):]; !others.Has(string(written[2:])) {
+			left = append(append(left, written[:2]...), rdata...)
+			leftAs = append(leftAs, written...)
 		}
 	}
-	return zone.Pack(left...)
+	s.Rdata = zone.Packed(left)
+	return s.Spell(owner, zone.Packed(leftAs))
 }
 
 // whole replaces the RRset with all its records, so that the difference can be

@@ -45,8 +45,9 @@ type setKey struct {
 }
 
 type gathered struct {
-	ttl         uint32
-	rdata, sigs []string
+	ttl  uint32
+	data zone.Gathering
+	sigs []string
 }
 
 func (c *collector) message(m *dns.Msg) error {
@@ -66,15 +67,14 @@ func (c *collector) record(rr dns.RR) error {
 	if meta(h.Rrtype) {
 		return fmt.Errorf("record of %q is of type %s, which no zone has", h.Name, dns.Type(h.Rrtype))
 	}
-	name, t, ttl, rdata, err := zone.FromRR(rr)
+	r, err := zone.ReadRR(rr)
 	if err != nil {
 		return err
 	}
-	r := record{name: name, t: t, ttl: ttl, rdata: rdata}
-	if err := r.check(c.apex); err != nil {
+	if err := check(r, c.apex); err != nil {
 		return err
 	}
-	soa := t == zone.TypeSOA && name == c.apex
+	soa := r.Type == zone.TypeSOA && r.Name == c.apex
 	switch {
 	case c.ended:
 		return errors.New("there are records after the closing SOA")
@@ -82,12 +82,12 @@ func (c *collector) record(rr dns.RR) error {
 		return errors.New("the first record is not the zone's SOA")
 	case soa && c.soa != "":
 		c.ended = true
-		if rdata != c.soa {
+		if r.Rdata != c.soa {
 			return errors.New("the closing SOA is not the opening one: the zone changed meanwhile")
 		}
 		return nil
 	case soa:
-		c.soa = rdata
+		c.soa = r.Rdata
 	}
 	c.add(r)
 	return nil
@@ -97,22 +97,22 @@ func (c *collector) record(rr dns.RR) error {
 // (RFC 6895 3.1).
 func meta(t uint16) bool { return t == 0 || t == dns.TypeOPT || t >= 128 && t <= 255 }
 
-func (c *collector) add(r record) {
-	t := r.t
+func (c *collector) add(r zone.Record) {
+	t := r.Type
 	if t == zone.TypeRRSIG {
-		t = zone.RRSIG(r.rdata).Covered()
+		t = zone.RRSIG(r.Rdata).Covered()
 	}
-	g := c.sets[setKey{r.name, t}]
+	g := c.sets[setKey{r.Name, t}]
 	if g == nil {
-		g = &gathered{ttl: r.ttl}
-		c.sets[setKey{r.name, t}] = g
-		c.order = append(c.order, setKey{r.name, t})
+		g = &gathered{ttl: r.TTL}
+		c.sets[setKey{r.Name, t}] = g
+		c.order = append(c.order, setKey{r.Name, t})
 	}
-	g.ttl = min(g.ttl, r.ttl) // they should be equal; the lowest counts (RFC 2181 5.2)
-	if r.t == zone.TypeRRSIG {
-		g.sigs = append(g.sigs, r.rdata)
+	g.ttl = min(g.ttl, r.TTL) // they should be equal; the lowest counts (RFC 2181 5.2)
+	if r.Type == zone.TypeRRSIG {
+		g.sigs = append(g.sigs, r.Rdata)
 	} else {
-		g.rdata = append(g.rdata, r.rdata)
+		g.data.Add(r)
 	}
 }
 
@@ -125,19 +125,19 @@ func (c *collector) version() *zone.Version {
 	orphans := map[zone.Name]*gathered{} // signatures that cover nothing
 	for _, k := range c.order {
 		g := c.sets[k]
-		if len(g.rdata) == 0 {
-			o := orphans[k.name]
-			if o == nil {
-				o = &gathered{ttl: g.ttl}
-				orphans[k.name] = o
-			}
-			o.ttl, o.rdata = min(o.ttl, g.ttl), append(o.rdata, g.sigs...)
+		if s := g.data.RRset(k.name, k.t, g.ttl); s.Exists() {
+			b.Put(s.WithSigs(zone.Pack(g.sigs...)))
 			continue
 		}
-		b.Put(zone.RRset{Name: k.name, Type: k.t, TTL: g.ttl, Rdata: zone.Pack(g.rdata...), Sigs: zone.Pack(g.sigs...)})
+		o := orphans[k.name]
+		if o == nil {
+			o = &gathered{ttl: g.ttl}
+			orphans[k.name] = o
+		}
+		o.ttl, o.sigs = min(o.ttl, g.ttl), append(o.sigs, g.sigs...)
 	}
 	for name, o := range orphans {
-		b.Put(zone.RRset{Name: name, Type: zone.TypeRRSIG, TTL: o.ttl, Rdata: zone.Pack(o.rdata...)})
+		b.Put(zone.RRset{Name: name, Type: zone.TypeRRSIG, TTL: o.ttl, Rdata: zone.Pack(o.sigs...)})
 	}
 	return b.Version()
 }

@@ -40,8 +40,8 @@ func (d *deframer) begin(kind uint16) error {
 	switch {
 	case got != magic:
 		return fmt.Errorf("it begins with %q, not with %q", got, magic)
-	case version != format:
-		return fmt.Errorf("it has format %d, this program reads %d", version, format)
+	case version != canonicalFormat && version != writtenFormat:
+		return fmt.Errorf("it has format %d, this program reads %d and %d", version, canonicalFormat, writtenFormat)
 	case binary.BigEndian.Uint16(head[len(magic)+2:]) != kind:
 		return errors.New("it holds something else: snapshots and differences were mixed up")
 	}
@@ -49,7 +49,7 @@ func (d *deframer) begin(kind uint16) error {
 }
 
 // each gives the records of all messages, up to the end.
-func (d *deframer) each(do func(record) error) error {
+func (d *deframer) each(do func(zone.Record) error) error {
 	for {
 		var head [8]byte
 		if err := d.get(head[:]); err != nil {

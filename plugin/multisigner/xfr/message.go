@@ -11,8 +11,8 @@ import (
 var errCut = errors.New("the message is cut short")
 
 // message gives the records of a message that Packed or write made: only owner
-// names are compressed, rdata is in canonical form. The first one names the zone.
-func (d *deframer) message(m []byte, do func(record) error) error {
+// names are compressed. The first one names the zone.
+func (d *deframer) message(m []byte, do func(zone.Record) error) error {
 	if len(m) < headerSize {
 		return errCut
 	}
@@ -21,17 +21,20 @@ func (d *deframer) message(m []byte, do func(record) error) error {
 	switch {
 	case questions == 1 && d.apex == "":
 		apex, end, err := name(m, at)
+		if err == nil {
+			d.apex, _, err = zone.NameFromWire(apex)
+		}
 		if err != nil {
 			return fmt.Errorf("question: %w", err)
 		}
-		d.apex, at = apex, end+4
+		at = end + 4
 	case questions != 0 || d.apex == "":
 		return fmt.Errorf("it has %d questions", questions)
 	}
 	for i := range answers {
 		r, end, err := readRecord(m, at)
 		if err == nil {
-			err = r.check(d.apex)
+			err = check(r, d.apex)
 		}
 		if err == nil {
 			err = do(r)
@@ -48,53 +51,57 @@ func (d *deframer) message(m []byte, do func(record) error) error {
 	return nil
 }
 
-func readRecord(m []byte, at int) (r record, end int, err error) {
-	if r.name, at, err = name(m, at); err != nil {
+func readRecord(m []byte, at int) (r zone.Record, end int, err error) {
+	owner, at, err := name(m, at)
+	if err != nil {
 		return r, 0, err
 	}
 	if at+10 > len(m) {
 		return r, 0, errCut
 	}
-	r.t = zone.Type(binary.BigEndian.Uint16(m[at:]))
+	t := zone.Type(binary.BigEndian.Uint16(m[at:]))
 	class := binary.BigEndian.Uint16(m[at+2:])
-	r.ttl = binary.BigEndian.Uint32(m[at+4:])
+	ttl := binary.BigEndian.Uint32(m[at+4:])
 	end = at + 10 + int(binary.BigEndian.Uint16(m[at+8:]))
 	switch {
 	case class != 1:
-		return r, 0, fmt.Errorf("%s %s is of class %d", r.name, r.t, class)
+		return r, 0, fmt.Errorf("%s %s is of class %d", zone.Name(owner), t, class)
 	case end > len(m):
 		return r, 0, errCut
 	}
-	r.rdata = string(m[at+10 : end])
-	return r, end, nil
+	if r, err = zone.NewRecord(owner, t, ttl, m[at+10:end]); err != nil {
+		err = fmt.Errorf("%s %s: %w", zone.Name(owner), t, err)
+	}
+	return r, end, err
 }
 
-// name reads a name that may end in a pointer to an earlier one, in lower case.
-func name(m []byte, at int) (n zone.Name, end int, err error) {
+// name reads a name that may end in a pointer to an earlier one, in uncompressed
+// wire form.
+func name(m []byte, at int) (n []byte, end int, err error) {
 	var wire [zone.MaxName]byte
 	size := 0
 	before := at // pointers lead backwards only, so that they come to an end
 	for {
 		if at >= len(m) {
-			return "", 0, errCut
+			return nil, 0, errCut
 		}
 		switch c := int(m[at]); {
 		case c >= 0xc0:
 			if at+1 >= len(m) {
-				return "", 0, errCut
+				return nil, 0, errCut
 			}
 			if end == 0 {
 				end = at + 2
 			}
 			to := (c&0x3f)<<8 | int(m[at+1])
 			if to >= before {
-				return "", 0, errors.New("a name points forward")
+				return nil, 0, errors.New("a name points forward")
 			}
 			at, before = to, to
 		case c > zone.MaxLabel:
-			return "", 0, zone.ErrBadWire
+			return nil, 0, zone.ErrBadWire
 		case size+1+c > len(wire) || at+1+c > len(m):
-			return "", 0, zone.ErrBadWire
+			return nil, 0, zone.ErrBadWire
 		default:
 			size += copy(wire[size:], m[at:at+1+c])
 			at += 1 + c
@@ -104,80 +111,69 @@ func name(m []byte, at int) (n zone.Name, end int, err error) {
 			if end == 0 {
 				end = at
 			}
-			n, _, err = zone.NameFromWire(wire[:size])
-			return n, end, err
+			return wire[:size], end, nil
 		}
 	}
 }
 
-// check keeps out of a version what those who read it do not expect there.
-func (r record) check(apex zone.Name) error {
-	if !r.name.Under(apex) {
-		return fmt.Errorf("%s is not in %s", r.name, apex)
+// check keeps out of a version what those who read it do not expect there, beyond
+// what zone.NewRecord refuses.
+func check(r zone.Record, apex zone.Name) error {
+	if !r.Name.Under(apex) {
+		return fmt.Errorf("%s is not in %s", r.Name, apex)
 	}
-	if r.t == zone.TypeRRSIG {
-		if err := zone.RRSIG(r.rdata).Valid(); err != nil {
-			return fmt.Errorf("%s: %w", r.name, err)
+	switch r.Type {
+	case zone.TypeRRSIG:
+		if err := zone.RRSIG(r.Rdata).Valid(); err != nil {
+			return fmt.Errorf("%s: %w", r.Name, err)
 		}
-	}
-	at, has := nameAt[r.t]
-	if !has {
-		return nil
-	}
-	if len(r.rdata) < at {
-		return fmt.Errorf("%s %s is too short", r.name, r.t)
-	}
-	_, n, err := zone.NameFromWire([]byte(r.rdata[at:]))
-	if err == nil && r.t == zone.TypeSOA {
-		at += n
-		_, n, err = zone.NameFromWire([]byte(r.rdata[at:]))
-		if err == nil && len(r.rdata) != at+n+20 {
-			err = errors.New("it has not the length of a SOA")
+	case zone.TypeSVCB, zone.TypeHTTPS:
+		if len(r.Rdata) < 2 {
+			return fmt.Errorf("%s %s is too short", r.Name, r.Type)
 		}
-	}
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", r.name, r.t, err)
+		if _, _, err := zone.NameFromWire([]byte(r.Rdata[2:])); err != nil {
+			return fmt.Errorf("%s %s: %w", r.Name, r.Type, err)
+		}
 	}
 	return nil
-}
-
-// nameAt says where a name stands in rdata that others read without checking it.
-var nameAt = map[zone.Type]int{
-	zone.TypeNS: 0, zone.TypeCNAME: 0, zone.TypeSOA: 0, zone.TypeDNAME: 0, zone.TypeNSEC: 0,
-	zone.TypeMX: 2, zone.TypeSRV: 6, zone.TypeSVCB: 2, zone.TypeHTTPS: 2,
 }
 
 // grouper joins records that follow each other into RRsets, as full and
 // incremental put them: in canonical order, and signatures after what they cover.
 type grouper struct {
 	set        zone.RRset
+	owner      string // as it is written
 	data, sigs []byte
+	written    []byte // data as it is written
 	last       string
 	inSigs     bool
 }
 
-func (g *grouper) add(r record, put func(zone.RRset) error) error {
-	of := func(t zone.Type) bool { return g.set.Name == r.name && g.set.Type == t && g.set.TTL == r.ttl }
-	ascending := g.last < r.rdata
+func (g *grouper) add(r zone.Record, put func(zone.RRset) error) error {
+	of := func(t zone.Type) bool { return g.set.Name == r.Name && g.set.Type == t && g.set.TTL == r.TTL }
+	ascending := g.last < r.Rdata
 	switch {
-	case of(r.t) && !g.inSigs && ascending && r.t != zone.TypeSOA:
+	case of(r.Type) && !g.inSigs && ascending && r.Type != zone.TypeSOA:
 		// One more of the same, or one more RRSIG that covers nothing. Of SOAs there is
 		// one in a set: those that mark the parts of a difference follow each other.
-	case r.t == zone.TypeRRSIG && of(zone.RRSIG(r.rdata).Covered()) && (!g.inSigs || ascending):
+	case r.Type == zone.TypeRRSIG && of(zone.RRSIG(r.Rdata).Covered()) && (!g.inSigs || ascending):
 		g.inSigs = true
 	default:
 		if err := g.flush(put); err != nil {
 			return err
 		}
-		g.set = zone.RRset{Name: r.name, Type: r.t, TTL: r.ttl}
+		g.set, g.owner = zone.RRset{Name: r.Name, Type: r.Type, TTL: r.TTL}, r.Owner
 	}
-	to := &g.data
-	if g.inSigs {
-		to = &g.sigs
+	if g.last = r.Rdata; g.inSigs {
+		g.sigs = appendPacked(g.sigs, r.Rdata)
+		return nil
 	}
-	*to = append(binary.BigEndian.AppendUint16(*to, uint16(len(r.rdata))), r.rdata...)
-	g.last = r.rdata
+	g.data, g.written = appendPacked(g.data, r.Rdata), appendPacked(g.written, r.Written)
 	return nil
+}
+
+func appendPacked(dst []byte, rdata string) []byte {
+	return append(binary.BigEndian.AppendUint16(dst, uint16(len(rdata))), rdata...)
 }
 
 // flush hands over the RRset at hand, if there is one.
@@ -187,6 +183,7 @@ func (g *grouper) flush(put func(zone.RRset) error) error {
 	}
 	s := g.set
 	s.Rdata, s.Sigs = zone.Packed(g.data), zone.Packed(g.sigs)
-	*g = grouper{data: g.data[:0], sigs: g.sigs[:0]}
+	s = s.Spell(g.owner, zone.Packed(g.written))
+	*g = grouper{data: g.data[:0], sigs: g.sigs[:0], written: g.written[:0]}
 	return put(s)
 }

@@ -44,13 +44,13 @@ type packer struct {
 	buf     []byte
 	max     int
 	records int
-	names   map[zone.Name]int // where each name, and each of its ends, stands
-	last    zone.Name         // the last owner, and where it stands
+	names   map[string]int // where each name, and each of its ends, stands in these letters
+	last    string         // the last owner, and where it stands
 	lastAt  int
 }
 
 func newPacker(id uint16, size int) *packer {
-	p := &packer{buf: make([]byte, headerSize, size), max: size, names: map[zone.Name]int{}}
+	p := &packer{buf: make([]byte, headerSize, size), max: size, names: map[string]int{}}
 	binary.BigEndian.PutUint16(p.buf, id)
 	p.buf[2] = 0x84 // QR, AA
 	return p
@@ -64,7 +64,7 @@ func (p *packer) reset() {
 }
 
 func (p *packer) question(apex zone.Name, t uint16) {
-	p.names[apex] = len(p.buf)
+	p.names[string(apex)] = len(p.buf)
 	p.buf = append(p.buf, apex...)
 	p.buf = binary.BigEndian.AppendUint16(p.buf, t)
 	p.buf = append(p.buf, 0, 1)
@@ -75,7 +75,7 @@ func (p *packer) question(apex zone.Name, t uint16) {
 // records are in the message already.
 func (p *packer) add(r record) bool {
 	before := len(p.buf)
-	p.name(r.name)
+	p.name(r.owner)
 	p.buf = binary.BigEndian.AppendUint16(p.buf, uint16(r.t))
 	p.buf = append(p.buf, 0, 1)
 	p.buf = binary.BigEndian.AppendUint32(p.buf, r.ttl)
@@ -89,15 +89,16 @@ func (p *packer) add(r record) bool {
 	return true
 }
 
-// name appends n, with a pointer for as much of its end as the message has already.
-func (p *packer) name(n zone.Name) {
+// name appends n, with a pointer for as much of its end as the message has already
+// in these letters: a pointer to others would change how it is written.
+func (p *packer) name(n string) {
 	if n == p.last {
 		p.buf = append(p.buf, 0xc0|byte(p.lastAt>>8), byte(p.lastAt))
 		return
 	}
 	at := len(p.buf)
-	for rest := n; ; rest = rest.Parent() {
-		if rest == zone.Root {
+	for rest := n; ; rest = rest[1+int(rest[0]):] {
+		if rest[0] == 0 {
 			p.buf = append(p.buf, 0)
 			break
 		}
@@ -110,7 +111,7 @@ func (p *packer) name(n zone.Name) {
 		}
 		p.buf = append(p.buf, rest[:1+int(rest[0])]...)
 	}
-	if at <= maxPointer && n != zone.Root {
+	if at <= maxPointer && n[0] != 0 {
 		p.last, p.lastAt = n, at
 	}
 }

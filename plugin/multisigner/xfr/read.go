@@ -66,7 +66,7 @@ func readVersion(d *deframer) (*zone.Version, error) {
 		b.Put(s)
 		return nil
 	}
-	err := d.each(func(r record) error { return g.add(r, put) })
+	err := d.each(func(r zone.Record) error { return g.add(r, put) })
 	if err == nil {
 		err = g.flush(put)
 	}
@@ -110,7 +110,7 @@ func readDiff(d *deframer) (zone.Diff, error) {
 		changes[key{s.Name, s.Type}] = c
 		return nil
 	}
-	err := d.each(func(r record) error { return g.add(r, put) })
+	err := d.each(func(r zone.Record) error { return g.add(r, put) })
 	if err == nil {
 		err = g.flush(put)
 	}

@@ -13,7 +13,7 @@ import (
 // On disk, a version or a difference is
 //
 //	magic    8 octets
-//	format   2 octets, of this layout
+//	format   2 octets, of this layout: 1, or 2 if a name is written with capitals
 //	kind     2 octets, snapshot or difference
 //	messages each a length of 4 octets, a checksum of 4, and a DNS message
 //	end      a length of 0 in 4 octets, the number of records in 4, and a checksum
@@ -23,8 +23,11 @@ import (
 // or IXFR without TSIG; a message's checksum says where a file is damaged, the
 // last that nothing is missing.
 const (
-	magic  = "ms-zone\n"
-	format = 1
+	magic = "ms-zone\n"
+	// A program that knew format 1 only took all for canonical: it must not read
+	// what is not, for it would serve signatures that do not fit.
+	canonicalFormat = 1
+	writtenFormat   = 2
 
 	kindSnapshot = 1
 	kindDiff     = 2
@@ -57,6 +60,13 @@ func WriteDiff(w io.Writer, d zone.Diff) error {
 
 func write(w io.Writer, kind uint16, apex zone.Name, records iter.Seq[record]) error {
 	f := &framer{w: w}
+	format := uint16(canonicalFormat)
+	for r := range records {
+		if r.capitals {
+			format = writtenFormat
+			break
+		}
+	}
 	head := binary.BigEndian.AppendUint16([]byte(magic), format)
 	f.put(binary.BigEndian.AppendUint16(head, kind))
 	t := map[uint16]uint16{kindSnapshot: typeAXFR, kindDiff: typeIXFR}[kind]

@@ -12,21 +12,34 @@ import "strings"
 //	           key
 //	           name
 //	14 each    heads of the RRsets, ascending by type
-//	           rdata and signatures of each RRset, packed
+//	           of each RRset: rdata and signatures, packed, and its spelling if it has one
 const (
 	blobKey  = 12 // where the key begins
 	headSize = 14
 )
 
 // setHead is the head of an RRset in a blob: type (2 octets), TTL (4), length of
-// its rdata (4) and of its signatures (4).
+// its rdata (4) and of its signatures (4). The highest bit of the last says that
+// there is a spelling.
 type setHead string
 
 func (h setHead) Type() Type  { return Type(u16(string(h))) }
 func (h setHead) ttl() uint32 { return u32(string(h[2:])) }
 func (h setHead) rdata() int  { return int(u32(string(h[6:]))) }
-func (h setHead) sigs() int   { return int(u32(string(h[10:]))) }
-func (h setHead) size() int   { return h.rdata() + h.sigs() }
+func (h setHead) sigs() int   { return int(u32(string(h[10:])) &^ spelled) }
+
+const spelled = 1 << 31
+
+// spelling is the length of the RRset's spelling, 0 without one.
+func (n *Node) spelling(h setHead) int {
+	if h[10] < spelled>>24 {
+		return 0
+	}
+	return int(n.nameSize) + h.rdata()
+}
+
+// size is what the body of the RRset with head h takes.
+func (n *Node) size(h setHead) int { return h.rdata() + h.sigs() + n.spelling(h) }
 
 func (n *Node) earliest() uint32 { return u32(n.blob) }
 func (n *Node) maxTTL() uint32   { return u32(n.blob[4:]) }
@@ -47,12 +60,14 @@ func (n *Node) head(i int) setHead {
 // set gives the RRset with head h whose rdata begins at body.
 func (n *Node) set(h setHead, body int) RRset {
 	sigs := body + h.rdata()
+	spelling := sigs + h.sigs()
 	return RRset{
-		Name:  n.Name(),
-		Type:  h.Type(),
-		TTL:   h.ttl(),
-		Rdata: Packed(n.blob[body:sigs]),
-		Sigs:  Packed(n.blob[sigs : sigs+h.sigs()]),
+		Name:     n.Name(),
+		Type:     h.Type(),
+		TTL:      h.ttl(),
+		Rdata:    Packed(n.blob[body:sigs]),
+		Sigs:     Packed(n.blob[sigs:spelling]),
+		Spelling: n.blob[spelling : spelling+n.spelling(h)],
 	}
 }
 
@@ -62,7 +77,7 @@ func newNode(name Name, key []byte, sets []RRset) Node {
 	records, first, maxTTL := 0, uint32(never), uint32(0)
 	for i := range sets {
 		s := &sets[i]
-		size += len(s.Rdata) + len(s.Sigs)
+		size += len(s.Rdata) + len(s.Sigs) + len(s.Spelling)
 		records += s.Rdata.Len() + s.Sigs.Len()
 		first = min(first, earliest(s.Sigs))
 		maxTTL = max(maxTTL, s.TTL)
@@ -80,11 +95,16 @@ func newNode(name Name, key []byte, sets []RRset) Node {
 		b.WriteByte(byte(s.Type))
 		write32(&b, s.TTL)
 		write32(&b, uint32(len(s.Rdata)))
-		write32(&b, uint32(len(s.Sigs)))
+		sigs := uint32(len(s.Sigs))
+		if s.Spelling != "" {
+			sigs |= spelled
+		}
+		write32(&b, sigs)
 	}
 	for i := range sets {
 		b.WriteString(string(sets[i].Rdata))
 		b.WriteString(string(sets[i].Sigs))
+		b.WriteString(sets[i].Spelling)
 	}
 	return Node{
 		blob:     b.String(),

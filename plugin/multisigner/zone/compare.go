@@ -116,12 +116,12 @@ func compareNodes(changes []Change, old, new *Node) []Change {
 		if oldType <= newType {
 			h := old.head(i)
 			c.Old = old.set(h, oldBody)
-			i, oldBody = i+1, oldBody+h.size()
+			i, oldBody = i+1, oldBody+old.size(h)
 		}
 		if newType <= oldType {
 			h := new.head(j)
 			c.New = new.set(h, newBody)
-			j, newBody = j+1, newBody+h.size()
+			j, newBody = j+1, newBody+new.size(h)
 		}
 		if c.Old != c.New {
 			changes = append(changes, c)

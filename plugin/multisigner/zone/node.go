@@ -34,7 +34,7 @@ func (n *Node) Get(t Type) (RRset, bool) {
 		if h.Type() == t {
 			return n.set(h, body), true
 		}
-		body += h.size()
+		body += n.size(h)
 	}
 	return RRset{}, false
 }
@@ -58,7 +58,7 @@ func (n *Node) All() iter.Seq[RRset] {
 			if !yield(n.set(h, body)) {
 				return
 			}
-			body += h.size()
+			body += n.size(h)
 		}
 	}
 }

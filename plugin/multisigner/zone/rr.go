@@ -18,36 +18,42 @@ import (
 // no rdata (RFC 2136 2.5.2) is an error, too, where the type demands some. As in every packing by that library
 // the Rdlength of rr is written: rr must not be in other hands meanwhile.
 func FromRR(rr dns.RR) (name Name, t Type, ttl uint32, rdata string, err error) {
+	r, err := ReadRR(rr)
+	return r.Name, r.Type, r.TTL, r.Rdata, err
+}
+
+// ReadRR is FromRR with what was written beside the canonical form.
+func ReadRR(rr dns.RR) (Record, error) {
 	var s scratch
-	return s.fromRR(rr)
+	return s.read(rr)
 }
 
 // scratch is room that several packings in a row use.
 type scratch struct{ wire []byte }
 
-func (s *scratch) fromRR(rr dns.RR) (name Name, t Type, ttl uint32, rdata string, err error) {
+func (s *scratch) read(rr dns.RR) (r Record, err error) {
 	h := rr.Header()
-	t = Type(h.Rrtype)
+	t := Type(h.Rrtype)
 	body, err := s.pack(rr)
 	if err != nil {
-		return "", 0, 0, "", fmt.Errorf("%s %s: %w", h.Name, t, err)
+		return Record{}, fmt.Errorf("%s %s: %w", h.Name, t, err)
 	}
-	if name, _, err = NameFromWire(s.wire); err != nil {
-		return "", 0, 0, "", fmt.Errorf("%s: %w", h.Name, err)
-	}
+	owner := s.wire[:nameSize(s.wire)]
 	if _, generic := rr.(*dns.RFC3597); dns.TypeToRR[h.Rrtype] != nil && (generic || rdataForms[t] == nil) {
+		owner = []byte(string(owner))
 		body, err = s.repack(h, body)
 	}
-	if err == nil {
-		err = canonicalize(t, body)
-	}
-	if err != nil {
-		return "", 0, 0, "", fmt.Errorf("%s %s: %w", name, t, err)
-	}
-	if ttl = h.Ttl; ttl > 1<<31-1 {
+	ttl := h.Ttl
+	if ttl > 1<<31-1 {
 		ttl = 0
 	}
-	return name, t, ttl, string(body), nil
+	if err == nil {
+		r, err = NewRecord(owner, t, ttl, body)
+	}
+	if err != nil {
+		return Record{}, fmt.Errorf("%s %s: %w", h.Name, t, err)
+	}
+	return r, nil
 }
 
 // pack gives the rdata of rr in wire form, uncompressed; it holds until the next.
@@ -85,41 +91,44 @@ func (s *scratch) repack(h *dns.RR_Header, rdata []byte) ([]byte, error) {
 // FromRRs groups records into RRsets, in the order in which they were met. An
 // RRSIG goes to the RRset that it covers; one that covers none is an RRset of
 // type RRSIG. Where the TTLs of an RRset differ the lowest counts (RFC 2181 5.2).
-// One bad record is an error for all.
+// One bad record is an error for all. How they were written is not kept: what others
+// answer may have the case of our question.
 func FromRRs(rrs []dns.RR) ([]RRset, error) {
+	sets, err := writtenSets(rrs)
+	for i := range sets {
+		sets[i].Spelling = ""
+	}
+	return sets, err
+}
+
+// writtenSets is FromRRs with how the records were written.
+func writtenSets(rrs []dns.RR) ([]RRset, error) {
 	var s scratch
 	var g groups
-	type signature struct {
-		name  Name
-		ttl   uint32
-		rdata string
-	}
-	var sigs []signature
+	var sigs []Record
 	for _, rr := range rrs {
-		name, t, ttl, rdata, err := s.fromRR(rr)
+		r, err := s.read(rr)
 		if err != nil {
 			return nil, err
 		}
-		if t == TypeRRSIG {
-			sigs = append(sigs, signature{name, ttl, rdata})
+		if r.Type == TypeRRSIG {
+			sigs = append(sigs, r)
 			continue
 		}
-		set := g.at(name, t, ttl)
-		set.rdata = append(set.rdata, rdata)
+		g.at(r.Name, r.Type, r.TTL).data.Add(r)
 	}
 	for _, sig := range sigs {
-		if t := RRSIG(sig.rdata).Covered(); g.has(sig.name, t) {
-			set := g.at(sig.name, t, sig.ttl)
-			set.sigs = append(set.sigs, sig.rdata)
+		if t := RRSIG(sig.Rdata).Covered(); g.has(sig.Name, t) {
+			set := g.at(sig.Name, t, sig.TTL)
+			set.sigs = append(set.sigs, sig.Rdata)
 		} else {
-			set := g.at(sig.name, TypeRRSIG, sig.ttl)
-			set.rdata = append(set.rdata, sig.rdata)
+			g.at(sig.Name, TypeRRSIG, sig.TTL).data.Add(sig)
 		}
 	}
 	sets := make([]RRset, 0, len(g.all))
-	for _, set := range g.all {
-		sets = append(sets, RRset{Name: set.name, Type: set.t, TTL: set.ttl,
-			Rdata: Pack(set.rdata...), Sigs: Pack(set.sigs...)})
+	for i := range g.all {
+		set := &g.all[i]
+		sets = append(sets, set.data.RRset(set.name, set.t, set.ttl).WithSigs(Pack(set.sigs...)))
 	}
 	return sets, nil
 }
@@ -137,8 +146,9 @@ type groupKey struct {
 
 type group struct {
 	groupKey
-	ttl         uint32
-	rdata, sigs []string
+	ttl  uint32
+	data Gathering
+	sigs []string
 }
 
 func (g *groups) has(name Name, t Type) bool {
@@ -162,18 +172,24 @@ func (g *groups) at(name Name, t Type, ttl uint32) *group {
 	return &g.all[i]
 }
 
-// RRs gives the records, without signatures.
-func (s RRset) RRs() []dns.RR { return s.unpack(s.Type, s.Rdata) }
+// RRs gives the records as they were written, without signatures.
+func (s RRset) RRs() []dns.RR {
+	owner, rdata := s.Written()
+	return s.unpack(owner, s.Type, rdata)
+}
 
 // SigRRs gives the signatures.
-func (s RRset) SigRRs() []dns.RR { return s.unpack(TypeRRSIG, s.Sigs) }
+func (s RRset) SigRRs() []dns.RR {
+	owner, _ := s.Written()
+	return s.unpack(owner, TypeRRSIG, s.Sigs)
+}
 
-func (s RRset) unpack(t Type, p Packed) []dns.RR {
+func (s RRset) unpack(written string, t Type, p Packed) []dns.RR {
 	if p == "" {
 		return nil
 	}
 	rrs := make([]dns.RR, 0, p.Len())
-	owner := s.Name.String()
+	owner := Name(written).String()
 	for rdata := range p.All() {
 		h := dns.RR_Header{Name: owner, Rrtype: uint16(t), Class: dns.ClassINET, Ttl: s.TTL, Rdlength: uint16(len(rdata))}
 		rr, _, err := dns.UnpackRRWithHeader(h, []byte(rdata), 0)

@@ -54,12 +54,16 @@ func (t Type) String() string {
 // endian, and then its rdata in canonical form (RFC 4034 6.2: uncompressed, and
 // lower case where that section and RFC 6840 5.1 say so), sorted (6.3) and
 // without duplicates. Sigs holds RRSIG rdata the same way; their TTL is the RRset's.
+//
+// Spelling is Name and then Rdata once more, with letters in the case in which
+// they were written; it is empty where that is the canonical form. See Written.
 type RRset struct {
-	Name  Name
-	Type  Type
-	TTL   uint32
-	Rdata Packed
-	Sigs  Packed
+	Name     Name
+	Type     Type
+	TTL      uint32
+	Rdata    Packed
+	Sigs     Packed
+	Spelling string
 }
 
 // Exists reports whether s has at least one record.
@@ -71,9 +75,9 @@ func (s RRset) WithSigs(sigs Packed) RRset {
 	return s
 }
 
-// SameData reports whether all but the signatures is equal.
+// SameData reports whether all but the signatures is equal, the case of letters too.
 func (s RRset) SameData(o RRset) bool {
-	return s.Name == o.Name && s.Type == o.Type && s.TTL == o.TTL && s.Rdata == o.Rdata
+	return s.Name == o.Name && s.Type == o.Type && s.TTL == o.TTL && s.Rdata == o.Rdata && s.Spelling == o.Spelling
 }
 
 // Earliest is the end of the signature that ends first; ok is false without any.

@@ -30,6 +30,17 @@ func SOAWithSerial(rdata string, serial uint32) string {
 	return rdata[:at] + string(binary.BigEndian.AppendUint32(nil, serial)) + rdata[at+4:]
 }
 
+// WithSerial is the same SOA RRset with another serial, and without signatures.
+func (s RRset) WithSerial(serial uint32) RRset {
+	for rdata := range s.Rdata.All() {
+		owner, written := s.Written()
+		s.Rdata = Pack(SOAWithSerial(rdata, serial))
+		s = s.Spell(owner, Packed(SOAWithSerial(string(written[:2+len(rdata)]), serial)))
+		break
+	}
+	return s.WithSigs("")
+}
+
 // SerialAfter reports whether a comes after b (RFC 1982 3.2). Two that are 2^31
 // apart are not in order: neither is after the other.
 func SerialAfter(a, b uint32) bool { return a != b && a-b < 1<<31 }

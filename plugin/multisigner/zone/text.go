@@ -26,7 +26,7 @@ func ParseText(text string) (*Version, error) {
 	if apex == "" {
 		return nil, fmt.Errorf("no SOA")
 	}
-	sets, err := FromRRs(rrs)
+	sets, err := writtenSets(rrs)
 	if err != nil {
 		return nil, err
 	}
