@@ -231,3 +231,40 @@ func (p *process) keys() []string {
 	require.NoError(p.t, err)
 	return files
 }
+
+// Sockets are opened so that several processes may listen at one address: the
+// second one says so and ends, and takes no question from the first, which goes on
+// and can be reloaded.
+func TestTwoProcessesAtOneAddress(t *testing.T) {
+	p := newProcess(t)
+	p.zone("example.org", "one")
+	p.corefile("", signed("example.org"))
+	p.start()
+	key, _ := p.serves("example.org", "one")
+
+	host, port, err := net.SplitHostPort(p.addr)
+	require.NoError(t, err)
+	for _, corefile := range []string{
+		".:" + port + " {\nbind " + host + "\n" + signed("example.org") + "}\n",
+		".:" + port + " {\n" + signed("example.org") + "}\n",
+		"tls://.:" + port + " {\nbind " + host + "\n" + signed("example.org") + "}\n",
+	} {
+		other := newProcess(t)
+		other.zone("example.org", "two")
+		other.write("Corefile", corefile)
+		other.start()
+		other.said("another process listens at ")
+		require.Error(t, <-other.done)
+		require.NoDirExists(t, filepath.Join(other.dir, "multisigner-state"))
+	}
+
+	p.corefile("", signed("example.org"))
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGUSR1))
+	p.said("Reloading complete")
+	p.write("Corefile", ".:"+port+" {\n"+signed("example.org")+"}\n")
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGUSR1))
+	p.said("Reloading complete")
+	same, _ := p.serves("example.org", "one")
+	require.Equal(t, key, same)
+	p.stop(syscall.SIGTERM)
+}

@@ -44,6 +44,9 @@ func setup(c *caddy.Controller) error {
 	l.handlers = append(l.handlers, h)
 	l.checks = append(l.checks, func() error {
 		h.listens = listens(cfg, c.ServerBlockKeys)
+		if err := held(h.listens); err != nil {
+			return plugin.Error(name, fmt.Errorf("%s: %w", blocks[0].Where, err))
+		}
 		return neighbours(cfg, blocks[0].Where, apexes(sites))
 	})
 	cfg.AddPlugin(func(next plugin.Handler) plugin.Handler {
