@@ -5,10 +5,14 @@ SIM_YEARS ?= 1000000
 SBIN = PATH=$$PATH:/usr/sbin:/sbin
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: build test race interop interop-all lab lint bench fuzz proof soak clean
+.PHONY: help build test race interop interop-all lab lint bench fuzz proof soak clean
 
 build: ## bin/coredns and bin/multisigner
+	@test -x bin/coredns || echo "The first build takes some minutes: it compiles CoreDNS and all that it uses."
 	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/coredns ./cmd/multisigner
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 test: ## every test that needs Go alone, the end-to-end ones too; and signers that die at failpoints
 	$(GO) test ./...

@@ -63,7 +63,7 @@ func (l *layout) corefile(s Signer, secrets map[string]string) string {
 		line("    }")
 	}
 	line("    multisigner {")
-	line("        file %q", l.path(zoneFile))
+	line("        file %q", l.path(l.zoneFile()))
 	line("        state %q", l.path(s.State))
 	line("        signer %s %s", s.Name, s.Address)
 	line("        keys %s", l.options.keys)

@@ -27,10 +27,10 @@ func (l *layout) explain(w io.Writer, o options) {
 		}
 	}
 	in := func(path ...string) string { return filepath.Join(append([]string{dir}, path...)...) }
-	line("\nReady: the parent and %d signers agree on %s (%s, %s).\n", len(l.Signers), l.Zone, o.algorithm, o.denial)
+	line("\nReady: the parent and %s agree on %s (%s, %s).\n", count(len(l.Signers)), l.Zone, o.algorithm, o.denial)
 	line("  parent    %-17s %-15s log %s", l.Parent.Zone, l.Parent.Address, in("parent", "log"))
 	for _, s := range l.Signers {
-		line("  signer %s  %-17s %-15s log %s", s.Name, strings.TrimSuffix(s.Host(), "."), s.Address, in(s.Name, "log"))
+		line("  signer %s  %-17s %-15s log %s", s.Name, name(l.host(s)), s.Address, in(s.Name, "log"))
 	}
 	first, last := l.Signers[0], l.Signers[len(l.Signers)-1]
 	line("\nAsk:")
@@ -44,7 +44,7 @@ func (l *layout) explain(w io.Writer, o options) {
 	line("\nDo:")
 	line("  %s --state %s roll %s %s", program(), in(first.State), name(l.Zone), map[string]string{"split": "zsk", "csk": "csk"}[o.keys])
 	line("  %s --state %s plan %s", program(), in(first.State), name(l.Zone))
-	line("\nChange %s and both re-sign what changed. Configuration: %s.", in(zoneFile), in(first.Corefile))
+	line("\nChange %s and each signer re-signs what changed. Configuration: %s.", in(l.zoneFile()), in(first.Corefile))
 	line("A signer that you kill comes back with: %s -conf %s", l.server(), in(last.Corefile))
 	line("\nCtrl-C stops everything; the state stays in %s.", dir)
 }

@@ -52,7 +52,7 @@ func run(ctx context.Context, o options, stdout io.Writer) error {
 	if err := l.start(ctx, &running); err != nil {
 		return ended(ctx, err)
 	}
-	fmt.Fprintf(stdout, "Started a parent and %d signers of %s; waiting until they agree.\n", len(l.Signers), l.Zone)
+	fmt.Fprintf(stdout, "Started a parent and %s of %s; waiting until they agree.\n%s", count(len(l.Signers)), l.Zone, l.slow())
 	if err := l.agree(ctx, &running, stdout); err != nil {
 		return ended(ctx, err)
 	}

@@ -52,6 +52,8 @@ func TestOptionsRefused(t *testing.T) {
 		{"--port 70000", "from 1 to"},
 		{"--sigers 3", "flag provided but not defined"},
 		{"three", "not an option"},
+		{"--name test", "two labels"},
+		{"--name a..b", "two labels"},
 		{"--coredns /nowhere/coredns", "make build"},
 	} {
 		t.Run(tc.args, func(t *testing.T) {
@@ -179,7 +181,7 @@ func TestParentConfig(t *testing.T) {
 
 // records parses the zone file that was written and groups it.
 func records(t *testing.T, l *layout) map[string][]string {
-	text, err := os.ReadFile(l.path(zoneFile))
+	text, err := os.ReadFile(l.path(l.zoneFile()))
 	require.NoError(t, err)
 	parser := dns.NewZoneParser(strings.NewReader(string(text)), "", "")
 	all := make(map[string][]string)
@@ -231,6 +233,27 @@ func TestUsersZone(t *testing.T) {
 	}
 }
 
+// A zone of the user's own name hangs below its own parent, and its TTLs are told at
+// once: who waits for an hour should know it.
+func TestUsersName(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	require.NoError(t, os.WriteFile(path, []byte("$TTL 2\n@ SOA ns.provider.test. me 7 1 1 1 1\nwww 3600 A 192.0.2.1\nft 60 A 192.0.2.1\n"), 0o644))
+	l := layoutOf(t, "--name", "Shop.Example.org", "--zone", path, "--signers", "1")
+	require.Equal(t, "shop.example.org.", l.Zone)
+	c, err := registry.ReadConfig(l.path("parent", "config.json"))
+	require.NoError(t, err)
+	require.Equal(t, "example.org.", c.Zone)
+	require.Equal(t, "shop.example.org.", c.Child)
+	require.Equal(t, map[string][]string{"ns-a.shop.example.org.": {l.Signers[0].Address}}, c.Nameservers)
+	require.FileExists(t, l.path("db.shop.example.org"))
+	require.Equal(t, path+" has TTLs of up to 1h0m0s: every wait for caches lasts that long. TTLs of 30s make a lab to watch.\n", l.slow())
+	require.Empty(t, layoutOf(t).slow())
+	var out strings.Builder
+	l.explain(&out, l.options)
+	require.Contains(t, out.String(), "the parent and 1 signer agree on shop.example.org.")
+	require.NotContains(t, out.String(), "example.test")
+}
+
 // An earlier lab's directory is gone on with, unless its state would not fit; and
 // nobody takes the old lab.json for the new lab's.
 func TestSecondLab(t *testing.T) {
@@ -244,7 +267,8 @@ func TestSecondLab(t *testing.T) {
 	}
 	require.NoError(t, again("--denial", "nsec3"))
 	require.NoFileExists(t, l.path(File))
-	require.ErrorContains(t, again("--signers", "3"), "2 signers")
+	require.ErrorContains(t, again("--signers", "3"), "holds a lab with 2 signers of example.test., ECDSAP256SHA256")
+	require.ErrorContains(t, again("--name", "other.test"), "example.test.")
 	require.ErrorContains(t, again("--algorithm", "ED25519"), "ECDSAP256SHA256")
 	require.NoError(t, again("--keys", "csk", "--lifetime-ksk", "365d"))
 }

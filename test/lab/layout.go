@@ -43,12 +43,12 @@ type Signer struct {
 	PID      int    `json:"pid"`
 }
 
-// Host is the name under which the signer stands in the zone's NS RRset.
-func (s Signer) Host() string { return "ns-" + s.Name + "." + zoneName }
+// host is the name under which a signer stands in the zone's NS RRset.
+func (l *layout) host(s Signer) string { return "ns-" + s.Name + "." + l.Zone }
 
 const (
-	zoneName   = "example.test."
-	parentName = "test."
+	// zoneName is the zone where no other is named.
+	zoneName = "example.test."
 	// File is the name of the description in the lab's directory.
 	File = "lab.json"
 )
@@ -59,14 +59,28 @@ type layout struct {
 	dir     string // absolute
 	coredns string
 	options options
-	ds      []*dns.DS // at the parent, when all last agreed
+	largest time.Duration // TTL of the user's own zone
+	ds      []*dns.DS     // at the parent, when all last agreed
 }
 
 // shape is what must not change between two labs in one directory: the state of
 // the signers would no longer fit them. Other keys and lifetimes are rolled to.
 type shape struct {
+	Zone      string `json:"zone"`
 	Signers   int    `json:"signers"`
 	Algorithm string `json:"algorithm"`
+}
+
+func (s shape) String() string {
+	return fmt.Sprintf("%s of %s, %s", count(s.Signers), s.Zone, s.Algorithm)
+}
+
+// count is a number of signers, in words that go with it.
+func count(signers int) string {
+	if signers == 1 {
+		return "1 signer"
+	}
+	return fmt.Sprintf("%d signers", signers)
 }
 
 // layOut chooses addresses and writes every file that the processes read.
@@ -87,8 +101,8 @@ func layOut(o options) (*layout, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.Zone = zoneName
-	l.Parent = Parent{Zone: parentName, Address: addresses[0], Anchors: []string{}}
+	l.Zone = o.name
+	l.Parent = Parent{Zone: o.parent(), Address: addresses[0], Anchors: []string{}}
 	for i, address := range addresses[1:] {
 		name := string(rune('a' + i))
 		l.Signers = append(l.Signers, Signer{
@@ -110,7 +124,7 @@ func (l *layout) claim() error {
 	if err := os.Remove(l.path(File)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	now := shape{l.options.signers, l.options.algorithm}
+	now := shape{l.options.name, l.options.signers, l.options.algorithm}
 	text, err := os.ReadFile(l.path("shape.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return registry.WriteJSON(l.path("shape.json"), now)
@@ -118,12 +132,12 @@ func (l *layout) claim() error {
 	if err != nil {
 		return err
 	}
-	var before shape
+	before := shape{Zone: zoneName}
 	if err := json.Unmarshal(text, &before); err != nil {
 		return fmt.Errorf("%s: %w", l.path("shape.json"), err)
 	}
 	if before != now {
-		return fmt.Errorf("%s holds a lab with %d signers, %s: give another --dir, or remove it", l.dir, before.Signers, before.Algorithm)
+		return fmt.Errorf("%s holds a lab with %s: give another --dir, or remove it", l.dir, before)
 	}
 	return nil
 }
@@ -150,7 +164,7 @@ func (l *layout) writeParent() error {
 		return err
 	}
 	c := registry.Config{
-		Zone: parentName, Address: l.Parent.Address, Child: zoneName, Dir: l.path("parent"),
+		Zone: l.Parent.Zone, Address: l.Parent.Address, Child: l.Zone, Dir: l.path("parent"),
 		Nameservers: map[string][]string{}, TTL: uint32(l.options.pace().ttl / time.Second), Rounds: 3,
 		Interval: registry.Duration(l.options.pace().look),
 	}
@@ -161,7 +175,7 @@ func (l *layout) writeParent() error {
 		c.Interval = registry.Duration(l.options.scan.long)
 	}
 	for _, s := range l.Signers {
-		c.Nameservers[s.Host()] = []string{s.Address}
+		c.Nameservers[l.host(s)] = []string{s.Address}
 	}
 	return registry.WriteJSON(l.path("parent", "config.json"), c)
 }

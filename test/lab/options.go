@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 // options are what the command line may say.
@@ -23,6 +25,7 @@ type options struct {
 	standby   bool
 	dsTTL     lifetime // at the parent
 	scan      lifetime // of the parent
+	name      string   // of the zone, fully qualified
 	zone      string   // a zone file of the user's own
 	coredns   string
 	port      int // 0: free ones
@@ -53,7 +56,8 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.Var(&o.dsTTL, "ds-ttl", "the `TTL` of the DS at the parent, as 5s; the default is that of all records")
 	flags.Var(&o.scan, "scan", "how `long` the parent waits from one look at the zone to the next, as 1h; it looks at once when it is told")
 	flags.BoolVar(&o.standby, "standby", false, "keep a successor of each key published")
-	flags.StringVar(&o.zone, "zone", "", "`file` with an unsigned example.test. to serve in place of the lab's own")
+	flags.StringVar(&o.zone, "zone", "", "`file` with an unsigned zone to serve in place of the lab's own")
+	flags.StringVar(&o.name, "name", zoneName, "the zone's `name`; the lab's parent is the zone above it")
 	flags.StringVar(&o.coredns, "coredns", "", "the coredns to run; else the one beside this program")
 	flags.IntVar(&o.port, "port", 0, "first port; the signers have the next ones. 0: free ports")
 	flags.BoolVar(&o.fast, "fast", false, "TTLs and waits of a second or two in place of half a minute")
@@ -84,6 +88,10 @@ func (o *options) check(rest []string) error {
 	if o.port < 0 || o.port > 65535-maxSigners {
 		errs = append(errs, fmt.Errorf("--port %d: from 1 to %d", o.port, 65535-maxSigners))
 	}
+	o.name = dns.CanonicalName(o.name)
+	if _, ok := dns.IsDomainName(o.name); !ok || dns.CountLabel(o.name) < 2 || strings.ContainsAny(o.name, `\/*`) {
+		errs = append(errs, fmt.Errorf("--name %s: a name of two labels or more, as example.test", o.name))
+	}
 	o.algorithm = strings.ToUpper(o.algorithm)
 	oneOf("denial", o.denial, denials)
 	oneOf("algorithm", o.algorithm, algorithms)
@@ -95,6 +103,12 @@ func (o *options) check(rest []string) error {
 		errs = append(errs, fmt.Errorf("--scan %s: longer than nothing", o.scan.text))
 	}
 	return errors.Join(append(errs, o.lifetimes.check(o.keys, o.pace()))...)
+}
+
+// parent is the zone above the lab's zone.
+func (o options) parent() string {
+	at, _ := dns.NextLabel(o.name, 0)
+	return o.name[at:]
 }
 
 // server finds the coredns to run.

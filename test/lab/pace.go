@@ -25,6 +25,15 @@ func (o options) pace() pace {
 	return pace{ttl: 30 * s, margin: 5 * s, propagation: s, busy: 2 * s, idle: 10 * s, look: 2 * s}
 }
 
+// slow says at once how long a zone with TTLs as in the world takes; "" for the lab's own.
+func (l *layout) slow() string {
+	p := l.options.pace()
+	if l.largest <= p.ttl {
+		return ""
+	}
+	return fmt.Sprintf("%s has TTLs of up to %s: every wait for caches lasts that long. TTLs of %s make a lab to watch.\n", l.options.zone, l.largest, p.ttl)
+}
+
 // seconds is the TTL as a zone file has it.
 func (p pace) seconds() string { return strconv.Itoa(int(p.ttl / time.Second)) }
 

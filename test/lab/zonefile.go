@@ -8,12 +8,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/miekg/dns"
 )
 
 // zoneFile is the unsigned zone in the lab's directory, the same for all signers.
-const zoneFile = "db.example.test"
+func (l *layout) zoneFile() string { return "db." + name(l.Zone) }
 
 // awkward is a zone of one of everything that goes wrong elsewhere, without its
 // SOA and the signers' names.
@@ -27,15 +28,15 @@ func (l *layout) writeZone() error {
 	var body string
 	if l.options.zone != "" {
 		var err error
-		if body, err = usersZone(l.options.zone); err != nil {
+		if body, err = l.usersZone(l.options.zone); err != nil {
 			return err
 		}
 	} else {
 		body = l.soa() + strings.ReplaceAll(awkward, "{ttl}", l.options.pace().seconds())
 	}
 	text := fmt.Sprintf("; Unsigned; every signer reads this file. Save a change, its serial left as it is, and each signs what changed.\n$ORIGIN %s\n$TTL %s\n%s%s",
-		zoneName, l.options.pace().seconds(), body, l.nameservers())
-	return os.WriteFile(l.path(zoneFile), []byte(text), 0o644)
+		l.Zone, l.options.pace().seconds(), body, l.nameservers())
+	return os.WriteFile(l.path(l.zoneFile()), []byte(text), 0o644)
 }
 
 func (l *layout) soa() string {
@@ -50,39 +51,40 @@ func (l *layout) nameservers() string {
 		if err != nil {
 			panic(err) // we made it
 		}
-		fmt.Fprintf(&b, "@ NS %s\n%s A %s\n", s.Host(), s.Host(), host)
+		fmt.Fprintf(&b, "@ NS %s\n%s A %s\n", l.host(s), l.host(s), host)
 	}
 	return b.String()
 }
 
-// usersZone reads a zone file and leaves out its apex NS RRset.
-func usersZone(path string) (string, error) {
+// usersZone reads a zone file, leaves out its apex NS RRset, and notes its largest TTL.
+func (l *layout) usersZone(path string) (string, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return "", err
 	}
-	parser := dns.NewZoneParser(bytes.NewReader(text), zoneName, path)
+	parser := dns.NewZoneParser(bytes.NewReader(text), l.Zone, path)
 	parser.SetIncludeAllowed(true)
 	parser.SetDefaultTTL(3600)
 	var b strings.Builder
 	soa := false
 	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
 		h := rr.Header()
-		if !dns.IsSubDomain(zoneName, h.Name) {
-			return "", fmt.Errorf("%s: %s is not in %s, which is the zone that a lab serves", path, h.Name, zoneName)
+		if !dns.IsSubDomain(l.Zone, h.Name) {
+			return "", fmt.Errorf("%s: %s is not in %s, which is the zone that this lab serves; --name names another", path, h.Name, l.Zone)
 		}
-		apex := strings.EqualFold(h.Name, zoneName)
+		apex := strings.EqualFold(h.Name, l.Zone)
 		soa = soa || apex && h.Rrtype == dns.TypeSOA
 		if apex && h.Rrtype == dns.TypeNS {
 			continue
 		}
+		l.largest = max(l.largest, time.Duration(h.Ttl)*time.Second)
 		b.WriteString(strings.Replace(rr.String(), "\tCLASS1\t", "\tIN\t", 1) + "\n") // as the library writes unknown types
 	}
 	if err := parser.Err(); err != nil {
 		return "", fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
 	if !soa {
-		return "", fmt.Errorf("%s: no SOA at %s", path, zoneName)
+		return "", fmt.Errorf("%s: no SOA at %s", path, l.Zone)
 	}
 	return b.String(), nil
 }
