@@ -4,8 +4,10 @@
 package main
 
 import (
+	"os"
 	"slices"
 
+	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/coremain"
 
@@ -49,6 +51,7 @@ import (
 	_ "github.com/coredns/coredns/plugin/whoami"
 
 	_ "github.com/multisigner/multisigner/plugin/multisigner"
+	"github.com/multisigner/multisigner/plugin/multisigner/commands"
 )
 
 // After transfer and before file: tsig, acl and cache then stand before us, and
@@ -62,5 +65,9 @@ func init() {
 }
 
 func main() {
+	caddy.AppVersion += ", " + commands.Version().String()
+	if len(os.Args) == 2 && os.Args[1] == "version" { // as the multisigner command has it
+		os.Args[1] = "-version"
+	}
 	coremain.Run()
 }

@@ -268,3 +268,14 @@ func TestTwoProcessesAtOneAddress(t *testing.T) {
 	require.Equal(t, key, same)
 	p.stop(syscall.SIGTERM)
 }
+
+// Which multisigner is in it is told beside which CoreDNS it is.
+func TestVersion(t *testing.T) {
+	for _, word := range []string{"version", "-version"} {
+		cmd := exec.Command(os.Args[0], word)
+		cmd.Env = append(os.Environ(), "BE_COREDNS=1")
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err)
+		require.Regexp(t, `CoreDNS-1\.\S+, multisigner \S+ \w+/\w+ go1\.`, string(out))
+	}
+}

@@ -11,10 +11,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/commands"
 	"github.com/multisigner/multisigner/plugin/multisigner/control/client"
 	"github.com/multisigner/multisigner/test/lab"
 )
@@ -22,46 +22,6 @@ import (
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
-
-const usage = `usage: multisigner [--state DIR] [--json] COMMAND [ARGUMENT...]
-
-What is:
-  status [ZONE...]           what each zone is, has, and waits for
-  keys   [ZONE...]           the keys of all signers
-  ds     [ZONE...]           the DS records that the parent may have now
-  plan   [ZONE...]           what will happen, with dates, and what each step waits for
-  check  [ZONE...]           ask every address of every signer: does each one's answer
-                             validate under each one's keys? Exit status 1: no
-
-  plan shows the first steps, and with --all those of more than a year.
-
-What shall be (--all instead of ZONE... means every zone):
-  roll ZONE... ksk|zsk|csk   begin a rollover now
-  roll ZONE... algorithm [NEW]
-                             begin one to another algorithm, the configured one if none is
-                             named; give it at every signer
-  roll ZONE --compromised TAG [--yes [--now]]
-                             what an emergency rollover costs; --yes begins it with all
-                             waits, --now without waiting for caches
-  insecure ZONE...           have the DS removed, then stop signing; at every signer
-  secure ZONE...             take that back
-  abort  ZONE...             give up the rollover, as far as it can be undone
-  freeze ZONE...             hold rollovers; content and signatures go on
-  thaw   ZONE...             let them go on
-  reload ZONE...             read the zone file now
-  resign ZONE...             make all signatures anew
-  look   ZONE...             look at the peers and the parent now
-  trust  ZONE PEER TAG       the peer has lost its keys: believe it by the one of that tag,
-                             which signs its DNSKEY RRset now
-  disown ZONE...             the DS at the parent that no known key explains may go
-  recover ZONE...            the state was lost, and the keys are back from a backup
-  rejoin ZONE...             make new keys although the parent has a DS
-
-  lab [--signers N] ...      a parent and signers on loopback, to try it (lab --help)
-
---state DIR is the state directory of the server's Corefile; the default is
-MULTISIGNER_STATE, else multisigner-state here.
-`
 
 // Exit statuses.
 const (
@@ -83,12 +43,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	a := &app{out: stdout, err: stderr}
 	rest, err := a.parse(args)
 	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(stdout, usage)
+		fmt.Fprint(stdout, commands.Usage())
 		return exitOK
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "multisigner: %v\n\n%s", err, usage)
-		return exitUsage
+		return a.misused(err.Error())
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -140,11 +99,13 @@ func (a *app) parse(args []string) ([]string, error) {
 }
 
 func (a *app) dispatch(ctx context.Context, command string, args []string) int {
-	views := map[string]view{"status": statusView, "keys": keysView, "ds": dsView}
-	orders := []string{"abort", "freeze", "thaw", "reload", "resign", "look", "disown", "recover", "rejoin", "insecure", "secure"}
-	switch v, isView := views[command]; {
-	case isView:
-		return a.show(ctx, v, args)
+	switch {
+	case command == "status":
+		return a.show(ctx, statusView, args)
+	case command == "keys":
+		return a.show(ctx, keysView, args)
+	case command == "ds":
+		return a.show(ctx, dsView, args)
 	case command == "check":
 		return a.check(ctx, args)
 	case command == "plan":
@@ -156,17 +117,34 @@ func (a *app) dispatch(ctx context.Context, command string, args []string) int {
 			return a.misused("trust which key of which peer? Say trust ZONE PEER TAG")
 		}
 		return a.order(ctx, command, args[1:], args[:1])
-	case slices.Contains(orders, command):
+	case commands.Is(command, commands.Order):
 		return a.order(ctx, command, nil, args)
+	case command == "version":
+		if a.json {
+			a.print(commands.Version())
+			return exitOK
+		}
+		fmt.Fprintln(a.out, commands.Version())
+		return exitOK
 	case command == "help":
-		fmt.Fprint(a.out, usage)
+		fmt.Fprint(a.out, commands.Usage())
 		return exitOK
 	}
-	return a.misused(fmt.Sprintf("no command %q", command))
+	return a.unknown(command)
 }
 
+// unknown says which command was meant, if one is near.
+func (a *app) unknown(command string) int {
+	names := commands.Names(commands.View, commands.Order, commands.Local)
+	if near := commands.Nearest(command, names); near != "" {
+		return a.misused(fmt.Sprintf("no command %q: do you mean %s?", command, near))
+	}
+	return a.misused(fmt.Sprintf("no command %q: these are there: %s", command, strings.Join(names, ", ")))
+}
+
+// misused says how to ask before what was wrong: the last line is the one that is read.
 func (a *app) misused(why string) int {
-	fmt.Fprintf(a.err, "multisigner: %s\n\n%s", why, usage)
+	fmt.Fprintf(a.err, "usage: multisigner [--state DIR] [--json] COMMAND [ARGUMENT...]\nmultisigner help lists the commands\nmultisigner: %s\n", why)
 	return exitUsage
 }
 

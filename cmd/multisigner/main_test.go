@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/commands"
 	"github.com/multisigner/multisigner/plugin/multisigner/control"
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
 )
@@ -266,7 +267,9 @@ func TestMisuse(t *testing.T) {
 		want string
 	}{
 		{nil, 2, "which command?"},
-		{[]string{"stauts"}, 2, `no command "stauts"`},
+		{[]string{"stauts"}, 2, `no command "stauts": do you mean status?`},
+		{[]string{"xyzzy"}, 2, `no command "xyzzy": these are there: status, keys, `},
+		{[]string{"cost", "example.org"}, 2, `no command "cost"`},
 		{[]string{"roll"}, 2, "roll what?"},
 		{[]string{"roll", "example.org"}, 2, "roll what?"},
 		{[]string{"roll", "--compromised", "7"}, 2, "of which zone?"},
@@ -276,10 +279,37 @@ func TestMisuse(t *testing.T) {
 	} {
 		var out, err bytes.Buffer
 		require.Equal(t, tc.code, run(tc.args, &out, &err), tc.args)
-		require.Contains(t, err.String(), tc.want)
+		lines := strings.Split(strings.TrimSpace(err.String()), "\n")
+		require.Contains(t, lines[len(lines)-1], tc.want, "the message comes last")
+		if tc.code == exitUsage {
+			require.Len(t, lines, 3, "after two lines of usage")
+		}
 		require.Empty(t, out.String())
 	}
 	var out, err bytes.Buffer
 	require.Zero(t, run([]string{"--help"}, &out, &err))
-	require.Equal(t, usage, out.String())
+	require.Equal(t, commands.Usage(), out.String())
+}
+
+// Every command of the table is one that there is: none is offered that does nothing.
+func TestEveryCommandIsThere(t *testing.T) {
+	for _, name := range commands.Names(commands.View, commands.Order, commands.Local) {
+		if name == "lab" {
+			continue // it starts servers; the lab's tests run it
+		}
+		_, err, _ := start(t, &server{zones: []status.Zone{{Zone: "example.org."}}})(name)
+		require.NotContains(t, err, "no command")
+	}
+}
+
+// What was built can be told, whatever else is wrong.
+func TestVersion(t *testing.T) {
+	t.Setenv("MULTISIGNER_STATE", t.TempDir()+"/none")
+	var out, err bytes.Buffer
+	require.Zero(t, run([]string{"version"}, &out, &err))
+	require.Regexp(t, `^multisigner \S+ \w+/\w+ go1\.\S+\n$`, out.String())
+	out.Reset()
+	require.Zero(t, run([]string{"--json", "version"}, &out, &err))
+	require.Contains(t, out.String(), `"go": "go1.`)
+	require.Empty(t, err.String())
 }

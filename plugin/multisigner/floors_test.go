@@ -22,10 +22,11 @@ const module = "github.com/multisigner/multisigner"
 // floors says which room may import which, of ours. Rooms are named as below
 // plugin/multisigner; "." is the plugin itself. What is not named here may not be there.
 var floors = func() map[string][]string {
-	thinking := []string{"zone", "roll", "status", "denial", "xfr", "update", "validate", "sign", "answer"}
+	thinking := []string{"zone", "roll", "status", "commands", "denial", "xfr", "update", "validate", "sign", "answer"}
 	hands := []string{"ask", "keystore", "store", "source", "peer", "parent"}
 	lab := []string{"control/client", "status", "zone", "denial", "sign", "answer", "validate", "keystore", "ask"}
 	return map[string][]string{
+		"commands": {},
 		"zone":     {},
 		"roll":     {},
 		"status":   {},
@@ -47,19 +48,19 @@ var floors = func() map[string][]string {
 
 		"engine":         slices.Concat(thinking, hands),
 		"corefile":       slices.Concat(thinking, hands, []string{"engine"}),
-		"control":        {"engine", "status"},
+		"control":        {"engine", "commands", "status"},
 		"control/client": {"status"},
 		".":              slices.Concat(thinking, hands, []string{"certs", "fastpath", "engine", "corefile", "control"}),
 
-		"/cmd/coredns":       {"."},
-		"/cmd/multisigner":   {"control/client", "status", "/test/lab"},
+		"/cmd/coredns":       {".", "commands"},
+		"/cmd/multisigner":   {"control/client", "commands", "status", "/test/lab"},
 		"/test/lab":          append(lab, "/test/lab/registry"),
 		"/test/lab/registry": lab,
 	}
 }()
 
 // timeless are the floors that read no clock and touch nothing of the world.
-var timeless = []string{"zone", "roll", "status", "denial", "xfr", "update", "validate", "sign", "answer"}
+var timeless = []string{"zone", "roll", "status", "commands", "denial", "xfr", "update", "validate", "sign", "answer"}
 
 // listed is what `go list -json` says of a package.
 type listed struct {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/commands"
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
 )
 
@@ -126,6 +127,10 @@ func found[T any](h *handler, get func(context.Context, string) (T, error)) http
 
 func (h *handler) do(w http.ResponseWriter, r *http.Request) {
 	name, command := zoneOf(r), r.PathValue("command")
+	if !commands.Is(command, commands.Order, commands.Part) {
+		refuse(w, http.StatusNotFound, fmt.Errorf("there is no command %q: these are there: %s", command, strings.Join(commands.Names(commands.Order, commands.Part), ", ")))
+		return
+	}
 	if !slices.Contains(h.zones.Names(), name) {
 		h.unknown(w, name)
 		return

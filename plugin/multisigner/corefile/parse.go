@@ -11,6 +11,8 @@ import (
 
 	"github.com/coredns/caddy/caddyfile"
 	"github.com/coredns/coredns/plugin"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/commands"
 )
 
 // Parse reads all multisigner blocks of a server block. It says what is wrong
@@ -139,7 +141,7 @@ func (p *parser) unknown(l line, names []string) {
 	hint := "these are known here: " + strings.Join(names, ", ")
 	if _, ok := peerDirectives[l.name]; ok {
 		hint = "it belongs in the block of a peer"
-	} else if near := nearest(l.name, names); near != "" {
+	} else if near := commands.Nearest(l.name, names); near != "" {
 		hint = fmt.Sprintf("do you mean %s?", near)
 	}
 	p.add(l.where, "unknown directive %q: %s", l.name, hint)

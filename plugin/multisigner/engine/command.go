@@ -14,9 +14,7 @@ import (
 
 // Command is what an operator may ask of a zone.
 type Command struct {
-	// Kind is one of reload, look, resign, trust, freeze, thaw, roll, abort, disown,
-	// recover, rejoin, insecure, secure, plan, cost.
-	Kind string   `json:"kind"`
+	Kind string   `json:"kind"` // the name of an order in the table of package commands
 	Args []string `json:"args,omitempty"`
 }
 

@@ -1,0 +1,118 @@
+// Package commands is the table of what an operator may ask. The engine carries orders
+// out, control lets them in, the multisigner command offers them, and the manual shows
+// them: none of these keeps a list of its own.
+package commands
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Command is one form of a command; those with several forms stand in several rows.
+type Command struct {
+	Name string
+	Form string // what follows the name
+	What string // what it does, in a line or a few
+	Kind Kind
+}
+
+// Kind says what a command needs and does.
+type Kind uint8
+
+// View and Order are asked of the server. Part is too, by another command that needs
+// it; it is not offered by itself.
+const (
+	View  Kind = iota // shows what is
+	Order             // says what shall be
+	Local             // needs no server
+	Part
+)
+
+// All lists every command in the order in which it is shown.
+var All = []Command{
+	{"status", "[ZONE...]", "what each zone is, has, and waits for", View},
+	{"keys", "[ZONE...]", "the keys of all signers", View},
+	{"ds", "[ZONE...]", "the DS records that the parent may have now", View},
+	{"plan", "[ZONE...] [--all]", "what will happen, with dates, and what each step waits for: the\nfirst steps, with --all those of more than a year", View},
+	{"check", "[ZONE...]", "ask every address of every signer: does each one's answer\nvalidate under each one's keys? Exit status 1: no", View},
+
+	{"roll", "ZONE... ksk|zsk|csk", "begin a rollover now", Order},
+	{"roll", "ZONE... algorithm [NAME]", "begin one to another algorithm, the configured one if none is\nnamed; give it at every signer", Order},
+	{"roll", "ZONE --compromised TAG [--yes [--now]]", "what an emergency rollover costs; --yes begins it with all\nwaits, --now without waiting for caches", Order},
+	{"insecure", "ZONE...", "have the DS removed, then stop signing; at every signer", Order},
+	{"secure", "ZONE...", "take that back", Order},
+	{"abort", "ZONE...", "give up the rollover, as far as it can be undone", Order},
+	{"freeze", "ZONE...", "hold rollovers; content and signatures go on", Order},
+	{"thaw", "ZONE...", "let them go on", Order},
+	{"reload", "ZONE...", "read the zone file now", Order},
+	{"resign", "ZONE...", "make all signatures anew", Order},
+	{"look", "ZONE...", "look at the peers and the parent now", Order},
+	{"trust", "ZONE PEER TAG", "the peer has lost its keys: believe it by the one of that tag,\nwhich signs its DNSKEY RRset now", Order},
+	{"disown", "ZONE...", "the DS at the parent that no known key explains may go", Order},
+	{"recover", "ZONE...", "the state was lost, and the keys are back from a backup", Order},
+	{"rejoin", "ZONE...", "make new keys although the parent has a DS", Order},
+
+	{"lab", "[--signers N] ...", "a parent and signers on loopback, to try it (lab --help)", Local},
+	{"version", "", "which version this is", Local},
+	{"help", "", "this text", Local},
+
+	{"cost", "TAG", "what an emergency rollover costs", Part},
+}
+
+// Is reports whether name is a command of one of these kinds.
+func Is(name string, kinds ...Kind) bool {
+	return slices.ContainsFunc(All, func(c Command) bool { return c.Name == name && slices.Contains(kinds, c.Kind) })
+}
+
+// Names lists the commands of these kinds, each once.
+func Names(kinds ...Kind) []string {
+	var names []string
+	for _, c := range All {
+		if slices.Contains(kinds, c.Kind) && !slices.Contains(names, c.Name) {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// Usage is what the multisigner command says of itself, and what the manual shows.
+func Usage() string {
+	var b strings.Builder
+	b.WriteString("usage: multisigner [--state DIR] [--json] COMMAND [ARGUMENT...]\n")
+	for _, part := range []struct {
+		heading string
+		kind    Kind
+	}{
+		{"What is:", View},
+		{"What shall be (--all instead of ZONE... means every zone):", Order},
+		{"Without a server:", Local},
+	} {
+		fmt.Fprintf(&b, "\n%s\n", part.heading)
+		for _, c := range All {
+			if c.Kind == part.kind {
+				c.write(&b)
+			}
+		}
+	}
+	b.WriteString(`
+--state DIR is the state directory of the server's Corefile; the default is
+MULTISIGNER_STATE, else multisigner-state here.
+`)
+	return b.String()
+}
+
+// column is where the text of a command begins; a form that reaches it has a line of its own.
+const column = 29
+
+func (c Command) write(b *strings.Builder) {
+	form := "  " + strings.TrimSpace(c.Name+" "+c.Form)
+	if len(form) >= column {
+		fmt.Fprintf(b, "%s\n", form)
+		form = ""
+	}
+	for line := range strings.SplitSeq(c.What, "\n") {
+		fmt.Fprintf(b, "%-*s%s\n", column, form, line)
+		form = ""
+	}
+}
