@@ -62,6 +62,8 @@ type app struct {
 	json     bool
 	all      bool
 
+	handFor     string // how a foreign signer is told, of keys
+	records     bool   // of keys
 	compromised string // a key's tag, of roll
 	yes, now    bool
 	client      *client.Client
@@ -78,6 +80,8 @@ func (a *app) parse(args []string) ([]string, error) {
 	flags.StringVar(&a.state, "state", state, "")
 	flags.BoolVar(&a.json, "json", false, "")
 	flags.BoolVar(&a.all, "all", false, "")
+	flags.StringVar(&a.handFor, "for", "", "")
+	flags.BoolVar(&a.records, "records", false, "")
 	flags.StringVar(&a.compromised, "compromised", "", "")
 	flags.BoolVar(&a.yes, "yes", false, "")
 	flags.BoolVar(&a.now, "now", false, "")
@@ -103,7 +107,7 @@ func (a *app) dispatch(ctx context.Context, command string, args []string) int {
 	case command == "status":
 		return a.show(ctx, statusView, args)
 	case command == "keys":
-		return a.show(ctx, keysView, args)
+		return a.keys(ctx, args)
 	case command == "ds":
 		return a.show(ctx, dsView, args)
 	case command == "check":

@@ -75,18 +75,3 @@ var statusView = view{
 	},
 	json: func(z status.Zone) any { return z },
 }
-
-var keysView = view{
-	text: func(w io.Writer, zones []status.Zone) {
-		for _, z := range zones {
-			fmt.Fprintf(w, "%s\n", z.Zone)
-			writeKeys(w, z)
-		}
-	},
-	json: func(z status.Zone) any {
-		return struct {
-			Zone string       `json:"zone"`
-			Keys []status.Key `json:"keys"`
-		}{z.Zone, z.Keys}
-	},
-}

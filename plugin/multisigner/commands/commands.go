@@ -32,7 +32,8 @@ const (
 // All lists every command in the order in which it is shown.
 var All = []Command{
 	{"status", "[ZONE...]", "what each zone is, has, and waits for", View},
-	{"keys", "[ZONE...]", "the keys of all signers", View},
+	{"keys", "[ZONE...] [--records]", "the keys of all signers, and what each one signs; --records\nprints the DNSKEY records", View},
+	{"keys", "ZONE --for nsupdate|knot|pdnsutil PEER", "what to add and to remove at a foreign signer, as commands", View},
 	{"ds", "[ZONE...]", "the DS records that the parent may have now", View},
 	{"plan", "[ZONE...] [--all]", "what will happen, with dates, and what each step waits for: the\nfirst steps, with --all those of more than a year", View},
 	{"check", "[ZONE...]", "ask every address of every signer: does each one's answer\nvalidate under each one's keys? Exit status 1: no", View},

@@ -253,7 +253,7 @@ multisigner {
 	}
 }`, `Corefile:2: primary is not there yet: zones are read from files for now: give file PATH
 Corefile:6: peer b: trust parent, but there is no parent to ask: write trust tsig or trust ds
-Corefile:9: push is not there yet: keys are not given to foreign signers yet: add ours to the peer by hand (multisigner keys --json prints them)`},
+Corefile:9: push is not there yet: keys are not given to foreign signers yet: add ours to the peer by hand: multisigner keys ZONE --for nsupdate PEER (or knot, pdnsutil) prints how`},
 		{"online", `
 multisigner {
 	file db

@@ -49,10 +49,14 @@ func (z *Zone) report(now, wake time.Time) {
 			if !looked {
 				r.Why = "not looked at yet"
 			}
-			s.Peers = append(s.Peers, status.Peer{
-				Name: p.Name, Trusted: w.trusts[p.Name].believed, Silent: w.trusts[p.Name].silent, Why: r.Why,
+			out := status.Peer{
+				Name: p.Name, Foreign: p.Foreign, Trusted: w.trusts[p.Name].believed, Silent: w.trusts[p.Name].silent, Why: r.Why,
 				Reached: w.trusts[p.Name].reached, Addresses: w.reportAddresses(r),
-			})
+			}
+			if p.Foreign {
+				out.Hand = w.hand(cfg, p.Name, r)
+			}
+			s.Peers = append(s.Peers, out)
 		}
 	}
 	s.Alarms = w.reportAlarms(cfg)
@@ -123,7 +127,7 @@ func (w *work) reportKeys(cfg *Config) []status.Key {
 		out := status.Key{
 			Tag: k.ID.Tag, Algorithm: k.ID.Algorithm, Mnemonic: dns.AlgorithmToString[k.ID.Algorithm],
 			Role: strings.ToLower(k.Role.String()), Owner: k.Owner, Own: k.Ours, State: k.State, Standby: k.Standby, Compromised: k.Compromised,
-			Signs: w.reportSigns(k.ID), Moments: []status.Moment{},
+			Signs: w.reportSigns(k), Moments: []status.Moment{},
 		}
 		if k.Role == roll.Unknown {
 			out.Role = "?"
@@ -142,16 +146,20 @@ func (w *work) reportKeys(cfg *Config) []status.Key {
 	return keys
 }
 
-func (w *work) reportSigns(id roll.KeyID) []string {
+// reportSigns says what a key of ours signs here, and what a peer's was seen to sign there.
+func (w *work) reportSigns(k roll.KeyStatus) []string {
 	signs := []string{}
-	if w.plan.Unsigned {
+	switch {
+	case !k.Ours && w.sight != nil:
+		return signsThere(w.sight.peers[k.Owner], k.ID)
+	case !k.Ours || w.plan.Unsigned:
 		return signs
 	}
 	for _, each := range []struct {
 		what string
 		by   []roll.KeyID
 	}{{"dnskey", w.plan.SignDNSKEY}, {"cds", w.plan.SignCDS}, {"data", w.plan.SignData}} {
-		if slices.Contains(each.by, id) {
+		if slices.Contains(each.by, k.ID) {
 			signs = append(signs, each.what)
 		}
 	}

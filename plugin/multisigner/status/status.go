@@ -86,7 +86,7 @@ type Key struct {
 	State       string   `json:"state"`                 // one word: generated, published, ready, active, retired, removed, ...
 	Standby     bool     `json:"standby,omitempty"`     // ours: published for the day on which a successor is needed
 	Compromised bool     `json:"compromised,omitempty"` // the operator said so
-	Signs       []string `json:"signs"`                 // what it signs at us: dnskey, cds, data
+	Signs       []string `json:"signs"`                 // what it signs at its owner: dnskey, cds, data; of a peer's key, at the last look
 	DNSKEY      string   `json:"dnskey,omitempty"`      // rdata in presentation form
 	DS          string   `json:"ds,omitempty"`          // its SHA-256 DS
 	Moments     []Moment `json:"moments"`               // in order of time
@@ -113,11 +113,28 @@ type Address struct {
 // Peer is another signer of the group.
 type Peer struct {
 	Name      string    `json:"name"`
-	Trusted   bool      `json:"trusted"`          // what it publishes is believed; of one that is silent: it was when it last answered
-	Silent    bool      `json:"silent,omitempty"` // no address of it answers
-	Why       string    `json:"why,omitempty"`    // it is not trusted, or silent
-	Reached   time.Time `json:"reached,omitzero"` // the last look since the start at which every address answered
+	Foreign   bool      `json:"foreign,omitempty"` // not a multisigner
+	Trusted   bool      `json:"trusted"`           // what it publishes is believed; of one that is silent: it was when it last answered
+	Silent    bool      `json:"silent,omitempty"`  // no address of it answers
+	Why       string    `json:"why,omitempty"`     // it is not trusted, or silent
+	Reached   time.Time `json:"reached,omitzero"`  // the last look since the start at which every address answered
 	Addresses []Address `json:"addresses"`
+	Hand      *Hand     `json:"hand,omitempty"` // what a person carries to a foreign one; absent while what it publishes is not known
+}
+
+// Hand is what belongs into the DNSKEY, CDS and CDNSKEY RRsets of a foreign signer
+// beside the records of its own keys, which are its own business.
+type Hand struct {
+	TTL     uint32   `json:"ttl"`
+	Records []Record `json:"records"` // all that belong there
+	Add     []Record `json:"add"`     // those that an address of it lacks
+	Remove  []Record `json:"remove"`  // of keys that were withdrawn, and still there
+}
+
+// Record is one at the apex.
+type Record struct {
+	Type  string `json:"type"`
+	Rdata string `json:"rdata"` // in presentation form
 }
 
 // Parent is what the parent publishes for the zone.
