@@ -52,7 +52,7 @@ func packages(t *testing.T) []listed {
 // CoreDNS is known at the edge only, so that the core could stand behind another
 // server; and no package is a drawer for what has no name.
 func TestPackages(t *testing.T) {
-	know := []string{"plugin/multisigner", "plugin/multisigner/corefile", "plugin/multisigner/fastpath", "cmd/coredns"}
+	know := []string{"plugin/multisigner", "plugin/multisigner/corefile", "plugin/multisigner/fastpath", "cmd/coredns", "cmd/coredns/plugins"}
 	drawers := []string{"util", "utils", "common", "types", "helpers", "internal", "misc"}
 	for _, p := range packages(t) {
 		name := strings.TrimPrefix(p.ImportPath, module)

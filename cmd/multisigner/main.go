@@ -123,6 +123,10 @@ func (a *app) dispatch(ctx context.Context, command string, args []string) int {
 		return a.order(ctx, command, args[1:], args[:1])
 	case commands.Is(command, commands.Order):
 		return a.order(ctx, command, nil, args)
+	case command == "check-config":
+		return a.checkConfig(args)
+	case command == "check-zone":
+		return a.checkZone(args)
 	case command == "version":
 		if a.json {
 			a.print(commands.Version())

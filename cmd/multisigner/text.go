@@ -21,6 +21,20 @@ func writeOverview(w io.Writer, zones []status.Zone) {
 		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%d\t%d\n", z.Zone, z.Serial, state(z), moment(z.Signatures.Earliest, z.At), z.Waiting(), len(z.Alarms))
 	}
 	t.Flush()
+	writeReload(w, zones)
+}
+
+// writeReload says that the Corefile is not the one that is served.
+func writeReload(w io.Writer, zones []status.Zone) {
+	for _, z := range zones {
+		if z.Reload != nil {
+			fmt.Fprintf(w, "\nthe reload of the Corefile was refused %s, and all is served as before\n", moment(z.Reload.At, z.At))
+			for line := range strings.SplitSeq(z.Reload.Why, "\n") {
+				fmt.Fprintf(w, "  %s\n", line)
+			}
+			return // it is the same for all
+		}
+	}
 }
 
 func state(z status.Zone) string {
@@ -62,6 +76,7 @@ func writeZone(w io.Writer, z status.Zone) {
 		fmt.Fprintf(t, "parent told\t%s\n", toldLine(*z.Parent.Told, z))
 	}
 	t.Flush()
+	writeReload(w, []status.Zone{z})
 	writeAlarms(w, z)
 	writeGuard(w, z)
 	writeProblems(w, z)

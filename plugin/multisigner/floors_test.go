@@ -52,10 +52,11 @@ var floors = func() map[string][]string {
 		"control/client": {"status"},
 		".":              slices.Concat(thinking, hands, []string{"certs", "fastpath", "engine", "corefile", "control"}),
 
-		"/cmd/coredns":       {".", "commands"},
-		"/cmd/multisigner":   {"control/client", "commands", "status", "/test/lab"},
-		"/test/lab":          append(lab, "/test/lab/registry"),
-		"/test/lab/registry": lab,
+		"/cmd/coredns":         {"/cmd/coredns/plugins", "commands"},
+		"/cmd/coredns/plugins": {"."},
+		"/cmd/multisigner":     {".", "/cmd/coredns/plugins", "control/client", "commands", "status", "source", "zone", "/test/lab"},
+		"/test/lab":            append(lab, "/test/lab/registry"),
+		"/test/lab/registry":   lab,
 	}
 }()
 

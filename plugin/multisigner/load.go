@@ -17,6 +17,8 @@ type load struct {
 	sites    corefile.Sites
 	handlers []*Handler
 	checks   []func() error // of the plugins beside us, when all are known
+	ports    []func() error // whether somebody else has them; only for a start
+	context  caddy.Context
 
 	// Set before the first query.
 	zones map[zone.Name][]*Handler
@@ -34,8 +36,9 @@ func loadOf(c *caddy.Controller) *load {
 	if l, ok := c.Get(storageKey{}).(*load); ok {
 		return l
 	}
-	l := &load{zones: make(map[zone.Name][]*Handler)}
+	l := &load{context: c.Context(), zones: make(map[zone.Name][]*Handler)}
 	c.Set(storageKey{}, l)
+	process.read(l)
 	dnsserver.AddPluginToAllServerBlocks(c, func(next plugin.Handler) plugin.Handler {
 		if h, ok := next.(*Handler); ok {
 			return h // sees to it itself

@@ -51,6 +51,7 @@ var (
 	refusalsDesc  = describe("guard_refusals_total", "Versions that would have been worse than the one before, and were not shown, by what their first fault was about.", "signer", "zone", "reason")
 	withdrawDesc  = describe("guard_withdrawals_total", "Versions that were taken away because a signature was bad.", "signer", "zone")
 	matrixDesc    = describe("matrix", "1 if the answers of one signer validate under the keys of the other, 0 if not; absent when that is not known.", "signer", "zone", "answers", "keys")
+	reloadDesc    = describe("reload_refused", "1 if the last reload of the Corefile was refused: all is served as before.")
 	parentDesc    = describe("parent_ds", "DS records seen at the parent.", "signer", "zone")
 )
 
@@ -83,6 +84,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 			}
 		}
 	}
+	gauge(ch, reloadDesc, truth(c.registry.refused.Load() != nil))
 	for l, n := range zones {
 		gauge(ch, zonesDesc, float64(n), l.signer, l.value)
 	}

@@ -2,6 +2,7 @@ package multisigner
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,4 +74,25 @@ coredns_multisigner_zone_serving{signer="self",zone="example.org."} 1
 # TYPE coredns_multisigner_zones gauge
 coredns_multisigner_zones{signer="self",state="serving"} 3
 `, string(got))
+}
+
+// only lets through what one metric says.
+type only struct {
+	metric string
+	of     prometheus.Collector
+}
+
+func (o only) Describe(chan<- *prometheus.Desc) {}
+
+func (o only) Collect(ch chan<- prometheus.Metric) {
+	all := make(chan prometheus.Metric)
+	go func() {
+		o.of.Collect(all)
+		close(all)
+	}()
+	for m := range all {
+		if strings.Contains(m.Desc().String(), "_"+o.metric+`"`) {
+			ch <- m
+		}
+	}
 }

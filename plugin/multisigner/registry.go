@@ -8,11 +8,13 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/coredns/coredns/plugin"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/corefile"
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
 )
 
 // registry holds the states and loads of a process.
@@ -20,6 +22,11 @@ type registry struct {
 	mu     sync.Mutex
 	states map[string]*state // by directory
 	loads  []*load           // started and not ended
+	latest *load             // that was read last, started or not
+	fault  string            // the last of ours that kept a load from starting
+
+	// refused is the last reload, if it was refused.
+	refused atomic.Pointer[status.Reload]
 
 	// running lists the states for those who must not wait for a reload that is
 	// preparing under mu: readiness and metrics.
@@ -30,8 +37,9 @@ var process = &registry{states: make(map[string]*state)}
 
 // start opens and prepares all that the load wants. If it replaces another load,
 // that one's stop makes it take effect; else it does so now.
-func (r *registry) start(l *load) error {
-	for _, check := range l.checks {
+func (r *registry) start(l *load) (err error) {
+	defer func() { r.failed(err) }()
+	for _, check := range slices.Concat(l.checks, l.ports) {
 		if err := check(); err != nil {
 			return err
 		}
@@ -44,7 +52,7 @@ func (r *registry) start(l *load) error {
 		return plugin.Error(name, err)
 	}
 	r.loads = append(r.loads, l)
-	err := r.prepare(l)
+	err = r.prepare(l)
 	if err == nil && !r.replacing() {
 		err = r.settle()
 	}
@@ -109,6 +117,7 @@ func (r *registry) restarting(l *load) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l.restarting = true
+	r.fault = ""
 	return nil
 }
 
@@ -117,6 +126,11 @@ func (r *registry) restartFailed(l *load) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l.restarting = false
+	why := r.fault
+	if why == "" {
+		why = "CoreDNS's log says why"
+	}
+	r.refused.Store(&status.Reload{At: time.Now(), Why: why})
 	logOnly(r.settle())
 	return nil
 }
@@ -125,9 +139,29 @@ func (r *registry) restartFailed(l *load) error {
 func (r *registry) stop(l *load) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	replaced := l.restarting
 	r.drop(l)
+	if replaced || len(r.loads) == 0 {
+		r.refused.Store(nil)
+	}
 	logOnly(r.settle())
 	return nil
+}
+
+// read notes a load that is being read.
+func (r *registry) read(l *load) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.latest = l
+}
+
+// failed notes what keeps a load from starting, for whoever asks why a reload was refused.
+func (r *registry) failed(err error) {
+	if err != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.fault = bare(err).Error()
+	}
 }
 
 // logOnly is for moments when CoreDNS would take an error for a reload that

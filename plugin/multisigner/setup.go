@@ -23,6 +23,7 @@ func setup(c *caddy.Controller) error {
 	if err != nil {
 		return plugin.Error(name, fmt.Errorf("root %q: %w", cfg.Root, err))
 	}
+	path := c.File() // before the first token is read, that of the Corefile
 	blocks, faults := corefile.Parse(&c.Dispenser, c.ServerBlockKeys)
 	l := loadOf(c)
 	var sites []corefile.Site
@@ -33,21 +34,32 @@ func setup(c *caddy.Controller) error {
 			sites = append(sites, b.Build(root, cfg.TsigSecret)...)
 		}
 	}
+	for i := range sites {
+		sites[i].Config.Listens = askable(listens(cfg, c.ServerBlockKeys))
+	}
 	if len(faults) == 0 {
 		faults = l.sites.Add(sites...)
 	}
-	if err := faults.Err(); err != nil {
-		return plugin.Error(name, err)
+	if len(faults) > 0 {
+		err := plugin.Error(name, append(faults, elsewhere(c, path)...).Err())
+		process.failed(err)
+		return err
 	}
 	offerDoT(cfg)
 	h := &Handler{load: l, block: cfg, sites: sites}
 	l.handlers = append(l.handlers, h)
 	l.checks = append(l.checks, func() error {
 		h.listens = listens(cfg, c.ServerBlockKeys)
+		for _, s := range sites {
+			hintPort(l, s.Config.Apex)
+		}
+		return neighbours(cfg, blocks[0].Where, apexes(sites))
+	})
+	l.ports = append(l.ports, func() error {
 		if err := held(h.listens); err != nil {
 			return plugin.Error(name, fmt.Errorf("%s: %w", blocks[0].Where, err))
 		}
-		return neighbours(cfg, blocks[0].Where, apexes(sites))
+		return nil
 	})
 	cfg.AddPlugin(func(next plugin.Handler) plugin.Handler {
 		h.Next = next

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
@@ -12,6 +14,7 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/control"
 	"github.com/multisigner/multisigner/plugin/multisigner/corefile"
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -46,22 +49,41 @@ func (s *state) open(logger *slog.Logger) error {
 	if s.engine.Load() != nil {
 		return nil
 	}
+	_, missing := os.Stat(filepath.Join(s.dir, "state.db"))
 	e, err := engine.Open(s.dir, engine.Options{Logger: logger})
 	if err != nil {
 		return err
 	}
+	if errors.Is(missing, fs.ErrNotExist) {
+		logger.Warn("a new state directory was made, and keys are made in it anew: if this server had keys before, end it and name their directory with state", "dir", s.dir)
+	}
 	s.engine.Store(e)
-	s.control, err = control.Listen(s.dir, control.Of(e), logger)
+	s.control, err = control.Listen(s.dir, reloads{control.Of(e), process}, logger)
 	if err != nil { // the zones are worth serving without it
 		logger.Error("the multisigner command cannot ask this server", "error", err)
 	}
 	return nil
 }
 
+// reloads adds to what an engine tells of its zones what became of the last reload,
+// which the engine never sees.
+type reloads struct {
+	control.Zones
+	registry *registry
+}
+
+func (z reloads) Status(names ...string) []status.Zone {
+	zones := z.Zones.Status(names...)
+	for i := range zones {
+		zones[i].Reload = z.registry.refused.Load()
+	}
+	return zones
+}
+
 // prepare gets the engine ready to serve sites and changes nothing yet.
 func (s *state) prepare(ctx context.Context, sites []corefile.Site) error {
 	s.discard()
-	if s.serves != nil && slices.EqualFunc(s.serves, sites, corefile.Site.Same) {
+	if s.serves != nil && slices.EqualFunc(s.serves, sites, corefile.Site.Equal) {
 		return nil
 	}
 	configs := make([]engine.Config, len(sites))
@@ -78,7 +100,7 @@ func (s *state) prepare(ctx context.Context, sites []corefile.Site) error {
 
 // commit has the engine serve sites, which ought to have been prepared.
 func (s *state) commit(ctx context.Context, sites []corefile.Site) error {
-	if s.prepared == nil || !slices.EqualFunc(s.plan, sites, corefile.Site.Same) {
+	if s.prepared == nil || !slices.EqualFunc(s.plan, sites, corefile.Site.Equal) {
 		if err := s.prepare(ctx, sites); err != nil {
 			return err
 		}

@@ -55,6 +55,8 @@ var All = []Command{
 	{"rejoin", "ZONE...", "make new keys although the parent has a DS", Order},
 
 	{"lab", "[--signers N] ...", "a parent and signers on loopback, to try it (lab --help)", Local},
+	{"check-config", "COREFILE", "would coredns start with it? All faults with their lines;\nexit status 1: no", Local},
+	{"check-zone", "FILE ZONE", "would the zone be served? The same of a zone file", Local},
 	{"version", "", "which version this is", Local},
 	{"help", "", "this text", Local},
 

@@ -19,8 +19,13 @@ func (s Site) Same(o Site) bool {
 	return s.Dir == o.Dir && reflect.DeepEqual(placeless(s.Config), placeless(o.Config))
 }
 
+// Equal reports whether they are the Same and listen at the same addresses.
+func (s Site) Equal(o Site) bool {
+	return s.Same(o) && slices.Equal(s.Config.Listens, o.Config.Listens)
+}
+
 func placeless(c engine.Config) engine.Config {
-	c.Where = ""
+	c.Where, c.Listens = "", nil
 	c.Peers = slices.Clone(c.Peers)
 	for i := range c.Peers {
 		c.Peers[i].Where = ""
@@ -42,11 +47,16 @@ func (s *Sites) Add(sites ...Site) Faults {
 		s.index = make(map[zone.Name]int)
 	}
 	for _, site := range sites {
-		if other, ok := s.Find(site.Config.Apex); !ok {
+		other, ok := s.Find(site.Config.Apex)
+		switch {
+		case !ok:
 			s.index[site.Config.Apex] = len(s.All)
 			s.All = append(s.All, site)
-		} else if !other.Same(site) {
+		case !other.Same(site):
 			f.add(site.Config.Where, "zone %s is served with other settings at %s: make both alike, or remove one", site.Config.Apex, other.Config.Where)
+		default:
+			mine := &s.All[s.index[site.Config.Apex]].Config
+			mine.Listens = append(slices.Clip(mine.Listens), site.Config.Listens...)
 		}
 	}
 	return f

@@ -27,6 +27,9 @@ func (e *Engine) Check(ctx context.Context, apex zone.Name) (status.Matrix, erro
 	if v == nil {
 		return status.Matrix{}, fmt.Errorf("zone %s has nothing to check yet: %s", apex, z.Serving().Refuse)
 	}
+	if len(cfg.Addresses)+len(cfg.Listens) == 0 {
+		return status.Matrix{}, fmt.Errorf("where %s is found is not known: add `signer NAME ADDRESS...` with the addresses at which the world asks this server", apex)
+	}
 	now := e.clock.Now()
 	m := status.Matrix{At: now, DS: []string{}, Servers: []status.Server{}, Cells: []status.Cell{}, Pairs: []status.Pair{}}
 	ds, err := e.checkDS(ctx, cfg, now)
@@ -61,6 +64,11 @@ func subjects(cfg *Config) []subject {
 	var all []subject
 	for _, s := range ourServers(cfg) {
 		all = append(all, subject{cfg.Signer, s})
+	}
+	if len(cfg.Addresses) == 0 { // nobody has said where the world finds us: we know where we listen
+		for _, s := range servers(cfg.Listens, nil) {
+			all = append(all, subject{cfg.Signer, s})
+		}
 	}
 	for _, p := range cfg.Peers {
 		for _, s := range servers(p.Addresses, p.TSIG) {

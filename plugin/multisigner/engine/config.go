@@ -22,6 +22,10 @@ type Config struct {
 	Signer    string           // our name in the group
 	Addresses []netip.AddrPort // that serve our copy, as the world asks them
 
+	// Listens are the addresses at which this process answers for the zone, where it can
+	// ask itself; those by which the world finds it are Addresses. Not compared.
+	Listens []netip.AddrPort
+
 	Split     bool  // KSK and ZSK; else one CSK
 	Algorithm uint8 // of the keys we make
 	Tags      Tags

@@ -182,6 +182,8 @@ func (w *work) reportDS(cfg *Config) (lines []string, why string) {
 	set, err := w.known.cds(w.plan.DS)
 	strangers := len(w.strangers()) > 0
 	switch {
+	case cfg.Parent.Mode == ParentNone && !w.plan.Unsigned && len(w.plan.DS) == 0:
+		return lines, "parent none says that the zone has no DS and shall get none: name the parent (parent ADDRESS... or parent resolver) before it gets one"
 	case strangers && w.plan.CDSDelete:
 		return lines, "the zone goes insecure, but the parent has a DS that belongs to no known key: give `disown` if it may go, too"
 	case w.plan.CDSDelete:

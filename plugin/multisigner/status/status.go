@@ -12,6 +12,8 @@ type Zone struct {
 	At     time.Time `json:"at"`     // when this was true
 	Where  string    `json:"where"`  // where it is configured, file:line
 
+	Reload *Reload `json:"reload,omitempty"` // the last reload of the Corefile, if it was refused
+
 	Serving  bool   `json:"serving"`            // everybody is answered; else only those who look at us
 	Refuse   string `json:"refuse,omitempty"`   // why outsiders get SERVFAIL
 	Frozen   bool   `json:"frozen"`             // rollovers stand still until told to thaw
@@ -204,4 +206,10 @@ func (z Zone) Expires(at time.Time) time.Duration {
 		return 0
 	}
 	return z.Signatures.Earliest.Sub(at)
+}
+
+// Reload is a reload of the Corefile that was refused: all is served as before.
+type Reload struct {
+	At  time.Time `json:"at"`
+	Why string    `json:"why"`
 }

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
+)
+
+// Files are checked without a server, with what the server reads them by: each fault with
+// its place, and an exit status for scripts.
+func TestCheckFiles(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("MULTISIGNER_STATE", "none")
+	for name, text := range map[string]string{
+		"db":       "$TTL 60\n@ SOA ns h 7 1 1 1 1\n@ NS ns\nns A 127.0.0.1\n",
+		"db.bad":   "$TTL 60\n@ SOA ns h 7 1 1 1 1\n@ NS ns\nns A 127.0.0\nx MX\n",
+		"Corefile": "example.org:1053 {\n    multisigner {\n        file db\n        parent none\n    }\n}\n",
+		"bad":      "example.org:1053 {\n    multisigner {\n        fiel db\n        parent none\n    }\n}\n",
+	} {
+		require.NoError(t, os.WriteFile(name, []byte(text), 0o644))
+	}
+	wd, err := os.Getwd()
+	require.NoError(t, err)
+	for _, tc := range []struct {
+		args     []string
+		code     int
+		out, err string
+	}{
+		{[]string{"check-config", "Corefile"}, 0, "Corefile:2: zone example.org. from " + filepath.Join(wd, "db") + ", state in " + filepath.Join(wd, "multisigner-state") + "\n", ""},
+		{[]string{"check-config", "bad"}, 1, "", "bad:2: no file: add file PATH, the unsigned zone\nbad:3: unknown directive \"fiel\": do you mean file?\n"},
+		{[]string{"check-config", "nowhere"}, 1, "", "open nowhere: no such file or directory\n"},
+		{[]string{"check-zone", "db", "Example.org"}, 0, "db: zone example.org., serial 7, 2 names, 3 records\n", ""},
+		{[]string{"check-zone", "db.bad", "example.org."}, 1, "", "db.bad:4: the data of the A record is wrong at \"127.0.0\"\ndb.bad:5: the record ends before its data\n"},
+	} {
+		var out, err bytes.Buffer
+		require.Equal(t, tc.code, run(tc.args, &out, &err), "%v: %s", tc.args, err.String())
+		require.Equal(t, tc.out, out.String())
+		require.Equal(t, tc.err, err.String())
+	}
+	for _, args := range [][]string{{"check-config"}, {"check-config", "a", "b"}, {"check-zone", "db"}, {"check-zone", "db", "a..b"}} {
+		var out, err bytes.Buffer
+		require.Equal(t, exitUsage, run(args, &out, &err))
+	}
+	require.NoDirExists(t, "multisigner-state")
+}
+
+// That the Corefile was refused stands in the status of one zone and of many, once.
+func TestRefusedReload(t *testing.T) {
+	refused := &status.Reload{At: now.Add(-time.Minute), Why: "Corefile:2: this\nCorefile:3: and that"}
+	s := &server{zones: []status.Zone{{Zone: "a.example.", At: now, Reload: refused}, {Zone: "b.example.", At: now, Reload: refused}}}
+	both := start(t, s)
+	for _, args := range [][]string{{"status"}, {"status", "a.example"}} {
+		out, _, _ := both(args...)
+		require.Contains(t, out, "\nthe reload of the Corefile was refused 2026-11-23 11:59:00Z (1m0s ago), and all is served as before\n  Corefile:2: this\n  Corefile:3: and that\n")
+		require.Equal(t, 1, bytes.Count([]byte(out), []byte("Corefile:3")))
+	}
+}
