@@ -24,7 +24,7 @@ const module = "github.com/multisigner/multisigner"
 var floors = func() map[string][]string {
 	thinking := []string{"zone", "roll", "status", "commands", "denial", "xfr", "update", "validate", "sign", "answer"}
 	hands := []string{"ask", "keystore", "store", "source", "peer", "parent"}
-	lab := []string{"control/client", "status", "zone", "denial", "sign", "answer", "validate", "keystore", "ask"}
+	lab := []string{"corefile", "control/client", "status", "zone", "denial", "sign", "answer", "validate", "keystore", "ask"}
 	return map[string][]string{
 		"commands": {},
 		"zone":     {},
@@ -48,7 +48,7 @@ var floors = func() map[string][]string {
 
 		"engine":         slices.Concat(thinking, hands),
 		"corefile":       slices.Concat(thinking, hands, []string{"engine"}),
-		"control":        {"engine", "commands", "status"},
+		"control":        {"engine", "commands", "status", "zone"},
 		"control/client": {"status"},
 		".":              slices.Concat(thinking, hands, []string{"certs", "fastpath", "engine", "corefile", "control"}),
 

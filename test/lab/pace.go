@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/corefile"
 )
 
 // pace is how fast a lab's time runs.
@@ -58,8 +59,7 @@ func (l lifetimes) check(keys string, p pace) error {
 	return errors.Join(errs...)
 }
 
-// lifetime is a duration on the command line, written as a Corefile has it: Go's,
-// with d for days and w for weeks as well.
+// lifetime is a duration on the command line, written as a Corefile has it.
 type lifetime struct {
 	given bool
 	long  time.Duration
@@ -70,17 +70,7 @@ func (l *lifetime) String() string { return l.text }
 
 // Set is what package flag calls with the argument.
 func (l *lifetime) Set(text string) error {
-	for unit, days := range map[string]int{"d": 1, "w": 7} {
-		if number, found := strings.CutSuffix(text, unit); found {
-			n, err := strconv.ParseUint(number, 10, 16)
-			*l = lifetime{true, time.Duration(n) * time.Duration(days) * 24 * time.Hour, text}
-			return err
-		}
-	}
-	long, err := time.ParseDuration(text)
-	if err == nil && long < 0 {
-		err = errors.New("it is negative")
-	}
+	long, err := corefile.ParseDuration(text)
 	*l = lifetime{true, long, text}
 	return err
 }

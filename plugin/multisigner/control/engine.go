@@ -6,6 +6,7 @@ import (
 
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
 // Of shows and steers the zones of an engine.
@@ -40,31 +41,36 @@ func (z engineZones) Status(names ...string) []status.Zone {
 }
 
 func (z engineZones) Do(ctx context.Context, name, command string, args []string) (string, error) {
-	for _, apex := range z.engine.Zones() {
-		if apex.String() == name {
-			return z.engine.Do(ctx, apex, engine.Command{Kind: command, Args: args})
-		}
+	apex, err := z.apex(name)
+	if err != nil {
+		return "", err
 	}
-	return "", errGone(name)
+	return z.engine.Do(ctx, apex, engine.Command{Kind: command, Args: args})
 }
 
 func (z engineZones) Check(ctx context.Context, name string) (status.Matrix, error) {
-	for _, apex := range z.engine.Zones() {
-		if apex.String() == name {
-			return z.engine.Check(ctx, apex)
-		}
+	apex, err := z.apex(name)
+	if err != nil {
+		return status.Matrix{}, err
 	}
-	return status.Matrix{}, errGone(name)
+	return z.engine.Check(ctx, apex)
 }
 
 func (z engineZones) Plan(ctx context.Context, name string) (status.Plan, error) {
-	for _, apex := range z.engine.Zones() {
-		if apex.String() == name {
-			return z.engine.Plan(ctx, apex)
-		}
+	apex, err := z.apex(name)
+	if err != nil {
+		return status.Plan{}, err
 	}
-	return status.Plan{}, errGone(name)
+	return z.engine.Plan(ctx, apex)
 }
 
-// errGone: the zone left the Corefile while the request was under way.
-func errGone(name string) error { return fmt.Errorf("zone %s is no longer served", name) }
+// apex finds a zone by its name. It may have left the Corefile while the request was
+// under way.
+func (z engineZones) apex(name string) (zone.Name, error) {
+	for _, apex := range z.engine.Zones() {
+		if apex.String() == name {
+			return apex, nil
+		}
+	}
+	return "", fmt.Errorf("zone %s is no longer served", name)
+}

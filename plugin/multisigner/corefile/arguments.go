@@ -48,7 +48,7 @@ func (p *parser) addresses(l line, args []string) []netip.AddrPort {
 // duration reads s into d, which keeps its default when s is none: one fault is
 // enough for one mistake.
 func (p *parser) duration(l line, s string, d *time.Duration) {
-	parsed, err := parseDuration(s)
+	parsed, err := ParseDuration(s)
 	if err != nil {
 		p.fail(l, err)
 		return

@@ -452,12 +452,12 @@ func TestParseDuration(t *testing.T) {
 		"0": 0, "90m": 90 * time.Minute, "1h30m": 90 * time.Minute, "14d": 14 * day, "2w": 14 * day,
 		"1w2d3h": 9*day + 3*time.Hour, "1.5d": 36 * time.Hour, "250ms": 250 * time.Millisecond,
 	} {
-		got, err := parseDuration(text)
+		got, err := ParseDuration(text)
 		require.NoError(t, err, text)
 		require.Equal(t, want, got, text)
 	}
 	for _, text := range []string{"", "14", "d", "-1h", "1h-1m", "1x", "1 d", "999999999w", "1e9d", "106751d24h"} {
-		_, err := parseDuration(text)
+		_, err := ParseDuration(text)
 		require.Error(t, err, text)
 	}
 }

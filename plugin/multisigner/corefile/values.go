@@ -14,8 +14,8 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
 )
 
-// parseDuration reads Go's notation and d and w besides. It is never negative.
-func parseDuration(s string) (time.Duration, error) {
+// ParseDuration reads Go's notation and d and w besides. It is never negative.
+func ParseDuration(s string) (time.Duration, error) {
 	if s == "0" {
 		return 0, nil
 	}
