@@ -141,7 +141,7 @@ func tellKnot(w io.Writer, zone string, p status.Peer) {
 // tellPdnsutil writes lines for a shell. PowerDNS keeps what is carried to it apart from
 // the records of its own keys, so that each RRset is written whole.
 func tellPdnsutil(w io.Writer, zone string, p status.Peer) {
-	name := cmp.Or(strings.TrimSuffix(zone, "."), zone) // the root is its dot
+	name := word(cmp.Or(strings.TrimSuffix(zone, "."), zone)) // the root is its dot
 	changed := slices.Concat(p.Hand.Add, p.Hand.Remove)
 	for _, t := range []string{"DNSKEY", "CDS", "CDNSKEY"} {
 		if !slices.ContainsFunc(changed, func(r status.Record) bool { return r.Type == t }) {
@@ -160,4 +160,12 @@ func tellPdnsutil(w io.Writer, zone string, p status.Peer) {
 		fmt.Fprintf(w, "pdnsutil replace-rrset %s @ %s %d%s\n", name, t, p.Hand.TTL, rdata.String())
 	}
 	fmt.Fprintf(w, "pdnsutil increase-serial %s\n", name)
+}
+
+// word is s as a shell takes it for one word, whatever is in it.
+func word(s string) string {
+	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789.-_/") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -91,3 +91,9 @@ func TestKeysRecords(t *testing.T) {
 	require.Empty(t, err)
 	require.Equal(t, "example.org. IN DNSKEY 256 3 13 emVk ; zsk 1 of a, active\n", out)
 }
+
+// A zone's name may hold what a shell would act on.
+func TestWord(t *testing.T) {
+	require.Equal(t, "0/25.2.0.192.in-addr.arpa", word("0/25.2.0.192.in-addr.arpa"))
+	require.Equal(t, `'a$(b)'\''c.example'`, word("a$(b)'c.example"))
+}
