@@ -52,6 +52,7 @@ func (w *world) build() {
 		w.after(20*day, w.save)
 	}
 	w.after(w.between(20*day, 60*day), w.order)
+	w.by(w.stream(3), func() { w.after(w.between(day, 60*day), w.edit) })
 }
 
 func (s *signer) serveAt(name string) {

@@ -13,7 +13,7 @@ func (w *world) fault() {
 	}
 	w.happens(func() {
 		s := w.signers[w.random.IntN(len(w.signers))]
-		switch w.random.IntN(15) {
+		switch w.random.IntN(16) {
 		case 0, 1, 2:
 			w.partition()
 		case 3, 4:
@@ -38,6 +38,8 @@ func (w *world) fault() {
 			w.blip()
 		case 14:
 			w.stranger()
+		case 15:
+			w.relapse(s)
 		}
 	})
 	w.after(w.between(hour, 12*day), w.fault)
@@ -235,6 +237,42 @@ func (w *world) stranger() {
 	})
 }
 
+// relapse lets a secondary of s go back to what it had before, as from a backup, until it
+// transfers again. It does so only where nobody could mind that at this moment.
+func (w *world) relapse(s *signer) {
+	if s.foreign != nil || len(s.servers) < 2 || s.refuses || w.Late { // where looks are late, nobody could notice
+		return
+	}
+	server, o := s.servers[1], &w.oracle
+	v := server.before
+	if v == nil || server.cur == nil || server.cur.unsigned != v.unsigned || w.t < w.grand {
+		return
+	}
+	has := o.bits(v.dnskey)
+	if !o.inUse().minus(has).empty() {
+		return
+	}
+	for _, id := range slices.Concat(v.data, v.cdsSigners) {
+		if !o.everyone(id) {
+			return
+		}
+	}
+	for i := range o.ds {
+		if ds := &o.ds[i]; ds.ends > w.t && !ds.set.meets(o.bits(v.entry)) {
+			return
+		}
+	}
+	for i := range o.dnskey { // no parent that follows its CDS may break a chain
+		if r := &o.dnskey[i]; len(v.cds) > 0 && r.ends > w.t && !r.signed.meets(o.bits(v.cds)) {
+			return
+		}
+	}
+	w.note("%s goes back to version %d", server.name, v.serial)
+	w.did("secondary goes back")
+	s.install(server, v)
+	w.after(w.between(30*minute, 10*hour), func() { s.fetch(server) }) // longer than two looks: what comes and goes between them nobody can notice
+}
+
 // excuse says that not every signer could see what the parent went back to.
 func (p *parent) excuse() {
 	if p.until > p.w.t {
@@ -265,7 +303,13 @@ func (s *signer) crash(back int64) {
 		}
 	}
 	w.after(back, func() {
-		s.down = false
+		s.down, s.blind, s.state = false, true, s.disk
+		if v := s.servers[0].before; v != nil && s.version != nil && s.servers[0].cur == s.version && w.t-back-s.servers[0].changed < 10*minute && !s.refuses && w.chance(50) {
+			w.note("%s finds version %d on its disk", s.name, v.serial) // a large zone is not written at each change
+			w.did("old snapshot")
+			s.version = v
+			s.install(s.servers[0], v)
+		}
 		s.restore()
 		s.upSince = w.t
 		s.servers[0].since = w.t
@@ -324,7 +368,7 @@ func (s *signer) restore() {
 	}
 	w.note("%s is restored to an old state", s.name)
 	w.did("restored")
-	s.disk, s.backup = s.backup, roll.State{}
+	s.state, s.disk, s.backup = s.backup, s.backup, roll.State{}
 	s.version = nil
 	s.servers[0].cur = nil
 	s.silence()
@@ -367,7 +411,7 @@ func (s *signer) amnesia() {
 	}
 	w.note("%s loses its state; its keys are there", s.name)
 	w.did("state lost")
-	s.disk, s.backup, s.version = roll.State{}, roll.State{}, nil
+	s.state, s.disk, s.backup, s.version = roll.State{}, roll.State{}, roll.State{}, nil
 	s.servers[0].cur = nil
 	s.silence()
 	s.plan = roll.Plan{}

@@ -149,6 +149,8 @@ func (f *foreign) serve() {
 	v.rest, v.slipped = f.change.unsigned(v.data), f.change.slipped != 0
 	slices.SortFunc(v.dnskey, roll.KeyID.Compare)
 	slices.SortFunc(v.cds, roll.KeyID.Compare)
+	f.s.last++
+	v.serial, v.algs = f.s.last, algorithmsOf(v.data)
 	f.s.serve(v)
 	f.mend(v)
 }

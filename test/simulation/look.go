@@ -10,12 +10,9 @@ import (
 func (s *signer) look() *roll.Observation {
 	w := s.w
 	seen := &s.seen
-	seen.Steady = epoch.Add(time.Duration(s.steady + w.t - s.upSince))
-	if v := s.version; v != nil {
-		seen.Published = roll.Published{DNSKEY: v.dnskey, DNSKEYTTL: time.Duration(v.ttl), MaxTTL: time.Duration(max(v.maxTTL, v.ttl)), Serial: v.serial,
-			Signers: v.data, Algorithms: v.algs, Entry: v.entry, CDS: v.cds, CDSDelete: v.cdsDelete}
-	} else {
-		seen.Published = roll.Published{MaxTTL: time.Duration(s.maxTTL())}
+	seen.Looked, seen.Steady = true, s.steadyNow()
+	if seen.Published = (roll.Published{}); s.version != nil {
+		seen.Published = s.version.published()
 	}
 	seen.Self.Addresses = seen.Self.Addresses[:0]
 	if len(s.servers) > 1 {
@@ -40,6 +37,17 @@ func (s *signer) look() *roll.Observation {
 		}
 	}
 	seen.Parent.Addresses = w.parent.seenBy(s, seen.Parent.Addresses)
+	return seen
+}
+
+func (s *signer) steadyNow() time.Time { return epoch.Add(time.Duration(s.steady + s.w.t - s.upSince)) }
+
+// unseeing is what s knows before its first look.
+func (s *signer) unseeing() *roll.Observation {
+	seen := &roll.Observation{Steady: s.steadyNow()}
+	if s.version != nil {
+		seen.Published = s.version.published()
+	}
 	return seen
 }
 

@@ -12,8 +12,9 @@ package simulation_test
 // signer publishes every key that signs it). That an algorithm may be given up too late,
 // that signatures go while the parent may have taken an older CDS, that the DS of an
 // algorithm is exchanged while the parent cannot be seen, and that a DS set is printed
-// whose keys a foreign signer is about to drop, or that the absence of DNSKEY at an
-// unsigned signer has a TTL of its own, matters so seldom that stories of roll itself
+// whose keys a foreign signer is about to drop, that the absence of DNSKEY at an
+// unsigned signer has a TTL of its own, or that a version counts from when it is about to be
+// shown, matters so seldom that stories of roll itself
 // tell it. They are left out.
 
 // where names the story in whose worlds a mutation is looked for; the others are looked
@@ -38,14 +39,14 @@ var mutations = []mutation{
 	{"DNSKEY wait without the TTL", "hold.go", "since+s.DNSKEYTTL.max()+z.propagation(i)+z.margin()", "since+min(s.DNSKEYTTL.max(), 1)+z.margin()", nil},
 	{"new ZSK signs when published by us alone", "ownkeys.go", "\t\tz.everywhere(&h, next)\n\t\tz.standStill(&h)\n\t\tif h.blocked {\n\t\t\tz.wait(waitDataKey", "\t\tz.servedAt(&h, 0, next)\n\t\tz.standStill(&h)\n\t\tif h.blocked {\n\t\t\tz.wait(waitDataKey", nil},
 	{"new ZSK signs at once", "ownkeys.go", "\t\tz.everywhere(&h, next)\n\t\tz.standStill(&h)\n\t\tif h.blocked {\n\t\t\tz.wait(waitDataKey", "\t\tz.standStill(&h)\n\t\tif h.blocked {\n\t\t\tz.wait(waitDataKey", nil},
-	{"old ZSK goes without the data's TTL", "hold.go", "key.Stopped+z.f.Signers[0].MaxTTL.max()+z.propagation(0)+z.margin()", "key.Stopped", nil},
+	{"old ZSK goes without the data's TTL", "served.go", "h.after(z, v.Passed+v.MaxTTL+z.propagation(0)+z.margin(), ", "h.after(z, v.Passed, ", nil},
 	{"old ZSK goes at once", "ownkeys.go", "\t\tz.signaturesGone(&h, k)\n", "", nil},
-	{"secondaries are not waited for", "observe.go", "if !z.seen.Self.Addresses[i].reached(serial) {", "if i < 0 {", nil},
+	{"secondaries are not waited for", "served.go", "if z.reached(a, next) {", "if n >= 0 {", nil},
 	{"old KSK goes when the CDS asks for it", "ownkeys.go", "\t\t\tz.entryGone(&h, k)\n", "", nil},
 	{"the TTL after a change counts, not before", "clock.go", "func (p *peaks) max() moment { return p[0].TTL }", "func (p *peaks) max() moment {\n\tm := moment(0)\n\tfor i := range p {\n\t\tif p[i].TTL != 0 {\n\t\t\tm = p[i].TTL\n\t\t}\n\t}\n\treturn m\n}", nil},
 	{"no look at CDS of others before a KSK goes", "ownkeys.go", "\tz.cdsHas(h, next)\n\tif asked", "\tif asked", nil},
 	{"DNSKEY RRsets at servers that nobody looks at", "hold.go", "since+s.DNSKEYTTL.max()+z.propagation(i)+z.margin()", "since+s.DNSKEYTTL.max()+z.margin()", nil},
-	{"data at servers that nobody looks at", "hold.go", "key.Stopped+z.f.Signers[0].MaxTTL.max()+z.propagation(0)+z.margin()", "key.Stopped+z.f.Signers[0].MaxTTL.max()+z.margin()", nil},
+	{"data at servers that nobody looks at", "served.go", "h.after(z, v.Passed+v.MaxTTL+z.propagation(0)+z.margin(), ", "h.after(z, v.Passed+v.MaxTTL+z.margin(), ", nil},
 	{"CDS at servers that nobody looks at", "ownkeys.go", "since+slowest+z.f.DSTTL.max()+z.margin()", "since+z.f.DSTTL.max()+z.margin()", nil},
 	{"no wait after CDS agrees", "ownkeys.go", "h.after(z, since+slowest+z.f.DSTTL.max()+z.margin(), ", "h.after(z, since, ", nil},
 	{"CDS without looking at the matrix", "cds.go", "\t\tif !z.live(k) || z.lazy(k) {\n\t\t\tcontinue\n\t\t}\n\t\tfor i := range", "\t\tif true {\n\t\t\tcontinue\n\t\t}\n\t\tfor i := range", nil},
@@ -116,6 +117,12 @@ var mutations = []mutation{
 	{"a joiner answers everyone before all ask for its DS", "join.go", "\tz.askedByAll(&h, next)\n", "", nil},
 	{"a delegated signer without keys makes new ones", "decide.go", "\tif z.delegated() {\n", "\tif false {\n", nil},
 	{"keys without a state are no reason to ask", "decide.go", "return whyOurs", "return \"\"", nil},
+
+	// What was looked at, and what we have served.
+	{"what was not looked at is not there", "roll.go", "if seen.Looked {", "if now.After(time.Time{}) {", nil},
+	{"the TTL of our data is what it is now", "served.go", "z.about(\"data signed by \", k, \" to leave the caches\"))\n\t\t\tcontinue", "\"\")\n\t\t\tcontinue", &mutation{"", "served.go", "h.after(z, v.Passed+v.MaxTTL+", "h.after(z, v.Passed+z.f.Served[len(z.f.Served)-1].MaxTTL+", nil}},
+	{"a version is past when the next is shown", "served.go", "\t\tpassed, behind = false, behind || a.State == Good\n", "", nil},
+	{"a version that comes back at a server is past", "served.go", "\t\tcase behind:\n\t\t\tv.Passed = 0\n", "\t\tcase behind && v.Passed == 0:\n", nil},
 
 	// What the parent hears (b.15 C6, C7; I5, I8).
 	{"the parent is told before everyone agrees", "cds.go", "\tz.agreed(&h)\n", "", nil},

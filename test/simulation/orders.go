@@ -58,6 +58,33 @@ func (w *world) order() {
 	w.after(w.between(day, 40*day), w.order)
 }
 
+// edit changes the largest TTL of the data. All signers get the same zone, one a little
+// later than the other.
+func (w *world) edit() {
+	if w.t >= w.calm {
+		return
+	}
+	w.happens(func() {
+		w.did("data TTL")
+		ttl := oneOf(w, hour, 4*hour, day, 2*day)
+		if w.Faults {
+			ttl = min(ttl, day) // a lost or an old state takes what it does not know for a day
+		}
+		w.note("the largest TTL of the data is now %d h", ttl/hour)
+		for _, s := range w.signers {
+			w.after(w.between(0, 5*minute), func() {
+				s.dataTTL = ttl
+				if s.foreign != nil && s.begun {
+					s.foreign.serve()
+				} else {
+					s.turn()
+				}
+			})
+		}
+	})
+	w.after(w.between(day, 60*day), w.edit)
+}
+
 // freeze stops the rollovers of s for some days.
 func (s *signer) freeze() {
 	if s.tell(roll.Command{Kind: roll.Freeze}) {
@@ -86,14 +113,14 @@ func (s *signer) tell(c roll.Command) bool {
 	if s.down {
 		return false
 	}
-	next, err := roll.Do(s.disk, c, s.policy, s.wall(s.w.t))
+	next, err := roll.Do(s.state, c, s.policy, s.wall(s.w.t))
 	if err != nil {
 		s.w.note("%s refuses an order: %v", s.name, err)
 		return false
 	}
 	s.w.did(orderNames[c.Kind])
 	s.w.note("%s is given the order %s (%s %d)", s.name, orderNames[c.Kind], c.Role, c.Algorithm)
-	s.disk = next
+	s.state = next
 	s.turn()
 	return true
 }

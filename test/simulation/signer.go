@@ -45,12 +45,15 @@ type signer struct {
 	policy  roll.Policy
 	servers []*server // the first is the primary
 	lag     int64
+	dataTTL int64   // since it was edited; 0: as the seed has it
 	hidden  *server // asked by resolvers and the parent alone
 	unseen  int64   // how long a change needs to get there at most
 
 	steps     roll.Steps
-	disk      roll.State // what was saved
+	state     roll.State // in memory
+	disk      roll.State // what was saved last
 	unshown   bool       // and not shown yet
+	blind     bool       // nobody was looked at since the start
 	backup    roll.State
 	backupOwn []roll.OwnKey
 	last      uint32 // the last serial
@@ -81,7 +84,7 @@ func (s *signer) wall(t int64) time.Time { return epoch.Add(time.Duration(t + s.
 
 // begin starts a signer for the first time.
 func (s *signer) begin() {
-	s.begun, s.upSince = true, s.w.t
+	s.begun, s.blind, s.upSince = true, true, s.w.t
 	if s.foreign != nil {
 		s.foreign.begin()
 	} else {
@@ -100,25 +103,19 @@ func (s *signer) turn() {
 	}
 	w := s.w
 	now := s.wall(w.t)
-	state := s.disk
-	seen := s.look()
-	var plan roll.Plan
-	for range 8 {
-		seen.Own = s.own
-		state, plan = s.steps.Step(&state, &s.policy, seen, now)
-		w.result.Steps++
-		if len(plan.Generate) == 0 {
-			break
-		}
-		for _, r := range plan.Generate {
-			if s.policy.Standby && len(plan.Generate) > 0 {
-				w.did("standby")
-			}
-			id := w.newKey(s.n, r.Role != roll.ZSK, r.Algorithm, r.Avoid)
-			s.own = append(slices.Clip(s.own), roll.OwnKey{ID: id, Role: r.Role, SEP: r.Role != roll.ZSK})
-		}
+	plan := s.decide(now)
+	if plan.Blind {
+		s.wakeAt = w.t + 5*int64(time.Second)
+		return
 	}
-	s.disk = state // save, then show
+	next, changed := s.next(&plan)
+	if changed {
+		s.state = roll.Shown(s.state, next.published())
+	}
+	if changed || s.state.Differs(s.disk) { // save, then show
+		s.disk = s.state
+		s.steps.Keep()
+	}
 	if w.Faults && w.t < w.calm && w.random.IntN(400) == 0 {
 		w.note("%s crashes between save and show", s.name)
 		w.did("crash before show")
@@ -136,7 +133,12 @@ func (s *signer) turn() {
 	for _, id := range plan.Destroy {
 		s.own = slices.DeleteFunc(slices.Clone(s.own), func(o roll.OwnKey) bool { return o.ID == id })
 	}
-	s.publish() // what changes is a fact for the next look
+	if changed {
+		if s.refuses = plan.Refuse != ""; !s.refuses && s.outside {
+			w.delegate(s)
+		}
+		s.serve(next) // what changes is a fact for the next look
+	}
 	if len(plan.TellParent) > 0 {
 		w.agreed(s)
 		w.parent.told()
@@ -148,6 +150,35 @@ func (s *signer) turn() {
 	if w.Late && len(plan.Waits) > 0 {
 		s.wakeAt = min(s.wakeAt, w.t+6*hour) // who waits looks again: the last look may have been an old one
 	}
+}
+
+// decide looks around and steps until no key is asked for. In the first turn after a start
+// nobody was looked at yet.
+func (s *signer) decide(now time.Time) (plan roll.Plan) {
+	w := s.w
+	var seen *roll.Observation
+	if s.blind {
+		s.blind, seen = false, s.unseeing()
+		w.did("blind turn")
+	} else {
+		seen = s.look()
+	}
+	for range 8 {
+		seen.Own = s.own
+		s.state, plan = s.steps.Step(&s.state, &s.policy, seen, now)
+		w.result.Steps++
+		if len(plan.Generate) == 0 {
+			break
+		}
+		for _, r := range plan.Generate {
+			if s.policy.Standby && len(plan.Generate) > 0 {
+				w.did("standby")
+			}
+			id := w.newKey(s.n, r.Role != roll.ZSK, r.Algorithm, r.Avoid)
+			s.own = append(slices.Clip(s.own), roll.OwnKey{ID: id, Role: r.Role, SEP: r.Role != roll.ZSK})
+		}
+	}
+	return plan
 }
 
 // due is when s takes its next turn.
@@ -183,52 +214,57 @@ func (s *signer) soon() {
 	s.lookAt = at
 }
 
-// publish serves what the plan says, when it differs from what is served.
-func (s *signer) publish() {
-	p := &s.plan
+// next is the version that the plan wants, and whether it differs from what is served.
+func (s *signer) next(p *roll.Plan) (v *version, changed bool) {
 	if !p.Unsigned && (len(p.SignData) == 0 || len(p.SignDNSKEY) == 0) {
-		return
+		return nil, false
 	}
 	next := version{dnskey: p.DNSKEY, entry: p.SignDNSKEY, data: p.SignData, cds: p.CDS, cdsSigners: p.SignCDS, cdsDelete: p.CDSDelete,
 		ttl: int64(s.policy.DNSKEYTTL), maxTTL: s.maxTTL()}
 	if p.Unsigned {
 		next = version{unsigned: true, ttl: next.ttl, maxTTL: next.maxTTL}
 	}
-	refused := s.refuses
-	if s.refuses = p.Refuse != ""; !s.refuses && s.outside {
-		s.w.delegate(s)
+	if s.version != nil && s.refuses == (p.Refuse != "") && s.version.same(&next) {
+		return nil, false
 	}
-	if s.version == nil || refused != s.refuses || !s.version.same(&next) {
-		shown := next
-		s.serve(&shown)
-	}
+	shown := next
+	s.last++
+	shown.serial, shown.algs = s.last, algorithmsOf(shown.data)
+	return &shown, true
+}
+
+// published is v as its signer knows it.
+func (v *version) published() roll.Published {
+	return roll.Published{DNSKEY: v.dnskey, DNSKEYTTL: time.Duration(v.ttl), MaxTTL: time.Duration(max(v.maxTTL, v.ttl)), Serial: v.serial,
+		Signers: v.data, Algorithms: v.algs, Entry: v.entry, CDS: v.cds, CDSDelete: v.cdsDelete}
 }
 
 // same reports whether two versions have the same content.
 func (v *version) same(o *version) bool {
 	return slices.Equal(v.dnskey, o.dnskey) && slices.Equal(v.entry, o.entry) && slices.Equal(v.data, o.data) && slices.Equal(v.cds, o.cds) &&
-		slices.Equal(v.cdsSigners, o.cdsSigners) && v.ttl == o.ttl && v.cdsDelete == o.cdsDelete && v.unsigned == o.unsigned
+		slices.Equal(v.cdsSigners, o.cdsSigners) && v.ttl == o.ttl && v.maxTTL == o.maxTTL && v.cdsDelete == o.cdsDelete && v.unsigned == o.unsigned
 }
 
 // maxTTL is the largest TTL of data. All serve the same zone.
 func (s *signer) maxTTL() int64 {
+	if s.dataTTL != 0 {
+		return s.dataTTL
+	}
 	return []int64{hour, 4 * hour, day}[s.w.Seed%3]
 }
 
 // serve shows a version at the primary now and at the secondaries after their lag.
 func (s *signer) serve(v *version) {
 	w := s.w
-	s.last++
-	v.serial, v.mark = s.last, uint64(s.last)
+	v.mark = uint64(v.serial)
 	if old := s.version; old != nil {
 		v.mark = old.mark
 		if !slices.Equal(old.dnskey, v.dnskey) || !slices.Equal(old.entry, v.entry) {
-			v.mark = uint64(s.last)
+			v.mark = uint64(v.serial)
 		}
 	}
 	s.version = v
 	v.owns, v.sep = ownedBy(v.dnskey, s.n), withSEP(v.dnskey)
-	v.algs = algorithmsOf(v.data)
 	v.signers = published(v.data, v)
 	if len(v.cds) > 0 || v.cdsDelete {
 		v.signers = append(v.signers, published(v.cdsSigners, v)...)

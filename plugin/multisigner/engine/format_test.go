@@ -50,7 +50,7 @@ func TestReadsFormat1(t *testing.T) {
 		DNSKEYTTL: 30 * time.Second, Margin: 5 * time.Second,
 	}
 	all := ids(29774, 30242, 46019, 58702, 3066, 60021)
-	seen := roll.Observation{Steady: r.Steady.Add(time.Second), Published: roll.Published{
+	seen := roll.Observation{Looked: true, Steady: r.Steady.Add(time.Second), Published: roll.Published{
 		DNSKEY: all, DNSKEYTTL: 30 * time.Second, MaxTTL: 30 * time.Second, Serial: 5,
 		Signers: ids(30242), Entry: ids(29774, 3066), CDS: ids(29774, 58702),
 	}}

@@ -12,12 +12,11 @@ import (
 // when the next one is.
 func (e *Engine) keepLooking(z *Zone, cfg *Config, asked wants, now time.Time) {
 	w := &z.work
-	g := w.gaze(cfg)
-	if !g.looksAtAll() {
-		w.sight, w.lookAt = &sight{at: now}, time.Time{}
-		w.hold(w.sight, w.steady())
+	if w.lookAtNobody(cfg, now) {
 		return
 	}
+	w.keepNames(cfg, w.steady()) // a version may have been shown in this turn
+	g := w.gaze(cfg)
 	if w.looks {
 		w.lookAgain = w.lookAgain || asked.look
 		return
@@ -38,6 +37,16 @@ func (e *Engine) keepLooking(z *Zone, cfg *Config, asked wants, now time.Time) {
 	if w.sight == nil || !now.Before(w.lookAt) {
 		e.beginLook(z, g)
 	}
+}
+
+// lookAtNobody makes the look at nobody, where there is nobody to look at, and reports that.
+func (w *work) lookAtNobody(cfg *Config, now time.Time) bool {
+	if w.gaze(cfg).looksAtAll() {
+		return false
+	}
+	w.sight, w.lookAt = &sight{at: now}, time.Time{}
+	w.hold(w.sight, w.steady())
+	return true
 }
 
 // take makes what was seen the zone's last sight.

@@ -4,39 +4,150 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
-// nameservers gives the zone's nameservers and those of the delegation, with the
-// addresses that the zone itself and the parent's glue have for them.
-func (w *work) nameservers(cfg *Config) map[string][]netip.Addr {
-	found := map[string][]netip.Addr{}
-	if w.signed != nil {
-		ns, _ := w.signed.RRset(cfg.Apex, zone.TypeNS)
+// Resolvers ask the nameservers that an NS RRset names, the zone's or its delegation's, for
+// as long as they may have that RRset in a cache. So a nameserver that nothing names any
+// more is looked at, and counts, until that TTL has passed; and one that the delegation
+// named counts until the parent was seen without it. A parent that does not answer has
+// taken nothing back.
+
+// named is one address, or the name alone, of a nameserver, as one source names it.
+type named struct {
+	Source string     `json:"source"` // zone, or parent
+	Host   string     `json:"host"`
+	Addr   netip.Addr `json:"addr,omitzero"` // the zero value: the source has no address for it
+	TTL    uint32     `json:"ttl"`           // the largest with which it was named, in seconds
+	// Until is when no cache can have it any more, by the zone's steady clock; the zero
+	// value: it is named now.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// maxNamed bounds what is remembered, for a source that names ever new servers: our
+// choice, far above the thirteen that a delegation has at most as a rule. Beyond it what
+// passes first is forgotten first.
+const maxNamed = 256
+
+// keepNames takes in which nameservers are named now, and which are not any more.
+func (w *work) keepNames(cfg *Config, now time.Time) {
+	old := slices.Clone(w.record.Named)
+	if v := w.signed; v != nil {
+		ns, _ := v.RRset(cfg.Apex, zone.TypeNS)
+		var is []named
 		for _, host := range hosts(ns) {
-			found[host] = inZone(w.signed, host)
+			addrs, ttl := inZone(v, host)
+			is = append(is, addressed("zone", host, addrs, max(ns.TTL, ttl))...)
 		}
+		w.nameAll("zone", is, true, now)
 	}
 	if w.sight != nil {
+		var is []named
+		all := len(w.sight.parent.Addresses) > 0 // every address was seen, and says what it delegates to
 		for _, a := range w.sight.parent.Addresses {
+			all = all && (a.NS.Exists() || a.NSAbsent)
 			for _, host := range hosts(a.NS) {
-				found[host] = append(found[host], a.Glue[zone.MustName(host)]...)
+				is = append(is, addressed("parent", host, a.Glue[zone.MustName(host)], a.NS.TTL)...)
 			}
 		}
+		w.nameAll("parent", is, all, now)
+	}
+	if w.record.Named = forgetNames(w.record.Named, now); !slices.Equal(old, w.record.Named) {
+		w.dirty = true
+	}
+}
+
+// addressed is a host as a source names it.
+func addressed(source, host string, addrs []netip.Addr, ttl uint32) (all []named) {
+	if len(addrs) == 0 {
+		addrs = []netip.Addr{{}}
+	}
+	for _, addr := range addrs {
+		all = append(all, named{Source: source, Host: host, Addr: addr, TTL: ttl})
+	}
+	return all
+}
+
+// nameAll notes what a source names now; whole: it names nothing else.
+func (w *work) nameAll(source string, is []named, whole bool, now time.Time) {
+	same := func(a, b named) bool { return a.Source == b.Source && a.Host == b.Host && a.Addr == b.Addr }
+	for i := range w.record.Named {
+		n := &w.record.Named[i]
+		switch there := slices.ContainsFunc(is, func(o named) bool { return same(*n, o) }); {
+		case n.Source != source:
+		case there:
+			n.Until = time.Time{}
+		case whole && n.Until.IsZero():
+			n.Until = now.Add(seconds(n.TTL))
+		}
+	}
+	for _, o := range is {
+		if i := slices.IndexFunc(w.record.Named, func(n named) bool { return same(n, o) }); i >= 0 {
+			w.record.Named[i].TTL = max(w.record.Named[i].TTL, o.TTL)
+		} else {
+			w.record.Named = append(w.record.Named, o)
+		}
+	}
+}
+
+// forgetNames drops what has passed. A clock that was set back makes nothing last longer.
+func forgetNames(all []named, now time.Time) []named {
+	for i := range all {
+		if n := &all[i]; n.Until.After(now.Add(seconds(n.TTL))) {
+			n.Until = now.Add(seconds(n.TTL))
+		}
+	}
+	all = slices.DeleteFunc(slices.Clone(all), func(n named) bool { return !n.Until.IsZero() && !n.Until.After(now) })
+	if len(all) > maxNamed {
+		slices.SortStableFunc(all, func(a, b named) int {
+			if a.Until.IsZero() != b.Until.IsZero() {
+				return map[bool]int{true: -1, false: 1}[a.Until.IsZero()]
+			}
+			return b.Until.Compare(a.Until)
+		})
+		all = all[:maxNamed]
+	}
+	return all
+}
+
+// nameservers gives the nameservers that a resolver may ask, with the addresses that the
+// zone itself and the parent's glue have for them.
+func (w *work) nameservers() map[string][]netip.Addr {
+	found := map[string][]netip.Addr{}
+	for _, n := range w.record.Named {
+		addrs := found[n.Host]
+		if n.Addr.IsValid() && !slices.Contains(addrs, n.Addr) {
+			addrs = append(addrs, n.Addr)
+		}
+		found[n.Host] = addrs
 	}
 	return found
+}
+
+// namedFor is for how long resolvers go on asking an address when nothing names it any
+// more. 0: it is no nameserver.
+func (w *work) namedFor(addr netip.Addr, host, signer string) time.Duration {
+	ttl := uint32(0)
+	for _, n := range w.record.Named {
+		if n.Addr == addr || n.Host == host || isCalled(n.Host, signer) {
+			ttl = max(ttl, n.TTL)
+		}
+	}
+	return seconds(ttl)
 }
 
 // ourHosts are the nameservers, of the zone or its delegation, that have an address
 // of ours, or our name. Who asks them asks us: a signer without any state that is in
 // the delegation has lost it, and does not just begin (protocol b.15 C8).
 func (w *work) ourHosts(cfg *Config) (names []string) {
-	found := w.nameservers(cfg)
+	found := w.nameservers()
 	if w.signed == nil && w.content != nil {
 		ns, _ := w.content.RRset(cfg.Apex, zone.TypeNS)
 		for _, host := range hosts(ns) {
-			found[host] = append(found[host], inZone(w.content, host)...)
+			addrs, _ := inZone(w.content, host)
+			found[host] = append(found[host], addrs...)
 		}
 	}
 	for host, addrs := range found {
@@ -52,25 +163,27 @@ func (w *work) ourHosts(cfg *Config) (names []string) {
 	return names
 }
 
-// inZone gives the addresses that v has for a host; none when it is not in the zone.
-func inZone(v *zone.Version, host string) (addrs []netip.Addr) {
+// inZone gives the addresses that v has for a host, and their largest TTL; none when it is
+// not in the zone.
+func inZone(v *zone.Version, host string) (addrs []netip.Addr, ttl uint32) {
 	name := zone.MustName(host)
 	if !name.Under(v.Apex()) {
-		return nil
+		return nil, 0
 	}
 	n := v.Get(name)
 	if n == nil {
-		return nil
+		return nil, 0
 	}
 	for _, t := range []zone.Type{zone.TypeA, zone.TypeAAAA} {
 		s, _ := n.Get(t)
+		ttl = max(ttl, s.TTL)
 		for rdata := range s.Rdata.All() {
 			if addr, ok := netip.AddrFromSlice([]byte(rdata)); ok {
 				addrs = append(addrs, addr)
 			}
 		}
 	}
-	return addrs
+	return addrs, ttl
 }
 
 // isSigners reports whether a nameserver has the name of a signer of the group.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/ask"
 	"github.com/multisigner/multisigner/plugin/multisigner/parent"
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
@@ -13,7 +14,7 @@ import (
 
 // observation says in roll's words what was seen of everybody.
 func (w *work) observation(cfg *Config, now time.Time) roll.Observation {
-	seen := roll.Observation{Steady: w.steady(), Published: w.published()}
+	seen := roll.Observation{Looked: w.sight != nil, Steady: w.steady(), Published: published(w.signed, w.known)}
 	for id, key := range w.own {
 		sep := zone.DNSKEY(key.Rdata).SEP()
 		seen.Own = append(seen.Own, roll.OwnKey{ID: id, SEP: sep, Role: w.roles[id]})
@@ -25,16 +26,16 @@ func (w *work) observation(cfg *Config, now time.Time) roll.Observation {
 	// Keys are learned from everybody before digests are looked up, so that a CDS
 	// finds its key whoever was seen to publish it.
 	w.learn()
-	seen.Self = w.view(cfg.Signer, w.sight.self)
+	seen.Self = w.view(cfg.Signer, w.sight.self, ourServers(cfg))
 	for _, host := range w.notCovered(cfg) {
 		seen.Self.Addresses = append(seen.Self.Addresses, roll.Address{Addr: host, Unclaimed: true})
 	}
 	for _, p := range cfg.Peers {
 		if report, ok := w.sight.peers[p.Name]; ok {
-			seen.Peers = append(seen.Peers, w.view(p.Name, report))
+			seen.Peers = append(seen.Peers, w.view(p.Name, report, servers(p.Addresses, nil)))
 		}
 	}
-	seen.Parent = w.parentView(w.sight.parent)
+	seen.Parent = w.parentView(w.sight.parent, whereParent(cfg))
 	return seen
 }
 
@@ -57,34 +58,33 @@ func (w *work) learn() {
 	}
 }
 
-// published reads the facts of the version that is served.
-func (w *work) published() roll.Published {
-	v := w.signed
+// published reads the facts of a version of ours, nil: of none.
+func published(v *zone.Version, known *known) roll.Published {
 	if v == nil {
 		return roll.Published{}
 	}
 	dnskey, _ := v.RRset(v.Apex(), zone.TypeDNSKEY)
 	cds, _ := v.RRset(v.Apex(), zone.TypeCDS)
-	ids, _ := w.known.find(cds.Rdata)
+	ids, _ := known.find(cds.Rdata)
 	p := roll.Published{
-		DNSKEY: w.known.learnAll(dnskey.Rdata), DNSKEYTTL: seconds(dnskey.TTL),
+		DNSKEY: known.learnAll(dnskey.Rdata), DNSKEYTTL: seconds(dnskey.TTL),
 		MaxTTL: seconds(v.MaxTTL()), Serial: v.Serial(),
-		Entry: w.makers(dnskey.Sigs), CDS: ids, CDSDelete: cds.Rdata.Has(cdsDelete),
+		Entry: known.makers(dnskey.Sigs), CDS: ids, CDSDelete: cds.Rdata.Has(cdsDelete),
+		// One pass signs the whole zone with one set of keys: the SOA's signatures stand for
+		// all data's. CDS is signed by more, and has their keys beside it.
+		Signers: known.makers(v.SOA().Sigs),
 	}
-	// One pass signs the whole zone with one set of keys: the SOA's signatures
-	// stand for all data's.
-	p.Signers = sortIDs(append(w.makers(v.SOA().Sigs), w.makers(cds.Sigs)...))
 	for sig := range v.SOA().Sigs.All() {
 		p.Algorithms = append(p.Algorithms, zone.RRSIG(sig).Algorithm())
 	}
 	return p
 }
 
-// makers gives those of our keys that made sigs.
-func (w *work) makers(sigs zone.Packed) []roll.KeyID {
+// makers gives the keys that made sigs.
+func (n *known) makers(sigs zone.Packed) []roll.KeyID {
 	var ids []roll.KeyID
 	for sig := range sigs.All() {
-		for id := range w.own {
+		for id := range n.records {
 			if id.Tag == zone.RRSIG(sig).KeyTag() && id.Algorithm == zone.RRSIG(sig).Algorithm() {
 				ids = append(ids, id)
 			}
@@ -93,12 +93,23 @@ func (w *work) makers(sigs zone.Packed) []roll.KeyID {
 	return sortIDs(ids)
 }
 
-func (w *work) view(name string, r peer.Report) roll.View {
+// view is what was seen of a signer. What is configured by now, and was not asked at the
+// last look, is there as well.
+func (w *work) view(name string, r peer.Report, configured []ask.Server) roll.View {
 	v := roll.View{Name: name, Trusted: r.Trusted, Why: r.Why, NoTransfer: r.TransferErr}
 	for _, a := range r.Addresses {
-		v.Addresses = append(v.Addresses, w.address(a))
+		out := w.address(a)
+		if a.Status != peer.Unfound {
+			out.Named = w.namedFor(a.Server.Addr.Addr(), a.Host, name)
+		}
+		v.Addresses = append(v.Addresses, out)
 		for _, k := range a.Strangers {
 			v.Strangers = append(v.Strangers, keyID(k)) // not learned: anybody may make any number of them
+		}
+	}
+	for _, s := range configured {
+		if !slices.ContainsFunc(r.Addresses, func(a peer.Address) bool { return a.Server.Addr == s.Addr }) {
+			v.Addresses = append(v.Addresses, roll.Address{Addr: s.Addr.String()})
 		}
 	}
 	return v
@@ -116,7 +127,7 @@ func (w *work) address(a peer.Address) roll.Address {
 	if a.Status != peer.Good {
 		// Its keys are believed although something else there is not: they are taken
 		// in, lest a broken CDS keep the next ZSK out, and satisfy no gate.
-		out.State, out.Transfer = roll.Good, true
+		out.State = roll.Partial
 	}
 	dnskey := a.Sets[zone.TypeDNSKEY]
 	out.DNSKEY, out.DNSKEYTTL = w.known.learnAll(dnskey.Rdata), seconds(dnskey.TTL)
@@ -168,8 +179,11 @@ var states = map[peer.Status]roll.AddressState{
 	peer.Unfound:          roll.Unfound,
 }
 
-func (w *work) parentView(r parent.Report) roll.ParentView {
+func (w *work) parentView(r parent.Report, where *parent.Where) roll.ParentView {
 	var v roll.ParentView
+	if where == nil {
+		return v
+	}
 	for _, a := range r.Addresses {
 		out := roll.ParentAddress{Addr: a.Addr.String(), State: parentStates[a.Status], Seen: a.At}
 		if a.Status == parent.Good {
@@ -179,6 +193,14 @@ func (w *work) parentView(r parent.Report) roll.ParentView {
 			out.NS, out.NSTTL = hosts(a.NS), seconds(a.NS.TTL)
 		}
 		v.Addresses = append(v.Addresses, out)
+	}
+	for _, addr := range where.Servers {
+		if !slices.ContainsFunc(r.Addresses, func(a parent.Address) bool { return a.Addr == addr }) {
+			v.Addresses = append(v.Addresses, roll.ParentAddress{Addr: addr.String()})
+		}
+	}
+	if r.Err != "" { // there may be more of them
+		v.Addresses = append(v.Addresses, roll.ParentAddress{Addr: "its other nameservers", State: roll.Unfound})
 	}
 	return v
 }

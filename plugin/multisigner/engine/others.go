@@ -38,7 +38,7 @@ func (w *work) addOthers(cfg *Config, g *gaze) {
 	for _, s := range subjects(cfg) {
 		g.named[s.server.Addr.Addr()] = true
 	}
-	for host, addrs := range w.nameservers(cfg) {
+	for host, addrs := range w.nameservers() {
 		g.signers[host] = isSigners(cfg, host)
 		if len(addrs) == 0 {
 			g.unknown = append(g.unknown, host)
@@ -154,7 +154,7 @@ func (w *work) notCovered(cfg *Config) (hosts []string) {
 	if !looksAtOthers(cfg) {
 		return nil
 	}
-	for host, addrs := range w.nameservers(cfg) {
+	for host, addrs := range w.nameservers() {
 		covered := w.sight.covered[host]
 		for _, addr := range addrs {
 			covered = covered && w.sight.covered[addr.String()]

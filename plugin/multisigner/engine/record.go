@@ -37,6 +37,8 @@ type record struct {
 	Owed []owed `json:"owed,omitempty"`
 	// Held is what resolvers may hold of what was served before.
 	Held []held `json:"held,omitempty"`
+	// Named are the nameservers that resolvers may ask.
+	Named []named `json:"named,omitempty"`
 	// Hasty is the DNSKEY record of a compromised key that an operator has ordered to
 	// go without waiting for caches, knowing what it costs.
 	Hasty []byte `json:"hasty,omitempty"`

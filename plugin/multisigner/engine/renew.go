@@ -28,34 +28,39 @@ func (e *Engine) renew(ctx context.Context, z *Zone, cfg *Config, planned roll.P
 	return err
 }
 
+// stayAsShown goes on with what an earlier process has shown, until somebody was looked at:
+// no rule can tell yet what has changed meanwhile. Signatures that are due are renewed.
+func (e *Engine) stayAsShown(ctx context.Context, z *Zone, cfg *Config, blind roll.Plan) error {
+	w := &z.work
+	if w.signed == nil {
+		w.plan = blind
+		return nil
+	}
+	if !w.record.Refused {
+		blind.Refuse = ""
+	}
+	if end, ok := w.ends(); ok && end.Before(w.times.latest().Add(cfg.Refresh)) {
+		return e.renew(ctx, z, cfg, blind)
+	}
+	w.plan = w.shownPlan(blind)
+	return nil
+}
+
 // shownPlan is the plan of what is shown, with what is to be said of the next step.
 // After a start it is read off the last version.
 func (w *work) shownPlan(planned roll.Plan) roll.Plan {
 	p := w.plan
 	if len(p.SignData) == 0 && w.signed != nil {
-		shown := w.published()
+		shown := published(w.signed, w.known)
 		cds, _ := w.signed.RRset(w.signed.Apex(), zone.TypeCDS)
-		dnskey, _ := w.signed.RRset(w.signed.Apex(), zone.TypeDNSKEY)
 		p = roll.Plan{
 			DNSKEY: shown.DNSKEY, CDS: shown.CDS, CDSDelete: shown.CDSDelete, DS: shown.CDS, Refuse: planned.Refuse,
-			SignDNSKEY: w.madeBy(dnskey.Sigs), SignCDS: w.madeBy(cds.Sigs), SignData: w.madeBy(w.signed.SOA().Sigs),
+			SignDNSKEY: shown.Entry, SignCDS: w.known.makers(cds.Sigs), SignData: shown.Signers,
 		}
 	}
 	p.Destroy, p.TellParent, p.Frozen = nil, nil, planned.Frozen
 	p.Waits, p.Alarms, p.Keys, p.Wake, p.Busy = planned.Waits, planned.Alarms, planned.Keys, planned.Wake, planned.Busy
 	return p
-}
-
-// madeBy gives the keys that made sigs, whether or not their private halves are there.
-func (w *work) madeBy(sigs zone.Packed) (ids []roll.KeyID) {
-	for sig := range sigs.All() {
-		for id := range w.known.records {
-			if id.Tag == zone.RRSIG(sig).KeyTag() && id.Algorithm == zone.RRSIG(sig).Algorithm() {
-				ids = append(ids, id)
-			}
-		}
-	}
-	return sortIDs(ids)
 }
 
 // signersThere are the private keys of the plan that are there. Where one is missing,

@@ -33,7 +33,7 @@ func (w *work) compareWithPeers(cfg *Config) {
 		return // peers do not know our keys yet, and may have others that we have lost
 	}
 	sets, longest := w.shownByPeers(cfg)
-	signers := w.madeBy(w.signed.SOA().Sigs)
+	signers := w.known.makers(w.signed.SOA().Sigs)
 	lacks := slices.ContainsFunc(sets, func(s zone.RRset) bool {
 		for _, id := range w.known.learnAll(s.Rdata) {
 			if slices.Contains(signers, id) {

@@ -145,6 +145,8 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 		w.take(e, cfg, asked.seen)
 		e.keepSurveying(z, cfg)
 	}
+	w.keepNames(cfg, w.steady())
+	w.lookAtNobody(cfg, now)
 	w.compareWithPeers(cfg)
 	w.heard(e, cfg, asked.told, now)
 	if err := e.decide(ctx, z, cfg, now); err != nil && ctx.Err() == nil {
@@ -163,6 +165,9 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 // are renewed all the same.
 func (e *Engine) decide(ctx context.Context, z *Zone, cfg *Config, now time.Time) error {
 	state, plan, err := e.step(z, cfg, now)
+	if err == nil && plan.Blind {
+		return e.stayAsShown(ctx, z, cfg, plan)
+	}
 	if err == nil {
 		if err = e.bring(ctx, z, cfg, state, plan, now, true); err == nil {
 			return nil
@@ -198,6 +203,7 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 			return err
 		}
 		next.Serial = out.Version.Serial()
+		state = roll.Shown(state, published(out.Version, w.known))
 		w.holdOwn(out.Version, w.steady())
 	}
 	if durable {

@@ -205,7 +205,7 @@ func (z *step) checkHealth() {
 			}
 			for n := range v.Addresses {
 				a := &v.Addresses[n]
-				if a.State == Good && !a.Transfer && !z.sight(i, n).keys.has(k) {
+				if a.shows() && !a.Transfer && !z.sight(i, n).keys.has(k) {
 					z.red = true
 					z.alarm("peer "+z.whereIs(i, a)+" does not publish "+label(key)+", which signs our data",
 						"add it to the peer's DNSKEY RRset")

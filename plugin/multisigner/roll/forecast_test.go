@@ -176,7 +176,7 @@ func (s *story) told(found []roll.Happening) string {
 func TestForecastGoesOn(t *testing.T) {
 	id := func(tag uint16) roll.KeyID { return roll.KeyID{Algorithm: 13, Tag: tag} }
 	policy := roll.Policy{Signer: "a", Split: true, Algorithm: 13, DNSKEYTTL: time.Hour, Margin: time.Hour, LifetimeKSK: 365 * 24 * time.Hour, Interval: time.Minute}
-	seen := roll.Observation{Own: []roll.OwnKey{{ID: id(1), Role: roll.KSK, SEP: true}, {ID: id(2), Role: roll.ZSK}}}
+	seen := roll.Observation{Looked: true, Own: []roll.OwnKey{{ID: id(1), Role: roll.KSK, SEP: true}, {ID: id(2), Role: roll.ZSK}}}
 	publish := func(plan roll.Plan, serial uint32) {
 		seen.Published = roll.Published{DNSKEY: plan.DNSKEY, DNSKEYTTL: time.Hour, MaxTTL: time.Hour, Serial: serial, Signers: plan.SignData, Entry: plan.SignDNSKEY}
 	}
@@ -213,10 +213,10 @@ func TestMomentsStay(t *testing.T) {
 	own := []roll.OwnKey{{ID: roll.KeyID{Algorithm: 13, Tag: 1}, Role: roll.CSK, SEP: true}}
 	policy := roll.Policy{Signer: "a", Algorithm: 13}
 	steady := start
-	state, _ := roll.Step(roll.State{}, policy, roll.Observation{Own: own, Steady: steady}, start)
+	state, _ := roll.Step(roll.State{}, policy, roll.Observation{Looked: true, Own: own, Steady: steady}, start)
 	for _, tc := range []struct{ wall, steady time.Duration }{{time.Hour, time.Hour}, {25 * time.Hour, time.Hour}, {26 * time.Hour, 2 * time.Hour}, {49 * time.Hour, 2*time.Hour + time.Second}, {40 * time.Hour, 3 * time.Hour}} {
 		var plan roll.Plan
-		state, plan = roll.Step(state, policy, roll.Observation{Own: own, Steady: steady.Add(tc.steady)}, start.Add(tc.wall))
+		state, plan = roll.Step(state, policy, roll.Observation{Looked: true, Own: own, Steady: steady.Add(tc.steady)}, start.Add(tc.wall))
 		require.WithinDuration(t, start, plan.Keys[0].Since, time.Second, "at %s", tc.wall)
 	}
 }

@@ -154,22 +154,6 @@ func (z *step) noDS() bool {
 	return z.parentFresh && z.f.NoDS != 0 && (!z.f.Secured || z.t >= z.f.NoDS+z.f.DSTTL.max()+z.margin())
 }
 
-// signaturesGone holds until no cache can hold data signed by key k, one of ours.
-func (z *step) signaturesGone(h *hold, k int) {
-	key := &z.f.Keys[k]
-	switch {
-	case key.DataOn == 0:
-	case key.Stopped == 0:
-		z.onThose(h, 0, z.about("all our servers to serve data without signatures by ", k, ""), func(a *Address) bool {
-			return key.StopSerial != 0 && !a.reached(key.StopSerial)
-		})
-		z.thenPass(h, z.ttl("TTL of data", -1, &z.f.Signers[0].MaxTTL), z.way(0))
-	default:
-		z.made(key.Stopped, z.ttl("TTL of data", -1, &z.f.Signers[0].MaxTTL), z.way(0))
-		h.after(z, key.Stopped+z.f.Signers[0].MaxTTL.max()+z.propagation(0)+z.margin(), z.about("data signed by ", k, " to leave the caches"))
-	}
-}
-
 // onThose holds for those addresses of signer i that still do not do something.
 func (z *step) onThose(h *hold, i int, why string, late func(*Address) bool) {
 	named := false

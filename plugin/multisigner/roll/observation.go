@@ -5,6 +5,11 @@ import "time"
 // Observation is what was last seen of everything that Step must look at. What is
 // missing is unknown, and unknown is never taken for absent.
 type Observation struct {
+	// Looked: a look at everyone has ended since the process began, so that Self, Peers and
+	// Parent have every address that is known, those that did not answer too. Without it
+	// Step decides nothing.
+	Looked bool
+
 	// Steady is a clock that runs no faster than time really passes, kept over
 	// restarts by the caller (protocol: a wait ends only when it, too, has passed).
 	// It need not agree with the wall clock. Zero: the wall clock is trusted.
@@ -12,7 +17,7 @@ type Observation struct {
 
 	Own       []OwnKey  // the private keys that can be used now
 	Published Published // what our current version serves
-	Self      View      // our addresses and our secondaries as seen from outside; no address: Published is all there is
+	Self      View      // our addresses and our secondaries as seen from outside; Looked and no address: Published is all there is
 	Peers     []View    // by name; a peer without a View was not looked at
 	Parent    ParentView
 }
@@ -28,10 +33,10 @@ type OwnKey struct {
 type Published struct {
 	DNSKEY    []KeyID
 	DNSKEYTTL time.Duration
-	MaxTTL    time.Duration // largest TTL of signed data, negative answers and the DNSKEY RRset included
-	Serial    uint32
-	Signers   []KeyID // keys that sign the zone's data; who signs only DNSKEY, CDS and CDNSKEY is left out
-	Entry     []KeyID // keys that sign the DNSKEY RRset; nil: all of ours with the role
+	MaxTTL    time.Duration // largest TTL of its data, negative answers and the DNSKEY RRset included
+	Serial    uint32        // 0: no version is served
+	Signers   []KeyID       // keys that sign the SOA, and so all data; a key that signs only DNSKEY, CDS and CDNSKEY is left out
+	Entry     []KeyID       // keys that sign the DNSKEY RRset; nil: all of ours with the role
 	// Algorithms are those with which everything but the DNSKEY RRset is signed.
 	Algorithms []uint8
 	CDS        []KeyID
@@ -69,12 +74,14 @@ func (v *View) unsigned() bool {
 	return false
 }
 
-// AddressState says how a look at an address ended. Only Good is evidence.
+// AddressState says how a look at an address ended. Only Good is evidence that
+// something is everywhere.
 type AddressState uint8
 
-// Unasked was not looked at yet. Stale answers, but with expired signatures. Bogus
+// Unasked was not looked at. Stale answers, but with expired signatures. Bogus
 // answers with what does not follow from the keys that we trust. Unfound is a
-// nameserver whose address nobody knows.
+// nameserver whose address nobody knows. Partial publishes keys that are believed,
+// and something else there was not answered, or is at fault: its keys are taken in.
 const (
 	Unasked AddressState = iota
 	Good
@@ -84,10 +91,11 @@ const (
 	Stale
 	Bogus
 	Unfound
+	Partial
 )
 
 func (s AddressState) String() string {
-	names := [...]string{"not asked yet", "good", "unreachable", "not authoritative", "unsigned", "expired", "bogus", "address not known"}
+	names := [...]string{"not asked yet", "good", "unreachable", "not authoritative", "unsigned", "expired", "bogus", "address not known", "good in part"}
 	if int(s) < len(names) {
 		return names[s]
 	}
@@ -103,6 +111,10 @@ type Address struct {
 	// Policy.Interval apart, and Step was called after each that showed something
 	// new. Zero: judge by the calls of Step alone.
 	Since time.Time
+	// Named is for how long resolvers may go on asking this address when nothing names
+	// it any more: the largest TTL of the NS and address RRsets that make it a nameserver of
+	// the zone, in the zone or in its delegation. 0: it is no nameserver.
+	Named time.Duration
 	// Transfer: the facts come from a transfer. They import, and never satisfy a gate; but
 	// Algorithms are then those of the whole zone at Serial. None: it was not seen whole.
 	Transfer bool
@@ -144,6 +156,13 @@ type ParentAddress struct {
 	UnevenDS  []KeyID // those of DS that validators who go by the strongest digest type do not find
 	UnknownDS int     // DS records that belong to no key that we know
 	TTL       time.Duration
+	Named     time.Duration // as in Address: of the parent's own NS and address RRsets
 	NS        []string
 	NSTTL     time.Duration
 }
+
+// shows reports whether a's keys are believed.
+func (a *Address) shows() bool { return a.State == Good || a.State == Partial }
+
+// none reports whether no version is served.
+func (p *Published) none() bool { return p.Serial == 0 && len(p.DNSKEY) == 0 }

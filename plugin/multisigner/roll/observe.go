@@ -9,7 +9,7 @@ import (
 func (z *step) observe() {
 	z.observeOwn()
 	z.observeMoving()
-	z.observePublished()
+	z.observeServed()
 	known := len(z.f.Keys)
 	for i := range z.f.Signers {
 		if z.views[i] != nil {
@@ -70,64 +70,6 @@ func (z *step) roleOf(own OwnKey) Role {
 	return ZSK
 }
 
-// observePublished takes in our own version: it is there as soon as we say so, and
-// the servers that copy it are looked at like a peer's.
-func (z *step) observePublished() {
-	us := &z.f.Signers[0]
-	key, data := max(z.p.DNSKEYTTL, z.seen.Published.DNSKEYTTL), max(z.seen.Published.MaxTTL, z.seen.Published.DNSKEYTTL)
-	for i := range z.seen.Self.Addresses {
-		if a := &z.seen.Self.Addresses[i]; a.State == Good {
-			key, data = max(key, a.DNSKEYTTL), max(data, a.MaxTTL)
-		} else { // it may have what was before
-			key, data = max(key, time.Duration(us.DNSKEYTTL.current())), max(data, time.Duration(us.MaxTTL.current()))
-		}
-	}
-	us.DNSKEYTTL.note(key, z.propagation(0), z.t) // the last of our servers may still have what was before
-	us.MaxTTL.note(data, z.propagation(0), z.t)
-	for _, k := range z.ours {
-		key := &z.f.Keys[k]
-		if key.DataOff == 0 || key.Stopped != 0 || len(z.seen.Published.DNSKEY) == 0 {
-			continue
-		}
-		if z.stillSigns(key) {
-			key.StopSerial = 0
-		} else if key.StopSerial == 0 {
-			key.StopSerial = z.seen.Published.Serial
-		}
-		if key.StopSerial != 0 && z.selfReached(key.StopSerial) {
-			key.Stopped = z.t
-		}
-	}
-}
-
-// stillSigns reports whether what we serve is signed by key, which is to have stopped.
-// A key with a DS signs CDS for as long as it has one; that its successor signs
-// shows that it signs nothing else, for a version is signed by one set of keys.
-func (z *step) stillSigns(key *key) bool {
-	if !contains(z.seen.Published.Signers, key.ID) {
-		return false
-	}
-	if !key.Role.Entry() {
-		return true
-	}
-	for _, k := range z.ours {
-		if next := &z.f.Keys[k]; next.signing() && contains(z.seen.Published.Signers, next.ID) {
-			return false
-		}
-	}
-	return true
-}
-
-// selfReached reports whether all our servers serve serial or a later version.
-func (z *step) selfReached(serial uint32) bool {
-	for i := range z.seen.Self.Addresses {
-		if !z.seen.Self.Addresses[i].reached(serial) {
-			return false
-		}
-	}
-	return true
-}
-
 // reached reports whether a was seen to serve serial or a later version (RFC 1982).
 func (a *Address) reached(serial uint32) bool {
 	return a.State == Good && int32(a.Serial-serial) >= 0
@@ -171,7 +113,7 @@ func (z *step) sharedAt(i int, v *View) (shared keySet) {
 		switch a := &v.Addresses[n]; {
 		case a.State == Unsigned: // it is no evidence of anything, but caches may hold it
 			return keySet{}
-		case a.State == Good && !a.Transfer:
+		case a.shows() && !a.Transfer:
 			shared.keep(&z.sight(i, n).keys)
 		}
 	}
@@ -228,6 +170,9 @@ func (z *step) observeAddresses(i int, v *View) (complete, restart bool) {
 	}
 	if i > 0 {
 		z.f.Signers[i].DNSKEYTTL.seeAll(keyTTL, complete, z.propagation(i), z.t)
+		// All signers serve one zone, each from when it has got it: what is not looked at may
+		// have the TTLs that ours had within the horizon.
+		dataTTL = max(dataTTL, time.Duration(z.f.Signers[0].MaxTTL.current()))
 		z.f.Signers[i].MaxTTL.seeAll(dataTTL, complete, z.propagation(i), z.t)
 	}
 	if asked == 0 {

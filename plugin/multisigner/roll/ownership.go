@@ -15,7 +15,7 @@ func (z *step) discover(i int) {
 	last := -1 // another address with the same list
 	for n := range v.Addresses {
 		a := &v.Addresses[n]
-		if a.State != Good {
+		if !a.shows() {
 			continue
 		}
 		if last >= 0 && sameList(a.DNSKEY, v.Addresses[last].DNSKEY) {
@@ -150,7 +150,7 @@ func (z *step) settleOwners() {
 		last := -1 // another address with the same lists
 		for n := range v.Addresses {
 			a := &v.Addresses[n]
-			if a.State != Good {
+			if !a.shows() {
 				continue
 			}
 			if last >= 0 && sameList(a.Entry, v.Addresses[last].Entry) && sameList(a.DataSigners, v.Addresses[last].DataSigners) {
@@ -184,7 +184,7 @@ func (z *step) observeSilence(place int) {
 		return
 	}
 	for n := range v.Addresses {
-		if v.Addresses[n].State == Good && z.sight(i, n).data.has(place) {
+		if v.Addresses[n].shows() && z.sight(i, n).data.has(place) {
 			return
 		}
 	}
@@ -224,7 +224,7 @@ func (z *step) settle(i int, signers []KeyID, data *keySet) {
 func (z *step) signsZone(i int, id KeyID) bool {
 	for n := range z.views[i].Addresses {
 		a := &z.views[i].Addresses[n]
-		if a.State != Good || !contains(a.DataSigners, id) {
+		if !a.shows() || !contains(a.DataSigners, id) {
 			continue
 		}
 		for _, other := range a.DataSigners {
@@ -254,7 +254,7 @@ func (z *step) observeAbsence(place int) {
 			continue
 		}
 		for n := range v.Addresses {
-			if v.Addresses[n].State == Good && z.sight(i, n).keys.has(place) {
+			if v.Addresses[n].shows() && z.sight(i, n).keys.has(place) {
 				k.Absent = 0
 				return
 			}

@@ -92,7 +92,7 @@ func (z *step) ownerShows(k int) bool {
 			continue
 		}
 		for n := range v.Addresses {
-			if v.Addresses[n].State == Good && z.sight(i, n).keys.has(k) {
+			if v.Addresses[n].shows() && z.sight(i, n).keys.has(k) {
 				return true
 			}
 		}

@@ -5,6 +5,10 @@ import "time"
 // Plan is what should be true now. It is complete: what it does not name is not
 // published and does not sign.
 type Plan struct {
+	// Blind: nobody was looked at yet. What is served stays as it is, whether outsiders
+	// are refused included; nothing else of this plan counts.
+	Blind bool
+
 	Generate []Request // make these keys, then call Step again
 	Destroy  []KeyID   // private keys that nobody can need any more
 
@@ -92,6 +96,6 @@ type KeyStatus struct {
 
 // Moment is when something happened to a key.
 type Moment struct {
-	What string // created, published, active, retired, stopped, removed
+	What string // created, published, active, retired, removed
 	At   time.Time
 }

@@ -51,7 +51,8 @@ func (z *step) recover() string {
 	}
 	z.observeMoving()
 	z.f.DSTTL.see(unknownTTL, z.t)
-	for i := range z.f.Signers {
+	z.f.assume(z.mayHaveSigned(), moment(unknownTTL), z.t)
+	for i := 1; i < len(z.f.Signers); i++ {
 		z.f.Signers[i].DNSKEYTTL.see(unknownTTL, z.t)
 		z.f.Signers[i].MaxTTL.see(unknownTTL, z.t)
 	}
@@ -62,6 +63,16 @@ func (z *step) recover() string {
 		z.f.Joining, z.f.Known = z.t, true // a peer may have forgotten us meanwhile: our answers are good when it knows us again
 	}
 	return ""
+}
+
+// mayHaveSigned are our keys that may have signed data before the state was lost.
+func (z *step) mayHaveSigned() (ids keyIDs) {
+	for _, k := range z.ours {
+		if key := &z.f.Keys[k]; key.Role.Data() {
+			ids = append(ids, key.ID)
+		}
+	}
+	return ids
 }
 
 // unknownTTL is the TTL that any RRset in a cache may have had before a state was lost,
@@ -117,6 +128,9 @@ func (z *step) restored() {
 			z.signToo(k)
 		}
 	}
+	if found {
+		z.f.assume(z.mayHaveSigned(), moment(unknownTTL), 0)
+	}
 	enters := z.incumbent((*key).entry)
 	for _, k := range z.ours {
 		key := &z.f.Keys[k]
@@ -150,7 +164,7 @@ func (z *step) unshown() {
 			var h hold
 			z.everywhere(&h, k)
 			if h.blocked {
-				key.DataOn, old.DataOff, old.Stopped, old.StopSerial = 0, 0, 0, 0
+				key.DataOn, old.DataOff = 0, 0
 				break
 			}
 		}
@@ -264,7 +278,7 @@ func (z *step) signToo(k int) bool {
 	if key.Owner != 0 || !z.held[k] || !key.Role.Data() || key.Compromised || key.signing() {
 		return false
 	}
-	key.Pub, key.Gone, key.DataOn, key.DataOff, key.Stopped, key.StopSerial = z.t, 0, z.t, 0, 0, 0
+	key.Pub, key.Gone, key.DataOn, key.DataOff = z.t, 0, z.t, 0
 	return true
 }
 

@@ -19,17 +19,27 @@ func Step(s State, p Policy, seen Observation, now time.Time) (State, Plan) {
 	return new(room).step(&s, &p, &seen, now)
 }
 
-// Steps takes one step after another, for who takes very many and needs no State but
-// the last: the memory of one is used again by the second call after it. Whoever wants
-// to keep a State goes on with new Steps. It is for one caller at a time; the zero
+// Steps takes one step after another, for a caller that takes very many and needs no State
+// but the last and the one that it kept: the memory of any other is used again. Whoever
+// wants to keep more goes on with new Steps. It is for one caller at a time; the zero
 // Steps is ready.
-type Steps struct{ next, last room }
+type Steps struct {
+	rooms      [3]room
+	last, kept int // which of them hold the last State and the kept one
+}
 
 // Step does what the function does.
 func (w *Steps) Step(s *State, p *Policy, seen *Observation, now time.Time) (State, Plan) {
-	w.next, w.last = w.last, w.next
-	return w.last.step(s, p, seen, now)
+	next := 0
+	for next == w.last || next == w.kept {
+		next++
+	}
+	w.last = next
+	return w.rooms[next].step(s, p, seen, now)
 }
+
+// Keep lets the last State be good until the next call of Keep.
+func (w *Steps) Keep() { w.kept = w.last }
 
 // room is the memory for what every step changes. What it held before is lost.
 type room struct {
@@ -38,15 +48,22 @@ type room struct {
 	signers   []signer
 	addresses []address
 	waiting   []waiting
+	served    []served
 }
 
 func (r *room) step(s *State, p *Policy, seen *Observation, now time.Time) (State, Plan) {
 	z := steps.Get().(*step)
 	z.begin(r, s, p, seen, now)
-	z.observe()
-	z.decide()
-	next, plan := z.plan()
-	*r = room{z.f.Keys, z.f.Spread, z.f.Signers, z.f.Addresses, z.f.Waiting}
+	var next State
+	var plan Plan
+	if seen.Looked {
+		z.observe()
+		z.decide()
+		next, plan = z.plan()
+	} else {
+		next, plan = z.blind()
+	}
+	*r = room{z.f.Keys, z.f.Spread, z.f.Signers, z.f.Addresses, z.f.Waiting, z.f.Served}
 	z.end()
 	steps.Put(z)
 	return next, plan

@@ -15,7 +15,7 @@ import (
 // Equal arguments give equal results, nothing that was given is changed, and calling
 // twice does no harm: the engine calls at every look.
 func TestStepIsPure(t *testing.T) {
-	seen := roll.Observation{Parent: roll.ParentView{Addresses: []roll.ParentAddress{{Addr: "p", State: roll.Good, Seen: start}}}}
+	seen := roll.Observation{Looked: true, Parent: roll.ParentView{Addresses: []roll.ParentAddress{{Addr: "p", State: roll.Good, Seen: start}}}}
 	policy := roll.Policy{Signer: "a", Split: true, Algorithm: 13, Parent: roll.ParentScan}
 	first, plan := roll.Step(roll.State{}, policy, seen, start)
 	require.Len(t, plan.Generate, 2)
@@ -38,7 +38,7 @@ func TestStepsAreSteps(t *testing.T) {
 	policy := roll.Policy{Signer: "a", Algorithm: 13, LifetimeKSK: 24 * time.Hour, Peers: []roll.Peer{{Name: "b"}, {Name: "c"}}}
 	var want, got, kept roll.State
 	var steps roll.Steps
-	seen, encoded := roll.Observation{}, ""
+	seen, encoded := roll.Observation{Looked: true}, ""
 	for i := range 200 {
 		now := start.Add(time.Duration(i) * time.Hour)
 		id := roll.KeyID{Algorithm: 13, Tag: uint16(5000 + i/40), Sum: uint64(i / 40)} // b rolls its key, c comes later
@@ -75,7 +75,7 @@ func TestStepsAreSteps(t *testing.T) {
 // beside them.
 func TestAdoptsFoundKeys(t *testing.T) {
 	own := []roll.OwnKey{{ID: roll.KeyID{Algorithm: 13, Tag: 1}, SEP: true}, {ID: roll.KeyID{Algorithm: 13, Tag: 2}}, {ID: roll.KeyID{Algorithm: 13, Tag: 3}}}
-	_, plan := roll.Step(roll.State{}, roll.Policy{Signer: "a", Split: true, Algorithm: 13}, roll.Observation{Own: own}, start)
+	_, plan := roll.Step(roll.State{}, roll.Policy{Signer: "a", Split: true, Algorithm: 13}, roll.Observation{Looked: true, Own: own}, start)
 	require.Empty(t, plan.Generate)
 	require.Empty(t, plan.Destroy)
 	require.Len(t, plan.SignData, 1)
@@ -90,7 +90,7 @@ func TestLimitsAPeersKeys(t *testing.T) {
 	}
 	a.Entry = a.DNSKEY
 	policy := roll.Policy{Signer: "a", Split: true, Algorithm: 13, Peers: []roll.Peer{{Name: "b"}}}
-	_, plan := roll.Step(roll.State{}, policy, roll.Observation{Peers: []roll.View{{Name: "b", Trusted: true, Addresses: []roll.Address{a}}}}, start)
+	_, plan := roll.Step(roll.State{}, policy, roll.Observation{Looked: true, Peers: []roll.View{{Name: "b", Trusted: true, Addresses: []roll.Address{a}}}}, start)
 	require.LessOrEqual(t, len(plan.DNSKEY), 24)
 	require.Contains(t, alarms(plan), "more keys than one signer needs")
 }
@@ -108,7 +108,7 @@ func TestAddressesComeAndGo(t *testing.T) {
 	policy := roll.Policy{Signer: "a", Split: true, Algorithm: 13, Peers: []roll.Peer{{Name: "b"}, {Name: "c"}}}
 	var state roll.State
 	for _, n := range [][4]int{{0, 0, 0, 2}, {0, 6, 0, 2}, {5, 6, 0, 2}, {0, 0, 1, 2}, {0, 6, 0, 6}, {0, 1, 0, 1}} {
-		seen := roll.Observation{Peers: []roll.View{view("b", n[0], n[1]), view("c", n[2], n[3])}}
+		seen := roll.Observation{Looked: true, Peers: []roll.View{view("b", n[0], n[1]), view("c", n[2], n[3])}}
 		state, _ = roll.Step(state, policy, seen, start)
 		_, err := roll.Decode(state.Encode())
 		require.NoError(t, err)
@@ -134,7 +134,7 @@ func TestTakesOverOnlyWhatItMay(t *testing.T) {
 			v := roll.View{Name: "b", Trusted: true, Addresses: []roll.Address{{Addr: "b1", State: roll.Good, Seen: start, DNSKEY: []roll.KeyID{id}, Entry: []roll.KeyID{id}}}}
 			tc.change(&v)
 			policy := roll.Policy{Signer: "a", Split: true, Algorithm: 13, Peers: []roll.Peer{{Name: "b"}}}
-			_, plan := roll.Step(roll.State{}, policy, roll.Observation{Peers: []roll.View{v}}, start)
+			_, plan := roll.Step(roll.State{}, policy, roll.Observation{Looked: true, Peers: []roll.View{v}}, start)
 			require.Empty(t, plan.DNSKEY)
 			require.Contains(t, alarms(plan), tc.alarm)
 		})
@@ -146,7 +146,7 @@ func TestTransferOnlyImports(t *testing.T) {
 	id := roll.KeyID{Algorithm: 13, Tag: 7}
 	v := roll.View{Name: "b", Trusted: true, Addresses: []roll.Address{{Addr: "b1", State: roll.Good, Transfer: true, DNSKEY: []roll.KeyID{id}, Entry: []roll.KeyID{id}}}}
 	policy := roll.Policy{Signer: "a", Split: true, Algorithm: 13, Peers: []roll.Peer{{Name: "b"}}, Parent: roll.ParentScan}
-	seen := roll.Observation{Own: []roll.OwnKey{{ID: roll.KeyID{Algorithm: 13, Tag: 1}, SEP: true}, {ID: roll.KeyID{Algorithm: 13, Tag: 2}}}}
+	seen := roll.Observation{Looked: true, Own: []roll.OwnKey{{ID: roll.KeyID{Algorithm: 13, Tag: 1}, SEP: true}, {ID: roll.KeyID{Algorithm: 13, Tag: 2}}}}
 	var s roll.State
 	var plan roll.Plan
 	for now := start; now.Before(start.Add(24 * time.Hour)); now = now.Add(10 * time.Minute) {
@@ -160,25 +160,14 @@ func TestTransferOnlyImports(t *testing.T) {
 	require.Empty(t, plan.CDS)
 }
 
-// What the program before this one wrote is read, and written in the new format.
-func TestReadsTheFormatBefore(t *testing.T) {
-	state, _ := roll.Step(roll.State{}, roll.Policy{Signer: "a", Peers: []roll.Peer{{Name: "b", Foreign: true}}}, roll.Observation{}, start)
-	text := string(state.Encode())
-	before := strings.Replace(text, `"format":3`, `"format":2`, 1)
-	require.NotEqual(t, text, before)
-	read, err := roll.Decode([]byte(before))
-	require.NoError(t, err)
-	require.Equal(t, text, string(read.Encode()))
-}
-
 // A state of a newer program, a damaged one and an unknown field are refused: guessing
 // about keys is how zones become bogus.
 func TestDecodeRefuses(t *testing.T) {
-	good, _ := roll.Step(roll.State{}, roll.Policy{Signer: "a"}, roll.Observation{}, start)
+	good, _ := roll.Step(roll.State{}, roll.Policy{Signer: "a"}, roll.Observation{Looked: true}, start)
 	text := string(good.Encode())
 	for _, tc := range []struct{ name, text, want string }{
-		{"newer", strings.Replace(text, `"format":3`, `"format":4`, 1), "run the newer program"},
-		{"no format", strings.Replace(text, `"format":3`, `"format":0`, 1), "no format number"},
+		{"newer", strings.Replace(text, `"format":4`, `"format":5`, 1), "run the newer program"},
+		{"no format", strings.Replace(text, `"format":4`, `"format":0`, 1), "no format number"},
 		{"unknown field", strings.Replace(text, `"facts":{`, `"facts":{"magic":1,`, 1), "magic"},
 		{"cut off", text[:len(text)/2], "decode"},
 		{"empty", "", "decode"},
@@ -197,7 +186,7 @@ func TestDoRefuses(t *testing.T) {
 	p := roll.Policy{Signer: "a", Split: true, Algorithm: 13}
 	_, err := roll.Do(roll.State{}, roll.Command{Kind: roll.RollKey, Role: roll.ZSK}, p, start)
 	require.ErrorContains(t, err, "first turn")
-	s, _ := roll.Step(roll.State{}, p, roll.Observation{}, start)
+	s, _ := roll.Step(roll.State{}, p, roll.Observation{Looked: true}, start)
 	_, err = roll.Do(s, roll.Command{Kind: roll.RollKey, Role: roll.CSK}, p, start)
 	require.ErrorContains(t, err, "keys split")
 	_, err = roll.Do(s, roll.Command{Kind: roll.Compromised, Key: roll.KeyID{Tag: 9}}, p, start)
@@ -243,7 +232,7 @@ func TestAvoidsTags(t *testing.T) {
 	id := roll.KeyID{Algorithm: 13, Tag: 7}
 	v := roll.View{Name: "b", Trusted: true, Addresses: []roll.Address{{Addr: "b1", State: roll.Good, Seen: start, DNSKEY: []roll.KeyID{id}, Entry: []roll.KeyID{id}}}}
 	policy := roll.Policy{Signer: "a", Split: true, Algorithm: 13, Peers: []roll.Peer{{Name: "b"}}}
-	_, plan := roll.Step(roll.State{}, policy, roll.Observation{Peers: []roll.View{v}}, start)
+	_, plan := roll.Step(roll.State{}, policy, roll.Observation{Looked: true, Peers: []roll.View{v}}, start)
 	require.Len(t, plan.Generate, 2)
 	require.Subset(t, plan.Generate[0].Avoid, []uint16{7, 135, 65415})
 }

@@ -442,7 +442,7 @@ func (s *story) publish() {
 }
 
 func (s *story) observation() roll.Observation {
-	o := roll.Observation{Own: s.own, Published: s.published, Self: roll.View{Addresses: s.self}, Parent: roll.ParentView{Addresses: slices.Clone(s.parent)}}
+	o := roll.Observation{Looked: true, Own: s.own, Published: s.published, Self: roll.View{Addresses: s.self}, Parent: roll.ParentView{Addresses: slices.Clone(s.parent)}}
 	if s.useSteady {
 		o.Steady = s.steady
 	}

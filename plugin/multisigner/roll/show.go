@@ -147,7 +147,7 @@ func (z *step) keyStatus() {
 			what string
 			at   moment
 		}{{"created", key.Created}, {"published", key.Pub}, {"active", max(key.DataOn, key.EntryOn)}, {"retired", max(key.DataOff, key.Out)},
-			{"stopped", key.Stopped}, {"removed", key.Gone}} {
+			{"removed", key.Gone}} {
 			if m.at != 0 {
 				s.Moments = append(s.Moments, Moment{m.what, z.wall(m.at)})
 			}

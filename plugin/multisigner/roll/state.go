@@ -25,6 +25,7 @@ type facts struct {
 	Spread    []moment  `json:"spread,omitempty"` // per key and signer: since when all its addresses serve the key
 	Signers   []signer  `json:"signers,omitempty"`
 	Addresses []address `json:"addresses,omitempty"`
+	Served    []served  `json:"served,omitempty"` // the oldest first; the last is what is served, or is about to be
 
 	DSTTL     peaks  `json:"ds_ttl"`
 	NoDS      moment `json:"no_ds,omitempty"`      // since when no address of the parent has any DS
@@ -75,14 +76,12 @@ type key struct {
 	Gone    moment `json:"gone,omitempty"`     // until then
 	DataOn  moment `json:"data_on,omitempty"`  // signs our data from then,
 	DataOff moment `json:"data_off,omitempty"` // until then
-	Stopped moment `json:"stopped,omitempty"`  // no server of ours has a signature by it since then
 	EntryOn moment `json:"entry_on,omitempty"` // is to have a DS from then,
 	Out     moment `json:"out,omitempty"`      // until then
 
-	StopSerial  uint32 `json:"stop_serial,omitempty"` // our first version without its signatures
-	Double      bool   `json:"double,omitempty"`      // came in by DoubleDS
-	Compromised bool   `json:"compromised,omitempty"`
-	Hasty       bool   `json:"hasty,omitempty"` // and its going waits for no cache, whatever that costs
+	Double      bool `json:"double,omitempty"` // came in by DoubleDS
+	Compromised bool `json:"compromised,omitempty"`
+	Hasty       bool `json:"hasty,omitempty"` // and its going waits for no cache, whatever that costs
 
 	Signing bool   `json:"signing,omitempty"`  // a peer's: it was seen to sign, and not yet seen to have stopped
 	LastSig moment `json:"last_sig,omitempty"` // a peer's: data signed by it may have been served until then
@@ -164,7 +163,7 @@ func (s State) Differs(old State) bool {
 	}
 	return a.Orders != b.Orders || a.NoDS != b.NoDS || a.Joining != b.Joining || a.Asked != b.Asked || a.Known != b.Known || a.CDSSince != b.CDSSince || a.Told != b.Told ||
 		a.Algorithm != b.Algorithm || a.Moving != b.Moving || a.Unsigned != b.Unsigned || a.Deletion != b.Deletion || a.Secured != b.Secured || !slices.Equal(a.CDS, b.CDS) || !slices.Equal(a.Spread, b.Spread) ||
-		!slices.EqualFunc(a.Keys, b.Keys, sameKey) || !slices.EqualFunc(a.Signers, b.Signers, sameSigner)
+		!slices.EqualFunc(a.Keys, b.Keys, sameKey) || !slices.EqualFunc(a.Served, b.Served, func(v, o served) bool { return v.same(&o) }) || !slices.EqualFunc(a.Signers, b.Signers, sameSigner)
 }
 
 // sameKey leaves out the moments that move with every look.
@@ -179,7 +178,7 @@ func sameSigner(a, b signer) bool {
 
 // stateFormat is the version of the encoding. Raise it when a field is added whose
 // loss would be dangerous for an older program, and keep reading the old ones.
-const stateFormat = 3
+const stateFormat = 4
 
 type encoded struct {
 	Format int   `json:"format"`
@@ -208,9 +207,17 @@ func Decode(b []byte) (State, error) {
 	if format.Format < 1 {
 		return State{}, errors.New("decode the state of the keys: it has no format number")
 	}
-	var e encoded
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
+	if format.Format < 4 {
+		var e encoded3
+		if err := d.Decode(&e); err != nil {
+			return State{}, fmt.Errorf("decode the state of the keys: %w", err)
+		}
+		f := e.upgraded()
+		return State{f}, f.check()
+	}
+	var e encoded
 	if err := d.Decode(&e); err != nil {
 		return State{}, fmt.Errorf("decode the state of the keys: %w", err)
 	}

@@ -61,6 +61,7 @@ func (z *step) begin(r *room, s *State, p *Policy, seen *Observation, now time.T
 	z.f.Spread = append(r.spread[:0], s.f.Spread...)
 	z.f.Signers = append(r.signers[:0], s.f.Signers...)
 	z.f.Addresses = append(r.addresses[:0], s.f.Addresses...)
+	z.f.Served = append(r.served[:0], s.f.Served...)
 	z.waited, z.f.Waiting = s.f.Waiting, r.waiting[:0]
 	z.f.advance(now, seen.Steady)
 	z.t = z.f.Clock
@@ -87,6 +88,13 @@ func (z *step) begin(r *room, s *State, p *Policy, seen *Observation, now time.T
 			z.sights = append(z.sights, sight{})
 		}
 	}
+}
+
+// blind is a step before anybody was looked at. Time passes, and nothing is decided: what
+// is not known yet must not be taken for absent.
+func (z *step) blind() (State, Plan) {
+	z.f.Waiting = append(z.f.Waiting, z.waited...)
+	return State{z.f}, Plan{Blind: true, Busy: true, Frozen: z.f.Orders.Frozen, Refuse: "nobody has been looked at since the start"}
 }
 
 // meet gives a signer its index. The first is us, whatever we are called now.

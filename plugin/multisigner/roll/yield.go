@@ -6,7 +6,7 @@ package roll
 func (z *step) yield() {
 	for _, k := range z.ours {
 		key := &z.f.Keys[k]
-		if key.DataOn != 0 || key.EntryOn != 0 || key.Compromised || key.Gone != 0 {
+		if key.DataOn != 0 || key.EntryOn != 0 || key.Compromised || key.Gone != 0 || z.hasSigned(key.ID) {
 			continue
 		}
 		other := z.clash(key)

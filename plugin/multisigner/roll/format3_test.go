@@ -1,0 +1,106 @@
+package roll_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+)
+
+// A state that an older program wrote in the midst of a ZSK rollover is gone on from: the
+// old key goes when the data that it signed has left the caches, and not before, whether all
+// our servers were past that data already or not.
+func TestReadsFormat3(t *testing.T) {
+	golden, err := os.ReadFile("testdata/formats/3.json")
+	require.NoError(t, err)
+	for _, tc := range []struct {
+		name, from, to string
+		behind         bool // a server of ours serves what the old key signed until hour 45
+		goes           time.Duration
+	}{
+		{"format 3", "", "", false, 44 * time.Hour},
+		{"format 2", `"format":3`, `"format":2`, false, 44 * time.Hour},
+		{"a server lags", `"stopped":1893607200000000000,`, "", true, 47 * time.Hour},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			state, err := roll.Decode([]byte(strings.Replace(string(golden), tc.from, tc.to, 1)))
+			require.NoError(t, err)
+			s := begin(t)
+			s.tell("parent ds a1")
+			s.now, s.state, s.serial = start.Add(42*time.Hour+10*time.Minute), state, 9
+			for i, role := range []roll.Role{roll.KSK, roll.ZSK, roll.ZSK} {
+				s.own = append(s.own, roll.OwnKey{ID: s.id([]string{"a1", "a2", "a3"}[i]), Role: role, SEP: role == roll.KSK})
+			}
+			s.published = roll.Published{DNSKEY: s.ids([]string{"a1", "a2", "a3"}), DNSKEYTTL: time.Hour, MaxTTL: time.Hour, Serial: 9, Signers: s.ids([]string{"a3"})}
+			s.self = []roll.Address{{Addr: "own", State: roll.Good, Since: start, Serial: 9, DNSKEY: s.published.DNSKEY, DNSKEYTTL: time.Hour}}
+			if tc.behind {
+				s.self[0].Serial = 8
+			}
+			for ; s.now.Before(start.Add(60 * time.Hour)); s.pass(s.now.Add(10 * time.Minute)) {
+				s.self[0].Seen = s.now
+				s.state, s.plan = roll.Step(s.state, s.policy, s.observation(), s.now)
+				if at := s.now.Sub(start); !contains(s.plan.DNSKEY, s.id("a2")) {
+					require.GreaterOrEqual(t, at, tc.goes)
+					require.LessOrEqual(t, at, tc.goes+30*time.Minute)
+					return
+				}
+				s.publish()
+				if s.self[0].DNSKEY = s.published.DNSKEY; !tc.behind || s.now.Sub(start) >= 45*time.Hour {
+					s.self[0].Serial = s.published.Serial
+				}
+			}
+			t.Fatalf("the old key never goes: %v\n%s", s.plan.Waits, s.state.Encode())
+		})
+	}
+}
+
+// What was shown is remembered from the moment on at which it was about to be.
+func TestShown(t *testing.T) {
+	s := begin(t)
+	s.tell("parent ds")
+	s.runUntil(start.Add(8 * time.Hour))
+	s.tell("parent ds a1")
+	s.runUntil(start.Add(40 * time.Hour))
+	// The TTL of the data rises to a day in a version that is lost in a crash, and is an
+	// hour again in the next.
+	before := s.published
+	raised := before
+	raised.Serial, raised.MaxTTL = before.Serial+1, 24*time.Hour
+	s.state, s.serial = roll.Shown(s.state, raised), raised.Serial
+	s.step() // the version before it is served once more
+	s.tell("roll zsk")
+	s.runUntil(start.Add(43 * time.Hour))
+	require.Equal(t, "a3", s.list(s.plan.SignData))
+	s.runUntil(start.Add(64 * time.Hour))
+	require.Contains(t, s.list(s.plan.DNSKEY), "a2")
+	s.runUntil(start.Add(70 * time.Hour))
+	require.NotContains(t, s.list(s.plan.DNSKEY), "a2")
+}
+
+// Nothing is decided before anybody was looked at: neither in a zone that is met for the
+// first time nor in the midst of a rollover, whose next step would be due.
+func TestBlind(t *testing.T) {
+	s := begin(t)
+	_, plan := roll.Step(roll.State{}, s.policy, roll.Observation{}, start)
+	require.True(t, plan.Blind)
+	require.Empty(t, plan.Generate)
+	s.tell("parent ds")
+	s.runUntil(start.Add(8 * time.Hour))
+	s.tell("parent ds a1")
+	s.runUntil(start.Add(40 * time.Hour))
+	s.tell("roll zsk")
+	s.runUntil(start.Add(42*time.Hour - time.Minute))
+	seen := s.observation()
+	seen.Looked, seen.Self, seen.Peers, seen.Parent = false, roll.View{}, nil, roll.ParentView{}
+	state, plan := roll.Step(s.state, s.policy, seen, start.Add(50*time.Hour))
+	require.True(t, plan.Blind)
+	require.NotEmpty(t, plan.Refuse)
+	s.state = state
+	s.now = start.Add(50 * time.Hour)
+	s.step()
+	require.Equal(t, "a3", s.list(s.plan.SignData))
+}
