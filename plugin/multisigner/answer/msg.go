@@ -4,9 +4,6 @@ import (
 	"github.com/miekg/dns"
 )
 
-// optSize is what an OPT without options takes (RFC 6891 6.1.2).
-const optSize = 11
-
 // lengthError bounds how much more than it packs a record counts in the lengths
 // that the dns package estimates: it takes the padding of base64 for octets, and
 // the letters of an NSEC3 hash.
@@ -20,21 +17,9 @@ const lengthError = 16
 // package's estimate, which may be a few octets too many: else servers that go by
 // that would cut it, and not where an RRset ends.
 func (r *Response) Msg(req *dns.Msg, size int, tcp bool) *dns.Msg {
-	request := Request{ID: req.Id, RD: req.RecursionDesired, Limit: size}
-	switch {
-	case tcp:
-		request.Limit = maxMessage
-	case size == 0:
-		request.Limit = minMessage
-	}
+	request := r.request(req, size, tcp)
 	if req.IsEdns0() != nil {
 		request.Reserve = optSize
-	}
-	if len(req.Question) > 0 {
-		request.Class = req.Question[0].Qclass
-		if end, err := dns.PackDomainName(req.Question[0].Name, r.asked[:], 0, nil, false); err == nil {
-			request.Name = r.asked[:end]
-		}
 	}
 	room := request.Limit - request.Reserve
 	m := r.message(&request)
@@ -46,6 +31,35 @@ func (r *Response) Msg(req *dns.Msg, size int, tcp bool) *dns.Msg {
 		return new(dns.Msg).SetRcode(req, dns.RcodeServerFailure)
 	}
 	return m
+}
+
+// AppendReply appends the packed reply to req, which asks the question that was
+// planned, to dst: what Msg would make, and our OPT, with payload in it, when req
+// has one.
+func (r *Response) AppendReply(dst []byte, req *dns.Msg, size int, tcp bool, payload uint16) []byte {
+	request := r.request(req, size, tcp)
+	if req.IsEdns0() != nil {
+		request.Payload = payload
+	}
+	return r.AppendWire(dst, &request)
+}
+
+// request is what to repeat of req.
+func (r *Response) request(req *dns.Msg, size int, tcp bool) Request {
+	request := Request{ID: req.Id, RD: req.RecursionDesired, Limit: size}
+	switch {
+	case tcp:
+		request.Limit = maxMessage
+	case size == 0:
+		request.Limit = minMessage
+	}
+	if len(req.Question) > 0 {
+		request.Class = req.Question[0].Qclass
+		if end, err := dns.PackDomainName(req.Question[0].Name, r.asked[:], 0, nil, false); err == nil {
+			request.Name = r.asked[:end]
+		}
+	}
+	return request
 }
 
 func records(m *dns.Msg) int { return len(m.Answer) + len(m.Ns) + len(m.Extra) }

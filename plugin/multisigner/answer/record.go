@@ -64,13 +64,12 @@ func (m *message) record(o owner, t zone.Type, ttl uint32, rdata, written string
 }
 
 // compressible says how many octets and then names the rdata of a type begins
-// with. Only in the types of RFC 1035 names may be compressed (RFC 3597 4), and
-// of those only the living are worth it.
+// with. Only in the types of RFC 1035 may names be compressed (RFC 3597 4).
 func compressible(t zone.Type) (before, names int) {
 	switch t {
-	case zone.TypeNS, zone.TypeCNAME, typePTR:
+	case zone.TypeNS, zone.TypeCNAME, typePTR, typeMD, typeMF, typeMB, typeMG, typeMR:
 		return 0, 1
-	case zone.TypeSOA:
+	case zone.TypeSOA, typeMINFO:
 		return 0, 2
 	case zone.TypeMX:
 		return 2, 1
@@ -78,7 +77,16 @@ func compressible(t zone.Type) (before, names int) {
 	return 0, 0
 }
 
-const typePTR zone.Type = 12
+// The types of RFC 1035 3.3 that hold names and have no constant in package zone.
+const (
+	typeMD    zone.Type = 3
+	typeMF    zone.Type = 4
+	typeMB    zone.Type = 7
+	typeMG    zone.Type = 8
+	typeMR    zone.Type = 9
+	typePTR   zone.Type = 12
+	typeMINFO zone.Type = 14
+)
 
 // rdata writes rdata with names to compress; what does not look so goes as it is.
 func (m *message) rdata(rdata, written string, before, names int) {

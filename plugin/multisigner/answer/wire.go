@@ -13,7 +13,8 @@ type Request struct {
 	Name    []byte // the question's name as it came, uncompressed; nil or another name: as it was planned
 	Class   uint16 // of the question; 0 stands for IN
 	Limit   int    // octets that the whole message may take, at most 65,535; 0 stands for 512 (RFC 1035 4.2.1)
-	Reserve int    // octets of them to leave for what the caller adds: OPT, TSIG
+	Reserve int    // octets of them to leave for what the caller adds: TSIG, or an OPT of its own
+	Payload uint16 // what our OPT says that we take over UDP; 0: without an OPT, as the query was (RFC 6891 6.1.1)
 }
 
 const (
@@ -29,23 +30,32 @@ const (
 	flagAA = 1 << 10
 	flagTC = 1 << 9
 	flagRD = 1 << 8
+
+	optSize = 11 // what an OPT without options takes (RFC 6891 6.1.2)
+	optDO   = 1 << 15
 )
 
 // AppendWire appends the packed response to dst. It allocates nothing when dst
 // has room for Limit and a name more. Left out, in this order, is what does not
 // fit: optional addresses, those of siblings, required ones, and then all; only
 // for the last two TC is set (RFC 2181 9, RFC 9471 3.1). Whoever adds records
-// adds them to ARCOUNT too, in octets 10 and 11 of the message. Header and
-// question are always there, however small Limit is.
+// adds them to ARCOUNT too, in octets 10 and 11 of the message. Header, question
+// and the OPT that Payload asks for are always there, however small Limit is.
 func (r *Response) AppendWire(dst []byte, req *Request) []byte {
 	m := message{names: &r.names, base: len(dst), limit: min(req.Limit, maxMessage) - req.Reserve}
 	if req.Limit == 0 {
 		m.limit = minMessage - req.Reserve
 	}
+	if req.Payload > 0 {
+		m.limit -= optSize
+	}
 	m.names.forget()
 	m.octets = append(dst, make([]byte, headerSize)...)
 	m.question(req, r.question)
 	m.sections(r)
+	if req.Payload > 0 {
+		m.opt(req.Payload, r.question.DO)
+	}
 	m.header(req, r)
 	return m.octets
 }
@@ -130,6 +140,16 @@ func (m *message) optional(number int, item *Item) bool {
 	}
 	m.octets, m.counts[number], m.names.count = m.octets[:size], count, names
 	return false
+}
+
+// opt writes our OPT: no options, version 0, and DO as it came (RFC 3225 3).
+func (m *message) opt(payload uint16, do bool) {
+	flags := 0
+	if do {
+		flags = optDO
+	}
+	m.octets = append(m.octets, 0, 0, byte(typeOPT), byte(payload>>8), byte(payload), 0, 0, byte(flags>>8), 0, 0, 0)
+	m.counts[2]++
 }
 
 // header writes the first twelve octets (RFC 1035 4.1.1).

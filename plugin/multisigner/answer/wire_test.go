@@ -279,3 +279,51 @@ func TestRoomForOPT(t *testing.T) {
 		require.LessOrEqual(t, m.Len(), size)
 	}
 }
+
+// An OPT is there, in the room that was left for it, whether or not the answer is.
+func TestOPT(t *testing.T) {
+	v := signed(example(t), denial.NSEC)
+	var r answer.Response
+	for _, do := range []bool{false, true} {
+		r.Plan(v, answer.Question{Name: zone.MustName("example."), Type: zone.TypeMX, DO: do})
+		plain := len(r.AppendWire(nil, &answer.Request{Limit: 4096}))
+		for _, limit := range []int{100, plain + 10, plain + 11, plain + 12} {
+			wire := r.AppendWire(nil, &answer.Request{Limit: limit, Payload: 1400})
+			var m dns.Msg
+			require.NoError(t, m.Unpack(wire))
+			require.LessOrEqual(t, len(wire), limit)
+			opt := m.Extra[len(m.Extra)-1].(*dns.OPT)
+			require.Equal(t, "\x00\x00\x29\x05\x78\x00\x00", string(wire[len(wire)-11:len(wire)-4]))
+			require.Equal(t, do, opt.Do())
+			require.Empty(t, opt.Option)
+			if limit >= plain+11 {
+				require.Len(t, wire, plain+11)
+			}
+		}
+	}
+}
+
+// The names in all types of RFC 1035 are compressed, and in no others (RFC 3597 4).
+func TestCompressedTypes(t *testing.T) {
+	const target = "\x04mail\x07example\x00"
+	for kind, rdata := range map[uint16]string{
+		dns.TypeNS: target, dns.TypeMD: target, dns.TypeMF: target, dns.TypeCNAME: target, dns.TypeMB: target, dns.TypeMG: target,
+		dns.TypeMR: target, dns.TypePTR: target, dns.TypeMINFO: target + target, dns.TypeMX: "\x00\x0a" + target,
+		dns.TypeRP: target + target, dns.TypeAFSDB: "\x00\x01" + target, dns.TypeSRV: "\x00\x01\x00\x01\x00\x01" + target, dns.TypeDNAME: target,
+	} {
+		edit := zone.MustVersion(head).Edit()
+		edit.Put(zone.RRset{Name: zone.MustName("a.example."), Type: zone.Type(kind), TTL: 60, Rdata: zone.Pack(rdata)})
+		var r answer.Response
+		r.Plan(edit.Version(), answer.Question{Name: zone.MustName("a.example."), Type: zone.Type(kind)})
+		wire := r.AppendWire(nil, &answer.Request{Limit: 4096})
+		var m dns.Msg
+		require.NoError(t, m.Unpack(wire))
+		require.NotEmpty(t, append(m.Answer, m.Ns...))
+		switch kind {
+		case dns.TypeRP, dns.TypeAFSDB, dns.TypeSRV, dns.TypeDNAME:
+			require.Contains(t, string(wire), rdata, dns.TypeToString[kind])
+		default:
+			require.NotContains(t, string(wire), "\x04mail\x07example", dns.TypeToString[kind])
+		}
+	}
+}
