@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
@@ -33,6 +34,8 @@ type Handler struct {
 	listens []string          // set before the first query, as zones is
 	sites   []corefile.Site
 	zones   map[zone.Name]*state // whose engine has the zone; set before the first query
+
+	decorated atomic.Bool // a plugin sees to what is written to the UDP socket
 }
 
 // attach finds the state of each zone.
@@ -66,6 +69,8 @@ type query struct {
 	apex zone.Name
 	zone *engine.Zone // nil: it is prepared, but not yet the engine's
 	from asker
+
+	decorated bool // a plugin sees to what is written to the UDP socket
 }
 
 // asker is who sent a query: where from, and the TSIG key that signed it, if the
@@ -113,7 +118,7 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 // receive finds out whom a message is for and who sent it; known is false when it
 // is not for a zone of ours.
 func (h *Handler) receive(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (q query, known bool) {
-	q = query{w: w, req: r, from: asker{addr: addrPort(w.RemoteAddr())}}
+	q = query{w: w, req: r, from: asker{addr: addrPort(w.RemoteAddr())}, decorated: h.decorated.Load()}
 	q.name, q.apex, known = h.ask(r)
 	if !known {
 		return q, false
@@ -151,8 +156,14 @@ func (h *Handler) match(qname zone.Name, qtype uint16) (apex zone.Name, known bo
 	}
 }
 
-// responses are planned and rendered in one go, so their memory goes from query to query.
-var responses = sync.Pool{New: func() any { return new(answer.Response) }}
+// rendering is what one answer needs while it is made. The memory goes from query
+// to query.
+type rendering struct {
+	answer.Response
+	wire []byte
+}
+
+var renderings = sync.Pool{New: func() any { return &rendering{wire: make([]byte, 0, 2*maxUDP)} }}
 
 // answer says what the zone has, all from one version.
 func (q query) answer() (int, error) {
@@ -160,17 +171,31 @@ func (q query) answer() (int, error) {
 	if why := silent(q.zone.Config(), serving, q.from); why != "" {
 		return q.refuse(dns.RcodeServerFailure, dns.ExtendedErrorCodeNotReady, why)
 	}
-	response := responses.Get().(*answer.Response)
-	response.Plan(serving.Version, answer.Question{
+	r := renderings.Get().(*rendering)
+	r.Plan(serving.Version, answer.Question{
 		Name: q.name,
 		Type: zone.Type(q.req.Question[0].Qtype),
 		DO:   wantsDNSSEC(q.req),
 	})
-	m := response.Msg(q.req, q.size(), q.stream())
-	response.Reset()
-	responses.Put(response)
+	err := q.write(r)
+	r.Reset()
+	if cap(r.wire) <= 8*maxUDP { // a large answer over TCP is rare
+		renderings.Put(r)
+	}
+	return dns.RcodeSuccess, err
+}
+
+// write sends what was planned: packed, unless a plugin on the way wants to see it.
+func (q query) write(r *rendering) error {
+	if q.from.key == "" && !(q.decorated && !q.stream()) {
+		r.wire = r.AppendReply(r.wire[:0], q.req, q.size(), q.stream(), maxUDP)
+		if done, err := writeWire(q.w, r.wire, r.Rcode); done {
+			return err
+		}
+	}
+	m := r.Msg(q.req, q.size(), q.stream())
 	withOPT(q.req, m)
-	return dns.RcodeSuccess, q.w.WriteMsg(m)
+	return q.w.WriteMsg(m)
 }
 
 func addrPort(a net.Addr) netip.AddrPort {
