@@ -52,6 +52,7 @@ var (
 	withdrawDesc  = describe("guard_withdrawals_total", "Versions that were taken away because a signature was bad.", "signer", "zone")
 	matrixDesc    = describe("matrix", "1 if the answers of one signer validate under the keys of the other, 0 if not; absent when that is not known.", "signer", "zone", "answers", "keys")
 	reloadDesc    = describe("reload_refused", "1 if the last reload of the Corefile was refused: all is served as before.")
+	queriesDesc   = describe("fast_path_queries_total", "Queries over UDP that came to the fast path, and what became of them.", "server", "way")
 	parentDesc    = describe("parent_ds", "DS records seen at the parent.", "signer", "zone")
 )
 
@@ -85,6 +86,12 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 	gauge(ch, reloadDesc, truth(c.registry.refused.Load() != nil))
+	for server, f := range c.registry.fronts.all() {
+		answered, handed, lost := f.Stats()
+		for way, n := range map[string]uint64{"answered": answered, "handed over": handed, "lost": lost} {
+			counter(ch, queriesDesc, float64(n), server, way)
+		}
+	}
 	for l, n := range zones {
 		gauge(ch, zonesDesc, float64(n), l.signer, l.value)
 	}

@@ -27,13 +27,14 @@ type registry struct {
 
 	// refused is the last reload, if it was refused.
 	refused atomic.Pointer[status.Reload]
+	fronts  fronts // the fast paths
 
 	// running lists the states for those who must not wait for a reload that is
 	// preparing under mu: readiness and metrics.
 	running atomic.Pointer[[]*state]
 }
 
-var process = &registry{states: make(map[string]*state)}
+var process = &registry{states: make(map[string]*state), fronts: fronts{at: make(map[string]*bindings)}}
 
 // start opens and prepares all that the load wants. If it replaces another load,
 // that one's stop makes it take effect; else it does so now.
@@ -194,6 +195,7 @@ func (r *registry) settle() error {
 	if r.replacing() {
 		return nil
 	}
+	r.fronts.settle(r.loads)
 	var errs []error
 	for dir, st := range r.states {
 		sites := r.wanted(st)

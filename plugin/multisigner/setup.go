@@ -48,6 +48,7 @@ func setup(c *caddy.Controller) error {
 	offerDoT(cfg)
 	h := &Handler{load: l, block: cfg, sites: sites}
 	l.handlers = append(l.handlers, h)
+	cfg.UDPDecorateWriterFunc = process.fronts.decorate(l, cfg.UDPDecorateWriterFunc)
 	l.checks = append(l.checks, func() error {
 		h.listens = listens(cfg, c.ServerBlockKeys)
 		for _, s := range sites {

@@ -56,6 +56,15 @@ func (z *Zone) Config() *Config { return z.config.Load() }
 // Serving is what to answer with: one atomic load.
 func (z *Zone) Serving() *Serving { return z.serving.Load() }
 
+// Open is the version that everybody is answered from; nil when there is none, or
+// when outsiders are refused. It is one atomic load.
+func (z *Zone) Open() *zone.Version {
+	if s := z.serving.Load(); s != nil && s.Refuse == "" {
+		return s.Version
+	}
+	return nil
+}
+
 // Notified says that from told of a change. The caller has made sure that it is
 // somebody who may; the zone looks at peers and the parent now, but not more
 // often than once in notifiedAtMost.
