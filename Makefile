@@ -5,7 +5,7 @@ SIM_YEARS ?= 1000000
 SBIN = PATH=$$PATH:/usr/sbin:/sbin
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build test race interop interop-all lab lint bench fuzz proof soak clean
+.PHONY: help build test race interop interop-all lab lint bench bench-peers fuzz proof soak clean
 
 build: ## bin/coredns and bin/multisigner
 	@test -x bin/coredns || echo "The first build takes some minutes: it compiles CoreDNS and all that it uses."
@@ -36,6 +36,9 @@ lint: ## gofmt, vet, staticcheck; the bans of docs/ARCHITECTURE.md are tests
 
 bench: ## figures, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-peers: build ## our speed beside Knot's, NSD's, BIND's and CoreDNS's own, into docs/PERFORMANCE.md
+	.ci/packages && $(SBIN) $(GO) run ./test/peers -document docs/PERFORMANCE.md $(PEERS)
 
 fuzz: ## each fuzz target for FUZZTIME
 	@$(GO) list ./plugin/... | while read -r p; do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \

@@ -1,0 +1,104 @@
+// Command peers measures how fast multisigner answers beside NSD, Knot, BIND and
+// CoreDNS's own file plugin, and writes the table of docs/PERFORMANCE.md. All serve
+// the same zone, signed by us, one after the other, pinned to one core, with
+// dnsperf on another. Linux only; make bench-peers installs what it needs.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+)
+
+// options are what may be chosen.
+type options struct {
+	zones, loads, servers string
+	binary                string
+	seconds               float64
+	rounds                int
+	others                float64
+	serverCore, loadCore  int
+	document              string
+	profile               string
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.zones, "zones", "hosting-1000,hosting-100000,hosting-100000-nsec3,tld-100000", "`zones` to measure")
+	flag.StringVar(&o.loads, "loads", "", "`loads` to measure; all of a zone when empty")
+	flag.StringVar(&o.servers, "servers", "knot,nsd,bind,file,ours,ours-coredns", "`servers` to measure")
+	flag.StringVar(&o.binary, "coredns", "bin/coredns", "our `program`")
+	flag.Float64Var(&o.seconds, "seconds", 5, "length of a run")
+	flag.IntVar(&o.rounds, "rounds", 5, "runs of each, in turn")
+	flag.Float64Var(&o.others, "others", 0.1, "reject a run in which other processes used more `cores` than this")
+	flag.IntVar(&o.serverCore, "server-core", 0, "`core` of the server")
+	flag.IntVar(&o.loadCore, "load-core", 1, "`core` of dnsperf")
+	flag.StringVar(&o.document, "document", "", "`file` whose table to replace; standard output when empty")
+	flag.StringVar(&o.profile, "profile", "", "write our processor profile of each run into this `folder`")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := measure(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "peers:", err)
+		os.Exit(1)
+	}
+}
+
+// measure goes through the zones and writes the table.
+func measure(ctx context.Context, o options) error {
+	dir, err := os.MkdirTemp("", "peers")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	var rows []row
+	for _, name := range strings.Split(o.zones, ",") {
+		some, err := measureZone(ctx, o, dir, name)
+		if err != nil {
+			return fmt.Errorf("zone %s: %w", name, err)
+		}
+		rows = append(rows, some...)
+	}
+	return report(o, rows, time.Now())
+}
+
+func measureZone(ctx context.Context, o options, dir, name string) ([]row, error) {
+	z, err := makeZone(dir, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := signZone(ctx, o, z); err != nil {
+		return nil, err
+	}
+	var running []*server
+	defer func() {
+		for _, s := range running {
+			s.stop()
+		}
+	}()
+	for _, kind := range strings.Split(o.servers, ",") {
+		s, err := start(ctx, o, z, kind)
+		if err != nil {
+			return nil, err
+		}
+		if s != nil {
+			running = append(running, s)
+		}
+	}
+	var rows []row
+	for _, l := range z.loads {
+		if o.loads != "" && !strings.Contains(","+o.loads+",", ","+l.name+",") {
+			continue
+		}
+		r, err := rounds(ctx, o, z, l, running)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
