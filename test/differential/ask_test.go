@@ -3,7 +3,6 @@
 package differential
 
 import (
-	"encoding/binary"
 	"net"
 	"net/netip"
 	"strings"
@@ -59,21 +58,12 @@ func reply(dst []byte, r *answer.Response, zones []signedZone, query []byte) []b
 	request := answer.Request{ID: m.Id, RD: m.RecursionDesired, Name: query[12 : 12+end], Class: m.Question[0].Qclass}
 	do, opt := false, m.IsEdns0()
 	if opt != nil {
-		request.Limit, request.Reserve, do = int(opt.UDPSize()), 11, opt.Do()
+		request.Limit, request.Payload, do = int(opt.UDPSize()), 4096, opt.Do()
 	}
 	for _, z := range zones {
 		if name.Under(z.version.Apex()) {
 			r.Plan(z.version, answer.Question{Name: name, Type: zone.Type(m.Question[0].Qtype), DO: do})
-			dst = r.AppendWire(dst, &request)
-			if opt != nil {
-				flags := byte(0)
-				if do {
-					flags = 0x80
-				}
-				dst = append(dst, 0, 0, byte(dns.TypeOPT), 16, 0, 0, 0, flags, 0, 0, 0)
-				binary.BigEndian.PutUint16(dst[10:], binary.BigEndian.Uint16(dst[10:])+1)
-			}
-			return dst
+			return r.AppendWire(dst, &request)
 		}
 	}
 	return nil
@@ -117,12 +107,18 @@ func (q question) String() string {
 	return s
 }
 
+// heard is an answer as it came.
+type heard struct {
+	*dns.Msg // nil: none
+	octets   int
+}
+
 // askAll asks one server everything over a few sockets, each with one question
-// under way. What gets no answer in three tries is nil.
-func askAll(t *testing.T, at netip.AddrPort, questions []question) []*dns.Msg {
+// under way, three times where there is no answer.
+func askAll(t *testing.T, at netip.AddrPort, questions []question) []heard {
 	t.Helper()
 	const askers = 4
-	answers := make([]*dns.Msg, len(questions))
+	answers := make([]heard, len(questions))
 	var group sync.WaitGroup
 	for first := range askers {
 		conn, err := net.Dial("udp", at.String())
@@ -131,7 +127,7 @@ func askAll(t *testing.T, at netip.AddrPort, questions []question) []*dns.Msg {
 			defer conn.Close()
 			buffer := make([]byte, dns.MaxMsgSize)
 			for i := first; i < len(questions); i += askers {
-				for try := 0; try < 3 && answers[i] == nil; try++ {
+				for try := 0; try < 3 && answers[i].Msg == nil; try++ {
 					answers[i] = exchange(conn, questions[i].message(i), buffer)
 				}
 			}
@@ -141,23 +137,23 @@ func askAll(t *testing.T, at netip.AddrPort, questions []question) []*dns.Msg {
 	return answers
 }
 
-func exchange(conn net.Conn, query *dns.Msg, buffer []byte) *dns.Msg {
+func exchange(conn net.Conn, query *dns.Msg, buffer []byte) heard {
 	wire, err := query.Pack()
 	if err != nil {
-		return nil
+		return heard{}
 	}
 	_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
 	if _, err := conn.Write(wire); err != nil {
-		return nil
+		return heard{}
 	}
 	for {
 		n, err := conn.Read(buffer)
 		if err != nil {
-			return nil
+			return heard{}
 		}
 		m := new(dns.Msg)
 		if m.Unpack(buffer[:n]) == nil && m.Id == query.Id && len(m.Question) == 1 && m.Question[0] == query.Question[0] {
-			return m
+			return heard{m, n}
 		}
 	}
 }

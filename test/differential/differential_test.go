@@ -28,8 +28,8 @@ func TestDifferences(t *testing.T) {
 	}
 	ours := askAll(t, serve(t, "127.0.53.1", zones), questions)
 	for i, m := range ours {
-		require.NotNil(t, m, "%s: no answer from us", questions[i])
-		require.NoError(t, questions[i].accepts(m, now), "%s\n%s", questions[i], m)
+		require.NotNil(t, m.Msg, "%s: no answer from us", questions[i])
+		require.NoError(t, questions[i].accepts(m.Msg, now), "%s\n%s", questions[i], m)
 	}
 	t.Logf("%d questions, seed %d", len(questions), *seed)
 	for _, p := range peers {
@@ -41,8 +41,8 @@ func TestDifferences(t *testing.T) {
 			}
 			theirs := askAll(t, at, questions)
 			for i, q := range questions {
-				used := tally.compare(q, hear(ours[i]), hear(theirs[i]))
-				if len(used) > 0 && theirs[i] != nil && q.accepts(theirs[i], now) != nil {
+				used := tally.compare(q, hear(ours[i].Msg), hear(theirs[i].Msg))
+				if len(used) > 0 && theirs[i].Msg != nil && q.accepts(theirs[i].Msg, now) != nil {
 					tally.refused[used[len(used)-1]]++
 				}
 			}
