@@ -22,12 +22,13 @@ const module = "github.com/multisigner/multisigner"
 // floors says which room may import which, of ours. Rooms are named as below
 // plugin/multisigner; "." is the plugin itself. What is not named here may not be there.
 var floors = func() map[string][]string {
-	thinking := []string{"zone", "roll", "status", "commands", "denial", "xfr", "update", "validate", "sign", "answer"}
+	thinking := []string{"zone", "rdata", "roll", "status", "commands", "denial", "xfr", "update", "validate", "sign", "answer"}
 	hands := []string{"ask", "keystore", "store", "source", "peer", "parent"}
 	lab := []string{"corefile", "control/client", "status", "zone", "denial", "sign", "answer", "validate", "keystore", "ask"}
 	return map[string][]string{
 		"commands": {},
 		"zone":     {},
+		"rdata":    {},
 		"roll":     {},
 		"status":   {},
 		"denial":   {"zone"},
@@ -41,7 +42,7 @@ var floors = func() map[string][]string {
 		"keystore": {},
 		"store":    {},
 		"certs":    {},
-		"source":   {"zone", "xfr", "validate", "ask"},
+		"source":   {"zone", "rdata", "xfr", "validate", "ask"},
 		"peer":     {"zone", "xfr", "validate", "ask"},
 		"parent":   {"zone", "xfr", "validate", "ask"},
 		"fastpath": {"zone", "xfr", "validate", "ask", "answer"},
@@ -61,7 +62,7 @@ var floors = func() map[string][]string {
 }()
 
 // timeless are the floors that read no clock and touch nothing of the world.
-var timeless = []string{"zone", "roll", "status", "commands", "denial", "xfr", "update", "validate", "sign", "answer"}
+var timeless = []string{"zone", "rdata", "roll", "status", "commands", "denial", "xfr", "update", "validate", "sign", "answer"}
 
 // listed is what `go list -json` says of a package.
 type listed struct {

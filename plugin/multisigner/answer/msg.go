@@ -1,7 +1,12 @@
 package answer
 
 import (
+	"bytes"
+	"encoding/binary"
+
 	"github.com/miekg/dns"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
 // lengthError bounds how much more than it packs a record counts in the lengths
@@ -69,9 +74,62 @@ func records(m *dns.Msg) int { return len(m.Answer) + len(m.Ns) + len(m.Extra) }
 func (r *Response) message(request *Request) *dns.Msg {
 	r.wire = r.AppendWire(r.wire[:0], request)
 	m := new(dns.Msg)
-	if err := m.Unpack(r.wire); err != nil {
-		return nil
+	if !r.faithful() || m.Unpack(r.wire) != nil {
+		if m = carried(r.wire); m == nil {
+			return nil
+		}
 	}
 	m.Compress = true
 	return m
+}
+
+// faithful reports whether the library is known to write all of the response as it
+// reads it.
+func (r *Response) faithful() bool {
+	for _, items := range [...][]Item{r.Answer, r.Authority, r.Additional} {
+		for i := range items {
+			if !zone.Faithful(items[i].Set.Type) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// carried reads a message record by record, so that each goes out with the octets that
+// it has, whatever the library makes of its type.
+func carried(wire []byte) *dns.Msg {
+	head := bytes.Clone(wire)
+	for i := 6; i < headerSize; i++ { // as if there were only the question
+		head[i] = 0
+	}
+	m := new(dns.Msg)
+	_, at, err := dns.UnpackDomainName(wire, headerSize)
+	if err != nil || m.Unpack(head[:at+4]) != nil {
+		return nil
+	}
+	at += 4
+	for i, section := range [...]*[]dns.RR{&m.Answer, &m.Ns, &m.Extra} {
+		for range binary.BigEndian.Uint16(wire[6+2*i:]) {
+			var rr dns.RR
+			if rr, at, err = carry(wire, at); err != nil {
+				return nil
+			}
+			*section = append(*section, rr)
+		}
+	}
+	return m
+}
+
+func carry(wire []byte, at int) (dns.RR, int, error) {
+	owner, body, err := dns.UnpackDomainName(wire, at)
+	if err != nil {
+		return nil, 0, err
+	}
+	t, ttl := zone.Type(binary.BigEndian.Uint16(wire[body:])), binary.BigEndian.Uint32(wire[body+4:])
+	end := body + 10 + int(binary.BigEndian.Uint16(wire[body+8:]))
+	if _, names := compressible(t); names > 0 {
+		return dns.UnpackRR(wire, at)
+	}
+	return zone.RR(owner, t, ttl, wire[body+10:end]), end, nil
 }

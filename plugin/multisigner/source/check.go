@@ -87,6 +87,9 @@ func (c *checker) node(n *zone.Node) {
 			c.fatal(s.Name, s.Type, "the name has %d %s records, at most one may be: remove the others", s.Rdata.Len(), s.Type)
 		}
 	}
+	if !n.Empty() {
+		c.limits(n)
+	}
 	if c.hidden(n) {
 		return
 	}

@@ -1,11 +1,8 @@
 package source
 
 import (
-	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/miekg/dns"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
@@ -50,24 +47,9 @@ func newCollector(file string, apex zone.Name) *collector {
 	return &collector{apex: apex, file: file, sets: map[key]*gathered{}}
 }
 
-// add takes a record. The error is one of its syntax.
-func (c *collector) add(rr dns.RR, e *entry, at position) error {
-	h := rr.Header()
-	if h.Class != dns.ClassINET {
-		return fmt.Errorf("the class is %s: zones here are of class IN", dns.Class(h.Class))
-	}
-	r, err := zone.ReadRR(rr)
+// add takes a record.
+func (c *collector) add(r zone.Record, e *entry, at position) {
 	name, t := r.Name, r.Type
-	switch {
-	case err != nil:
-		return err
-	case isMeta(t):
-		return fmt.Errorf("%s is a type of questions and messages, not of zones", t)
-	case r.Rdata == "" && !mayBeEmpty(t):
-		return fmt.Errorf("a record of type %s has data, this one has none", t)
-	case e.longString && hasStrings(t):
-		return errors.New("a string has more than 255 octets: write it as several, each in quotes")
-	}
 	if e.cut && hasStrings(t) {
 		c.warn(at, name, "a semicolon begins a comment: what follows it is left out of the text; put the text in quotes if it belongs to it")
 	}
@@ -77,10 +59,8 @@ func (c *collector) add(rr dns.RR, e *entry, at position) error {
 	case made(t):
 		c.drop(t, at)
 	default:
-		r.TTL = h.Ttl
 		c.put(r, at)
 	}
-	return nil
 }
 
 // outside leaves out what belongs to another zone.

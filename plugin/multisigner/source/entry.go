@@ -14,9 +14,7 @@ type entry struct {
 	text  []byte // valid until the next
 	line  int    // where it begins
 	lines int    // how many it has
-	// longString says that it has a quoted string of more than 255 octets, cut
-	// that a comment begins right after a word.
-	longString, cut bool
+	cut   bool   // a comment begins right after a word
 }
 
 // entries splits a file. It follows RFC 1035 5.1: a line end inside brackets is
@@ -117,7 +115,7 @@ func (e *entries) add(line []byte, depth int) (int, error) {
 		e.entry.text = append(append(e.entry.text, line...), '\n')
 		return depth, nil
 	}
-	quoted := -1 // where a string begins
+	quoted := false
 	for i := 0; i < len(line); i++ {
 		switch c := line[i]; {
 		case c == '\\':
@@ -126,12 +124,9 @@ func (e *entries) add(line []byte, depth int) (int, error) {
 				return 0, err
 			}
 			i += width
-		case c == '"' && quoted < 0:
-			quoted = i
 		case c == '"':
-			e.entry.longString = e.entry.longString || octets(line[quoted+1:i]) > 255
-			quoted = -1
-		case quoted >= 0:
+			quoted = !quoted
+		case quoted:
 		case c == ';':
 			e.entry.cut = e.entry.cut || i > 0 && !isBlank(line[i-1]) && line[i-1] != '"' && line[i-1] != ')'
 			line = line[:i]
@@ -143,7 +138,7 @@ func (e *entries) add(line []byte, depth int) (int, error) {
 			}
 		}
 	}
-	if quoted >= 0 {
+	if quoted {
 		return 0, errors.New("the string has no closing quote on its line")
 	}
 	e.entry.text = append(append(e.entry.text, line...), '\n')
@@ -165,15 +160,3 @@ func escape(rest []byte) (int, error) {
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-
-// octets counts what a string's text stands for.
-func octets(text []byte) (n int) {
-	for i := 0; i < len(text); i++ {
-		if text[i] == '\\' {
-			width, _ := escape(text[i+1:])
-			i += width
-		}
-		n++
-	}
-	return n
-}

@@ -1,37 +1,25 @@
 package source
 
 import (
-	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
 
-	"github.com/miekg/dns"
+	"github.com/multisigner/multisigner/plugin/multisigner/rdata"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
-// feed hands a file's entries to the library's parser, one at a time: so each
-// record is known by its line, a mistake costs one entry and not the rest of the
-// file, and the parser never reads the end of one record in the next, as it is
-// prone to. Directives are carried out here, for it would give records of a
-// $GENERATE a TTL of its own.
+// feed reads a file's entries one by one: each record is known by its line, and a
+// mistake costs one entry and not the rest of the file.
 type feed struct {
 	l       *loader
 	path    string
 	entries *entries
 	scope   scope
-
-	parser *dns.ZoneParser // nil: to be made for the next entry
-	prefix string          // what it is to read before the next entry
-	buf    []byte          // what it is still to read
-	entry  *entry          // what it reads, or has read last
-	given  int             // line ends that it was given before this entry
-	lines  int             // and in this entry
-	taken  bool            // it has given the entry's record
-	// emptied says that it got the empty line after the entry.
-	emptied bool
+	words   []rdata.Word
 	making  *generator // where entries come from while it is not nil
-	ended   bool
 }
 
 func newFeed(l *loader, path string, from io.Reader, s scope) *feed {
@@ -40,114 +28,139 @@ func newFeed(l *loader, path string, from io.Reader, s scope) *feed {
 
 // run reads the file to its end, or to where it makes no sense to go on.
 func (f *feed) run() {
-	for !f.ended && f.l.syntax.more[1] < MaxProblems {
-		if f.parser == nil && !f.advance() {
-			return
-		}
-		rr, ok := f.parser.Next()
-		switch {
-		case ok:
-			f.taken = true
-			f.record(rr)
-		case !f.taken:
-			f.refused(f.parser.Err())
-			fallthrough
-		default: // the parser has met an end: the next entry gets a new one
-			f.parser = nil
-		}
-	}
-}
-
-// ReadByte is how the parser reads. At the end of an entry it gets the next if it
-// has given a record for this one; else an empty line, without which it takes a
-// record without data for one of an UPDATE, and an end.
-func (f *feed) ReadByte() (byte, error) {
-	if len(f.buf) == 0 {
-		switch {
-		case f.taken && f.advance():
-		case !f.taken && !f.emptied:
-			f.emptied = true
-			return '\n', nil
-		default:
-			return 0, io.EOF
-		}
-	}
-	c := f.buf[0]
-	f.buf = f.buf[1:]
-	return c, nil
-}
-
-// Read is not used: the parser reads by ReadByte where it can.
-func (f *feed) Read([]byte) (int, error) { return 0, errors.New("not used") }
-
-// advance makes the next record's entry the one to be read.
-func (f *feed) advance() bool {
 	for f.l.syntax.more[1] < MaxProblems {
 		if f.making != nil && f.making.next(&f.entries.entry) {
-			f.give(&f.entries.entry)
-			return true
+			f.record(&f.entries.entry)
+			continue
 		}
 		f.making = nil
 		e, line, err := f.entries.next()
 		switch {
 		case err == io.EOF:
-			f.ended = true
-			return false
+			return
 		case err != nil:
 			f.fault(line, err.Error())
-			if f.ended = errors.As(err, &errAfter{}); f.ended {
-				return false
+			if errors.As(err, &errAfter{}) {
+				return
 			}
 			f.scope.owner = "" // it stood on the line that was not understood
 		case e.text[0] == '$':
 			f.directive(e)
-		case isBlank(e.text[0]) && f.scope.owner == "":
-			if f.l.syntax.more[1] == 0 { // else the name may have been on a faulty line
-				f.fault(line, "the line begins with a blank, which repeats the name before, and there is none")
-			}
 		default:
-			f.give(e)
-			return true
+			f.record(e)
 		}
 	}
-	f.ended = true
-	return false
 }
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 
-// give makes e what the parser reads. A new one is told the owner that it cannot
-// know, and that a TTL which is not said is noTTL, whatever records before said.
-func (f *feed) give(e *entry) {
-	prefix := f.prefix
-	if f.parser == nil {
-		f.parser = dns.NewZoneParser(f, f.scope.origin, "")
-		f.given, f.lines = 0, 0
-		prefix = "$TTL " + strconv.Itoa(noTTL) + "\n"
-		if isBlank(e.text[0]) {
-			prefix += f.scope.owner
-		}
-	}
-	f.given += f.lines + strings.Count(prefix, "\n")
-	f.lines, f.entry, f.prefix, f.buf = e.lines, e, "", e.text
-	f.taken, f.emptied = false, false
-	if prefix != "" {
-		f.buf = append([]byte(prefix), e.text...)
-	}
-}
-
-// record takes a record that the parser has given.
-func (f *feed) record(rr dns.RR) {
-	h := rr.Header()
-	f.scope.owner = h.Name
-	if err := f.setTTLOf(h); err != nil {
-		f.fault(f.entry.line, err.Error())
-	} else if err := f.l.within.add(rr, f.entry, position{f.path, f.entry.line}); err != nil {
-		f.fault(f.entry.line, err.Error())
-	} else {
+// record reads an entry that is no directive.
+func (f *feed) record(e *entry) {
+	line, err := f.read(e)
+	if err == nil {
 		return
 	}
-	f.endMaking()
+	if f.making != nil {
+		f.making.end() // one message for all its records is enough
+	}
+	f.fault(e.line+min(line, e.lines-1), err.Error())
+}
+
+// read takes an entry's record in. With an error it says on which of the entry's
+// lines it is.
+func (f *feed) read(e *entry) (line int, err error) {
+	if f.words, err = appendWords(f.words[:0], e.text); err != nil {
+		return 0, err
+	}
+	words := f.words
+	switch {
+	case len(words) == 0:
+		return 0, nil // nothing but brackets
+	case isBlank(e.text[0]) && f.scope.owner == "":
+		if f.l.syntax.more[1] > 0 {
+			return 0, nil // the name may have been on a faulty line
+		}
+		return 0, errors.New("the line begins with a blank, which repeats the name before, and there is none")
+	case !isBlank(e.text[0]):
+		if f.scope.owner, err = f.name(words[0]); err != nil {
+			return words[0].Line, err
+		}
+		if words = words[1:]; len(words) == 0 {
+			return 0, errors.New("the line has a name and no record")
+		}
+	}
+	h, words, err := f.head(words)
+	if err != nil {
+		return h.line, err
+	}
+	data, err := rdata.Parse(uint16(h.t), words, []byte(f.scope.origin))
+	if err != nil {
+		var at *rdata.Error
+		errors.As(err, &at)
+		return max(at.Line, h.line), fmt.Errorf("%s: %w", h.t, err)
+	}
+	r, err := zone.NewRecord([]byte(f.scope.owner), h.t, f.ttl(h), data)
+	if err != nil {
+		return h.line, fmt.Errorf("%s: %w", h.t, err)
+	}
+	f.l.within.add(r, e, position{f.path, e.line})
+	return 0, nil
+}
+
+// head is what stands between a record's owner and its data.
+type head struct {
+	t      zone.Type
+	ttl    uint32
+	hasTTL bool
+	line   int // of the word that was looked at last
+}
+
+// head reads TTL and class, in either order, and the type; rest is the data.
+func (f *feed) head(words []rdata.Word) (h head, rest []rdata.Word, err error) {
+	for classed := false; len(words) > 0; words = words[1:] {
+		w := words[0]
+		h.line = w.Line
+		text := string(w.Text)
+		if class, ok := class(text); ok && !classed && !w.Quoted {
+			if classed = true; class != "IN" {
+				return h, nil, fmt.Errorf("the class is %s: zones here are of class IN", class)
+			}
+			continue
+		}
+		if !h.hasTTL && text != "" && isDigit(text[0]) && !w.Quoted {
+			if h.ttl, err = parseTTL(text); err == nil {
+				h.hasTTL = true
+				continue
+			} else if errors.Is(err, errTTL) {
+				return h, nil, err
+			}
+		}
+		t, known := rdata.Type(text)
+		switch {
+		case !known || w.Quoted:
+			return h, nil, fmt.Errorf(`%s is neither a TTL, a class nor a type that is known: types of other numbers are written TYPE65280 \# LENGTH HEX (RFC 3597)`, w)
+		case isMeta(zone.Type(t)):
+			return h, nil, fmt.Errorf("%s is a type of questions and messages, not of zones", zone.Type(t))
+		}
+		h.t = zone.Type(t)
+		return h, words[1:], nil
+	}
+	return h, nil, errors.New("the record has no type")
+}
+
+// class reads the mnemonic or number of a class.
+func class(text string) (mnemonic string, ok bool) {
+	upper := strings.ToUpper(text)
+	switch upper {
+	case "IN", "CH", "HS", "CS":
+		return upper, true
+	}
+	digits, ok := strings.CutPrefix(upper, "CLASS")
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if ok && err == nil && n == 1 {
+		return "IN", true
+	}
+	return upper, ok && err == nil
 }
 
 // fault tells of something that keeps the zone from being served.
@@ -155,39 +168,14 @@ func (f *feed) fault(line int, text string) {
 	f.l.syntax.add(Problem{File: f.path, Line: line, Text: text, Fatal: true})
 }
 
-// refused tells of an entry for which the parser gave no record, with its reason.
-func (f *feed) refused(err error) {
-	text, line := "the line has a name and no record", 0
-	switch words := len(bytes.Fields(f.entry.text)); {
-	case err == nil && len(bytes.Trim(f.entry.text, " \t\n()")) == 0:
-		return // nothing but brackets
-	case words == 1: // which the parser may take for a TTL
-	case err == nil:
-		text = "this is no record"
-	default:
-		text, line = explain(err)
+// name gives the wire form of a name that may be relative to the origin.
+func (f *feed) name(w rdata.Word) (string, error) {
+	if w.Quoted {
+		return "", fmt.Errorf("%s is no name: it stands in quotes", w)
 	}
-	f.endMaking()
-	f.fault(f.entry.line+min(max(line-1-f.given, 0), f.entry.lines-1), text)
-	if !isBlank(f.entry.text[0]) {
-		f.scope.owner = f.owner()
-	}
-}
-
-// endMaking ends a $GENERATE: one message for all its records is enough.
-func (f *feed) endMaking() {
-	if f.making != nil {
-		f.making.end()
-	}
-}
-
-// owner is the name that a faulty entry begins with, for the lines that repeat
-// it; "" when it cannot be told.
-func (f *feed) owner() string {
-	token, _, _ := bytes.Cut(bytes.ReplaceAll(f.entry.text, []byte("\t"), []byte(" ")), []byte(" "))
-	name, err := absolute(string(token), f.scope.origin)
+	wire, err := rdata.AppendName(nil, w.Text, []byte(f.scope.origin))
 	if err != nil {
-		return ""
+		return "", fmt.Errorf("%s is no name: %w", w, err)
 	}
-	return name
+	return string(wire), nil
 }

@@ -7,6 +7,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/rdata"
 )
 
 // MaxGenerate is how many records one $GENERATE makes at most: an IPv6 /112, or
@@ -41,6 +43,9 @@ func newGenerator(text []byte, line int) (*generator, error) {
 		return nil, errors.New("$GENERATE takes a range like 1-100 and a record with $ in it")
 	}
 	g := &generator{line: line}
+	if text, quoted := rightSide(record); quoted {
+		record = text
+	}
 	var err error
 	if g.at, g.stop, g.step, err = parseRange(string(span)); err != nil {
 		return nil, err
@@ -54,6 +59,28 @@ func newGenerator(text []byte, line int) (*generator, error) {
 		}
 	}
 	return g, nil
+}
+
+// rightSide takes the quotes from data that is one string: as in BIND they are there to
+// hold words together, and are no part of the data. In them \" stands for a quote.
+func rightSide(record []byte) (text []byte, quoted bool) {
+	words, err := appendWords(nil, record)
+	if err != nil || len(words) < 3 || !words[len(words)-1].Quoted {
+		return nil, false
+	}
+	for i, w := range words[1:] {
+		word := string(w.Text)
+		if _, known := rdata.Type(word); !known || w.Quoted {
+			continue // a TTL or class
+		}
+		if i+3 != len(words) {
+			break
+		}
+		last := words[len(words)-1].Text
+		head := record[:len(record)-len(last)-2]
+		return append(bytes.Clone(head), bytes.ReplaceAll(last, []byte(`\"`), []byte(`"`))...), true
+	}
+	return nil, false
 }
 
 func parseRange(s string) (start, stop, step int64, err error) {

@@ -12,7 +12,12 @@ func TestGenerate(t *testing.T) {
 	for _, tc := range []struct{ line, want string }{
 		{"$GENERATE 1-2 h$ A 192.0.2.$", "h1 A 192.0.2.1|h2 A 192.0.2.2"},
 		{"$generate 0-6/3\th$\tCNAME\tx$", "h0 CNAME x0|h3 CNAME x3|h6 CNAME x6"},
-		{"$GENERATE 8-9 h${2,4,d} 60 IN TXT \"a $ b\"", `h0010 60 IN TXT "a 8 b"|h0011 60 IN TXT "a 9 b"`},
+		{"$GENERATE 8-9 h${2,4,d} 60 IN TXT \"a $ b\"", `h0010 60 IN TXT a 8 b|h0011 60 IN TXT a 9 b`},
+		{`$GENERATE 1-1 h$ TXT "two words"`, "h1 TXT two words"},
+		{`$GENERATE 1-1 h$ TXT "\"two words\" three"`, `h1 TXT "two words" three`},
+		{`$GENERATE 1-1 h$ TXT "one" "two $"`, `h1 TXT "one" "two 1"`},
+		{`$GENERATE 1-1 h$ MX "0 ."`, "h1 MX 0 ."},
+		{`$GENERATE 1-1 txt 5 CLASS1 TXT "a$\;b"`, `txt 5 CLASS1 TXT a1\;b`},
 		{"$GENERATE 10-11 h${-10} A 192.0.2.1", "h0 A 192.0.2.1|h1 A 192.0.2.1"},
 		{"$GENERATE 30-31 h${0,0,x}-${0,3,X}-${0,0,o} A 192.0.2.1", "h1e-01E-36 A 192.0.2.1|h1f-01F-37 A 192.0.2.1"},
 		{"$GENERATE 418-418 ${0,0,n} PTR x${0,7,N}", "2.a.1 PTR x2.A.1.0"},
@@ -51,5 +56,5 @@ func TestGenerate(t *testing.T) {
 func TestGenerateMistake(t *testing.T) {
 	c, err := from(map[string]string{"zone": base + "$GENERATE 1-60000 h$ A 192.0.2.$\nz A x\n"})
 	require.Error(t, err)
-	require.Equal(t, []string{`zone:5: the data of the A record is wrong at "192.0.2.256"`, `zone:6: the data of the A record is wrong at "x"`}, problems(c))
+	require.Equal(t, []string{`zone:5: A: the address: "192.0.2.256" is no IPv4 address`, `zone:6: A: the address: "x" is no IPv4 address`}, problems(c))
 }

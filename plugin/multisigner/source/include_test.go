@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An included file goes on with the origin and TTL of the line that includes it,
-// and changes neither for the lines after (RFC 1035 5.1). Its own includes are
-// found beside it.
+// An included file goes on with the origin and TTL of the line that includes it.
+// Its origin ends with it (RFC 1035 5.1), but its $TTL holds for all that comes after
+// (RFC 2308 4). Its own includes are found beside it.
 func TestInclude(t *testing.T) {
 	got := records(t, map[string]string{
 		"zone": base + `$TTL 100
@@ -25,14 +25,14 @@ $INCLUDE sub/one.inc elsewhere.example.org.`,
 		"sub/with blank.inc": "c A 192.0.2.3\n",
 	})
 	require.Equal(t, `a.example.org. 100 IN A 192.0.2.1
-a.example.org. 100 IN AAAA 2001:db8::a
-b.example.org. 100 IN A 192.0.2.2
+a.example.org. 7 IN AAAA 2001:db8::a
+b.example.org. 7 IN A 192.0.2.2
 three.deep.example.org. 9 IN A 192.0.2.13
 three.deep.elsewhere.example.org. 9 IN A 192.0.2.13
-one.elsewhere.example.org. 100 IN A 192.0.2.11
+one.elsewhere.example.org. 7 IN A 192.0.2.11
 two.elsewhere.example.org. 7 IN A 192.0.2.12
 one.example.org. 100 IN A 192.0.2.11
-c.other.example.org. 100 IN A 192.0.2.3
+c.other.example.org. 7 IN A 192.0.2.3
 two.example.org. 7 IN A 192.0.2.12
 `, got)
 }
@@ -50,14 +50,14 @@ func TestIncludeProblems(t *testing.T) {
 		want  []string
 	}{
 		{"in the file", map[string]string{"zone": base + "$INCLUDE sub/a\nb A x\n", "sub/a": "\n\nb A y\n  A 192.0.2.1\n"},
-			[]string{`zone:6: the data of the A record is wrong at "x"`, `sub/a:3: the data of the A record is wrong at "y"`}},
+			[]string{`zone:6: A: the address: "x" is no IPv4 address`, `sub/a:3: A: the address: "y" is no IPv4 address`}},
 		{"itself", map[string]string{"zone": base + "$INCLUDE a\n", "a": "$INCLUDE zone\n"},
 			[]string{"a:1: $INCLUDE zone: the file would include itself"}},
 		{"too deep", deep, []string{"7:1: $INCLUDE 8: files are included more than 8 deep"}},
 		{"no owner", map[string]string{"zone": base + "$INCLUDE a\n", "a": "  A 192.0.2.1\n"},
 			[]string{"a:1: the line begins with a blank, which repeats the name before, and there is none"}},
 		{"no file", map[string]string{"zone": base + "$INCLUDE\n$INCLUDE a b c\n$INCLUDE a ..\n"},
-			[]string{"zone:5: $INCLUDE takes a file, and perhaps an origin", "zone:6: $INCLUDE takes a file, and perhaps an origin", `zone:7: $INCLUDE: "..": name has an empty label`}},
+			[]string{"zone:5: $INCLUDE takes a file, and perhaps an origin", "zone:6: $INCLUDE takes a file, and perhaps an origin", `zone:7: $INCLUDE: ".." is no name: a label is empty`}},
 	} {
 		c, err := from(tc.files)
 		require.Error(t, err, tc.name)

@@ -41,18 +41,11 @@ func isSingleton(t zone.Type) bool {
 	return t == zone.TypeSOA || t == zone.TypeCNAME || t == zone.TypeDNAME
 }
 
-// hasStrings reports whether rdata of type t is made of strings of at most 255
-// octets, which the parser would cut into such without a word.
+// hasStrings reports whether rdata of type t has text in it.
 func hasStrings(t zone.Type) bool {
 	switch uint16(t) {
 	case dns.TypeTXT, dns.TypeSPF, dns.TypeHINFO, dns.TypeNAPTR, dns.TypeISDN, dns.TypeX25, dns.TypeAVC, dns.TypeNINFO, dns.TypeRESINFO:
 		return true
 	}
 	return false
-}
-
-// mayBeEmpty reports whether rdata of type t may have no octets.
-func mayBeEmpty(t zone.Type) bool {
-	_, known := dns.TypeToRR[uint16(t)]
-	return !known || uint16(t) == dns.TypeNULL || uint16(t) == dns.TypeAPL
 }

@@ -90,3 +90,15 @@ func most(problems []Problem) []Problem {
 	rest := len(problems) - len(most)
 	return append(most, Problem{Text: fmt.Sprintf("and %d problems more", rest), Fatal: fatal > 0})
 }
+
+// longest is how much of a file's text stands in a message.
+const longest = 80
+
+// shorten keeps a message readable, and what a file holds that is no zone file
+// mostly out of the log.
+func shorten(s string) string {
+	if len(s) > longest {
+		return s[:longest] + "..."
+	}
+	return s
+}

@@ -34,7 +34,7 @@ func TestManyProblems(t *testing.T) {
 		require.True(t, p.Fatal)
 	}
 	require.Equal(t, strings.Count(err.Error(), "\n"), MaxProblems)
-	require.ErrorContains(t, err, `zone:155: the data of the A record is wrong at "x"`)
+	require.ErrorContains(t, err, `zone:155: A: the address: "x" is no IPv4 address`)
 
 	c, err = from(map[string]string{"zone": strings.Repeat("what is this\n", 1_000_000)})
 	require.Error(t, err)
@@ -59,7 +59,7 @@ www.example. 3600 CNAME ns.example.`))
 // An error lists what is fatal and nothing else.
 func TestError(t *testing.T) {
 	_, err := from(map[string]string{"zone": base + "a 1 A 192.0.2.1\na 2 A 192.0.2.2\nb A\n"})
-	require.EqualError(t, err, "zone example.org. cannot be served\n\tzone:7: the record ends before its data")
+	require.EqualError(t, err, "zone example.org. cannot be served\n\tzone:7: A: the record ends before its data")
 	var problems *Error
 	require.ErrorAs(t, err, &problems)
 	require.Len(t, problems.Problems, 1)

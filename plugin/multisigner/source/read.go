@@ -53,7 +53,7 @@ func openRegular(path string) (io.ReadCloser, fs.FileInfo, error) {
 
 func read(path string, apex zone.Name, open opener) (Content, error) {
 	l := &loader{open: open, within: newCollector(path, apex), left: MaxSize}
-	l.file(path, scope{origin: apex.String()}, "", 0)
+	l.file(path, scope{origin: string(apex)}, "", 0)
 	c := Content{Files: l.names(), Stamp: l.stamp(), Torn: l.torn, Dropped: l.within.dropped}
 	v := l.within.finish(len(l.syntax.problems) > 0)
 	problems := slices.Concat(l.syntax.problems, l.within.problems)
@@ -84,21 +84,22 @@ type opened struct {
 	err  error
 }
 
-// scope is what a line means that does not say all: it goes down into included
-// files and does not come back out of them (RFC 1035 5.1).
+// scope is what a line means that does not say all. It goes down into included
+// files; but for the TTL it does not come back out of them (RFC 1035 5.1).
 type scope struct {
-	origin string // absolute
-	owner  string // absolute; "" when there is none to repeat
+	origin string // in wire form
+	owner  string // in wire form; "" when there is none to repeat
 	ttl    uint32 // where a record says none
 	hasTTL bool
 	fixed  bool // ttl is that of a $TTL, which a record's own does not change (RFC 2308 4)
 }
 
-// file reads one file. from and line are where it is included, "" for the first.
-func (l *loader) file(path string, s scope, from string, line int) {
+// file reads one file, and gives the scope at its end. from and line are where it is
+// included, "" for the first.
+func (l *loader) file(path string, s scope, from string, line int) (after scope) {
 	if why := l.refuses(path); why != "" {
 		l.syntax.add(Problem{File: from, Line: line, Text: why, Fatal: true})
-		return
+		return s
 	}
 	f, at, err := l.open(path)
 	l.files = append(l.files, opened{path, at, err})
@@ -108,16 +109,18 @@ func (l *loader) file(path string, s scope, from string, line int) {
 			p = Problem{File: path, Text: "cannot be read: " + cause(err).Error(), Fatal: true}
 		}
 		l.syntax.add(p)
-		return
+		return s
 	}
 	defer f.Close()
 	l.stack = append(l.stack, path)
 	defer func() { l.stack = l.stack[:len(l.stack)-1] }()
-	newFeed(l, path, f, s).run()
+	reading := newFeed(l, path, f, s)
+	reading.run()
 	if f, ok := f.(*os.File); ok {
 		is, err := f.Stat()
 		l.torn = l.torn || err != nil || !is.ModTime().Equal(at.ModTime()) || is.Size() != at.Size()
 	}
+	return reading.scope
 }
 
 // cause is err without the path, which is told already.
@@ -143,11 +146,11 @@ func (l *loader) refuses(path string) string {
 }
 
 // include reads a file that is named in another.
-func (l *loader) include(name string, s scope, from string, line int) {
+func (l *loader) include(name string, s scope, from string, line int) (after scope) {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(filepath.Dir(from), name)
 	}
-	l.file(name, s, from, line)
+	return l.file(name, s, from, line)
 }
 
 // names lists the files once each.

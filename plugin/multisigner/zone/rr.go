@@ -191,15 +191,40 @@ func (s RRset) unpack(written string, t Type, p Packed) []dns.RR {
 	rrs := make([]dns.RR, 0, p.Len())
 	owner := Name(written).String()
 	for rdata := range p.All() {
-		h := dns.RR_Header{Name: owner, Rrtype: uint16(t), Class: dns.ClassINET, Ttl: s.TTL, Rdlength: uint16(len(rdata))}
-		rr, _, err := dns.UnpackRRWithHeader(h, []byte(rdata), 0)
-		if err != nil {
-			// What the library cannot read it can still carry (RFC 3597).
-			rr = &dns.RFC3597{Hdr: h, Rdata: hex.EncodeToString([]byte(rdata))}
-		}
-		rrs = append(rrs, rr)
+		rrs = append(rrs, RR(owner, t, s.TTL, []byte(rdata)))
 	}
 	return rrs
+}
+
+// RR gives a record for the library. Its data goes out again as the same octets: what
+// the library cannot read, or writes otherwise, it still carries (RFC 3597).
+func RR(owner string, t Type, ttl uint32, rdata []byte) dns.RR {
+	h := dns.RR_Header{Name: owner, Rrtype: uint16(t), Class: dns.ClassINET, Ttl: ttl, Rdlength: uint16(len(rdata))}
+	rr, _, err := dns.UnpackRRWithHeader(h, rdata, 0)
+	if err == nil && !Faithful(t) {
+		var s scratch
+		again := dns.Copy(rr)
+		again.Header().Name = "." // whatever the owner's length
+		var packed []byte
+		if packed, err = s.pack(again); err == nil && string(packed) != string(rdata) {
+			err = ErrRdata
+		}
+	}
+	if err != nil {
+		rr = &dns.RFC3597{Hdr: h, Rdata: hex.EncodeToString(rdata)}
+	}
+	return rr
+}
+
+// Faithful reports whether the library writes data of type t as it has read it, where
+// it can read it at all.
+func Faithful(t Type) bool {
+	switch t {
+	case TypeA, TypeNS, TypeCNAME, TypeSOA, 12, TypeMX, TypeTXT, TypeAAAA, TypeSRV, TypeDNAME, TypeDS, TypeRRSIG, TypeNSEC,
+		TypeDNSKEY, TypeNSEC3, TypeNSEC3PARAM, TypeCDS, TypeCDNSKEY, TypeSVCB, TypeHTTPS:
+		return true
+	}
+	return false
 }
 
 // Text gives the RRset and its signatures as lines of a zone file.

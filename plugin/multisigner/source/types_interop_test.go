@@ -1,0 +1,108 @@
+//go:build interop
+
+package source
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// generic is how BIND's checker writes data in the form of unknown types.
+var generic = regexp.MustCompile(`\\# \d+ ?([0-9A-Fa-f ]*)`)
+
+// What is legal in text is what two of BIND, Knot and NSD take, or BIND where it alone
+// knows the type; in octets, what BIND takes: Knot and NSD hardly look at them, but a BIND
+// secondary refuses the transfer. What is taken is the octets that BIND makes of it.
+// Where we differ, it says why.
+// go test -tags interop ./plugin/multisigner/source -run TestTypesElsewhere -update writes it anew.
+func TestTypesElsewhere(t *testing.T) {
+	dir := t.TempDir()
+	cases := readTypes(t)
+	for i, c := range cases {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "zone"), []byte(base+"x "+c.line+"\n"), 0o600))
+		var said []string
+		legal := 0
+		for _, checker := range []struct {
+			name string
+			args []string
+		}{
+			{"named-checkzone", []string{"-i", "none", "-k", "ignore", "-n", "ignore", "example.org.", "zone"}},
+			{"kzonecheck", []string{"-o", "example.org.", "zone"}},
+			{"nsd-checkzone", []string{"example.org.", "zone"}},
+		} {
+			cmd := exec.Command(checker.name, checker.args...)
+			cmd.Dir = dir
+			out, err := cmd.CombinedOutput()
+			if _, failed := err.(*exec.ExitError); err != nil && !failed {
+				t.Fatalf("%v: make interop installs it", err)
+			}
+			verdict := "ok"
+			if text := strings.ToLower(string(out)); err == nil {
+				legal++
+			} else if verdict = "no"; strings.Contains(text, "unknown type") || strings.Contains(text, "unrecognized") || strings.Contains(text, "unknown rr type") {
+				verdict = "unknown"
+			}
+			said = append(said, checker.name+" "+verdict)
+		}
+		typ, data, _ := strings.Cut(c.line, " ")
+		bind := strings.HasSuffix(said[0], " ok")
+		taken := legal >= 2 && (bind || !strings.HasPrefix(data, `\#`)) || bind && slices.Contains(bindOnly, typ)
+		cases[i].others = strings.Join(said, ", ")
+		if !*update {
+			require.Equal(t, c.others, cases[i].others, c.line)
+		}
+		ours := strings.HasPrefix(c.ours, "= ")
+		if why, differs := otherwise[c.line]; differs {
+			require.NotEmpty(t, why)
+			require.NotEqual(t, taken, ours, "%s: the difference is gone", c.line)
+		} else if ours != taken {
+			t.Errorf("%s: ours %s, others %s", c.line, c.ours, cases[i].others)
+		}
+		if !ours || c.ours == "= left out" {
+			continue
+		}
+		cmd := exec.Command("named-rrchecker", "-o", "example.org.", "-u")
+		cmd.Stdin = strings.NewReader("IN " + c.line + "\n")
+		if out, err := cmd.Output(); err == nil {
+			found := generic.FindStringSubmatch(string(out))
+			require.NotNil(t, found, "%s: %s", c.line, out)
+			if theirs := "= " + strings.ToLower(strings.ReplaceAll(found[1], " ", "")); theirs != c.ours {
+				t.Errorf("%s: ours %s, BIND's %s", c.line, c.ours, theirs)
+			}
+		}
+	}
+	if *update {
+		writeTypes(t, cases)
+	}
+}
+
+// otherwise are the lines that we judge otherwise than two of three, and why.
+var otherwise = map[string]string{
+	"WKS 192.0.2.1 6":                    "RFC 1035 3.4.2 allows it, and BIND takes it",
+	`SINK 1 2 AQID`:                      "a form that the registry's entry has, and nobody else reads",
+	`UINFO "a"`:                          "a form that nobody else reads",
+	"UID 1":                              "a form that nobody else reads",
+	"GID 1":                              "a form that nobody else reads",
+	"UNSPEC AQID":                        "a form that nobody else reads",
+	"SVCB 1 foo ohttp":                   "RFC 9540 4 is younger than the others",
+	"IPSECKEY 10 1 0 192.0.2.3":          "BIND refuses it in transfers",
+	"IPSECKEY 10 1 2 192.0.2.3":          "BIND refuses it in transfers",
+	`NSEC \# 8 0161000001408001`:         "left out, whatever it holds",
+	"SVCB 1 foo no-default-alpn":         "RFC 9460 7.1.1, and BIND refuses it in transfers",
+	"SVCB 1 foo key007=x":                "RFC 9460 2.1: no leading zeros",
+	`HTTPS 1 . key1=\003h2`:              "no list of protocols, and BIND refuses it in transfers",
+	`SVCB 1 foo alpn=h2 key7=/dns-query`: "RFC 9461 5, and BIND refuses it in transfers",
+}
+
+// bindOnly are the types that Knot and NSD know by number only.
+var bindOnly = []string{
+	"NSAP-PTR", "EID", "NIMLOC", "ATMA", "A6", "HIP", "NINFO", "RKEY", "TALINK", "DSYNC", "HHIT", "BRID", "DOA", "AMTRELAY",
+	"RESINFO", "WALLET", "TA",
+}
