@@ -132,6 +132,9 @@ var rrtype = fixed(2, func(r *reader) error {
 		return err
 	}
 	t, ok := Type(string(w.Text))
+	if strings.EqualFold(string(w.Text), "ANY") { // in a DSYNC (RFC 9859 2.1)
+		t, ok = 255, true
+	}
 	if n, err := strconv.ParseUint(string(w.Text), 10, 16); !ok && err == nil {
 		t, ok = uint16(n), true
 	}
@@ -179,7 +182,7 @@ func groups(count, digits int, separator string) kind {
 		ok := len(parts) == count
 		var all string
 		for _, part := range parts {
-			if separator == ":" && part != "" { // leading zeros may be left out
+			if part != "" { // leading zeros may be left out
 				part = strings.Repeat("0", max(digits-len(part), 0)) + part
 			}
 			ok = ok && len(part) == digits
@@ -187,7 +190,7 @@ func groups(count, digits int, separator string) kind {
 		}
 		octets, err := hexOf([]byte(all))
 		if !ok || err != nil {
-			return fmt.Errorf("%s is not %d groups of %d hexadecimal digits with %q between them", w, count, digits, separator)
+			return fmt.Errorf("%s is not %d groups of up to %d hexadecimal digits with %q between them", w, count, digits, separator)
 		}
 		r.out = append(r.out, octets...)
 		return nil

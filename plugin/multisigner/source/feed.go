@@ -97,11 +97,11 @@ func (f *feed) read(e *entry) (line int, err error) {
 	if err != nil {
 		var at *rdata.Error
 		errors.As(err, &at)
-		return max(at.Line, h.line), fmt.Errorf("%s: %w", h.t, err)
+		return max(at.Line, h.line), fmt.Errorf("%s: %w", h.typ, err)
 	}
 	r, err := zone.NewRecord([]byte(f.scope.owner), h.t, f.ttl(h), data)
 	if err != nil {
-		return h.line, fmt.Errorf("%s: %w", h.t, err)
+		return h.line, fmt.Errorf("%s: %w", h.typ, err)
 	}
 	f.l.within.add(r, e, position{f.path, e.line})
 	return 0, nil
@@ -110,6 +110,7 @@ func (f *feed) read(e *entry) (line int, err error) {
 // head is what stands between a record's owner and its data.
 type head struct {
 	t      zone.Type
+	typ    string // as it is written
 	ttl    uint32
 	hasTTL bool
 	line   int // of the word that was looked at last
@@ -142,7 +143,7 @@ func (f *feed) head(words []rdata.Word) (h head, rest []rdata.Word, err error) {
 		case isMeta(zone.Type(t)):
 			return h, nil, fmt.Errorf("%s is a type of questions and messages, not of zones", zone.Type(t))
 		}
-		h.t = zone.Type(t)
+		h.t, h.typ = zone.Type(t), strings.ToUpper(text)
 		return h, words[1:], nil
 	}
 	return h, nil, errors.New("the record has no type")
