@@ -36,7 +36,7 @@ func TestCheckFiles(t *testing.T) {
 		{[]string{"check-config", "bad"}, 1, "", "bad:2: no file: add file PATH, the unsigned zone\nbad:3: unknown directive \"fiel\": do you mean file?\n"},
 		{[]string{"check-config", "nowhere"}, 1, "", "open nowhere: no such file or directory\n"},
 		{[]string{"check-zone", "db", "Example.org"}, 0, "db: zone example.org., serial 7, 2 names, 3 records\n", ""},
-		{[]string{"check-zone", "db.bad", "example.org."}, 1, "", "db.bad:4: the data of the A record is wrong at \"127.0.0\"\ndb.bad:5: the record ends before its data\n"},
+		{[]string{"check-zone", "db.bad", "example.org."}, 1, "", "db.bad:4: A: the address: \"127.0.0\" is no IPv4 address\ndb.bad:5: MX: the record ends before its data\n"},
 	} {
 		var out, err bytes.Buffer
 		require.Equal(t, tc.code, run(tc.args, &out, &err), "%v: %s", tc.args, err.String())
