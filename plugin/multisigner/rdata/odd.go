@@ -118,18 +118,11 @@ func digitsOf(least int) func([]byte) error {
 	}
 }
 
-// position wants three numbers of degrees and metres (RFC 1712 3).
-func position(data []byte) error {
-	for _, limit := range []float64{180, 90, 0} {
-		size := 1 + int(data[0])
-		n, err := strconv.ParseFloat(string(data[1:size]), 64)
-		if err != nil || strings.ContainsAny(string(data[1:size]), "xXnNiI_") {
-			return fmt.Errorf("%q is no number", data[1:size])
-		}
-		if limit > 0 && (n > limit || n < -limit) {
-			return fmt.Errorf("%q is not from -%v to %v", data[1:size], limit, limit)
-		}
-		data = data[size:]
+// fingerprint wants a hash as long as its type's (RFC 4255 3.1.2, RFC 6594 3.1): BIND
+// refuses others in transfers.
+func fingerprint(data []byte) error {
+	if want := map[byte]int{1: 20, 2: 32}[data[1]]; want != 0 && len(data)-2 != want {
+		return fmt.Errorf("the fingerprint has %d octets, type %d has %d: was it copied whole?", len(data)-2, data[1], want)
 	}
 	return nil
 }

@@ -46,11 +46,8 @@ var (
 	certificate = number(2, map[string]int{
 		"PKIX": 1, "SPKI": 2, "PGP": 3, "IPKIX": 4, "ISPKI": 5, "IPGP": 6, "ACPKIX": 7, "IACPKIX": 8, "URI": 253, "OID": 254,
 	})
-	scheme   = number(1, map[string]int{"NOTIFY": 1})
-	digest   = number(1, map[string]int{"SHA-1": 1, "SHA1": 1, "SHA-256": 2, "SHA256": 2, "GOST": 3, "SHA-384": 4, "SHA384": 4})
-	usage    = number(1, map[string]int{"PKIX-TA": 0, "PKIX-EE": 1, "DANE-TA": 2, "DANE-EE": 3, "PRIVCERT": 255})
-	selector = number(1, map[string]int{"CERT": 0, "SPKI": 1, "PRIVSEL": 255})
-	matching = number(1, map[string]int{"FULL": 0, "SHA2-256": 1, "SHA2-512": 2, "PRIVMATCH": 255})
+	scheme = number(1, map[string]int{"NOTIFY": 1})
+	digest = number(1, map[string]int{"SHA-1": 1, "SHA1": 1, "SHA-256": 2, "SHA256": 2, "GOST": 3, "SHA-384": 4, "SHA384": 4})
 )
 
 // forms are those of all types of the registry that have a presentation form.
@@ -80,7 +77,7 @@ var forms = map[uint16]form{
 	24:    of("the type", rrtype, "the algorithm", algorithm, "the labels", u8, "the TTL", period, "the expiration", moment, "the inception", moment, "the key tag", u16, "the signer", name, "the signature", base64s),
 	25:    of("the flags", u16, "the protocol", u8, "the algorithm", algorithm, "the key", maybe64),
 	26:    of("the preference", u16, "the first name", name, "the second name", name),
-	27:    with(of("the longitude", str, "the latitude", str, "the altitude", str), position),
+	27:    of("the longitude", str, "the latitude", str, "the altitude", str),
 	28:    of("the address", ipv6),
 	29:    with(of("the location", location), located),
 	30:    of("the next name", name, "the types", oldBitmap),
@@ -96,7 +93,7 @@ var forms = map[uint16]form{
 	40:    of("the coding", u8, "the subcoding", u8, "the rest", maybe64),
 	42:    {fields: []field{{"the prefixes", prefixes}}, empty: true},
 	43:    of("the key tag", u16, "the algorithm", algorithm, "the digest type", digest, "the digest", hexs),
-	44:    of("the algorithm", u8, "the type", u8, "the fingerprint", hexs),
+	44:    with(of("the algorithm", u8, "the type", u8, "the fingerprint", hexs), fingerprint),
 	45:    of("the precedence", u8, "the gateway and key", gateway),
 	46:    made(of("the type", rrtype, "the algorithm", algorithm, "the labels", u8, "the TTL", period, "the expiration", moment, "the inception", moment, "the key tag", u16, "the signer", name, "the signature", base64s)),
 	47:    made(of("the next name", name, "the types", bitmap)),
@@ -104,8 +101,8 @@ var forms = map[uint16]form{
 	49:    of("the identity", base64s),
 	50:    made(of("the hash algorithm", u8, "the flags", u8, "the iterations", u16, "the salt", shortHex, "the next hash", hash, "the types", bitmap)),
 	51:    made(of("the hash algorithm", u8, "the flags", u8, "the iterations", u16, "the salt", shortHex)),
-	52:    of("the usage", usage, "the selector", selector, "the matching type", matching, "the certificate", hexs),
-	53:    of("the usage", usage, "the selector", selector, "the matching type", matching, "the certificate", hexs),
+	52:    of("the usage", u8, "the selector", u8, "the matching type", u8, "the certificate", hexs),
+	53:    of("the usage", u8, "the selector", u8, "the matching type", u8, "the certificate", hexs),
 	55:    of("the identity", hip),
 	56:    of("the text", strs),
 	57:    of("the flags", u16, "the protocol", u8, "the algorithm", algorithm, "the key", base64s),

@@ -85,6 +85,7 @@ func TestTypesElsewhere(t *testing.T) {
 
 // otherwise are the lines that we judge otherwise than two of three, and why.
 var otherwise = map[string]string{
+	"SSHFP 6 2 AB CD":                    "BIND refuses it in transfers",
 	`CLA "a"`:                            "the others are older than the type",
 	"IPN 1":                              "the others are older than the type",
 	`SVCB 1 foo key1="h2"`:               "no list of protocols, and BIND refuses it in transfers",
@@ -107,5 +108,5 @@ var otherwise = map[string]string{
 // bindOnly are the types that Knot and NSD know by number only.
 var bindOnly = []string{
 	"NSAP-PTR", "EID", "NIMLOC", "ATMA", "A6", "HIP", "NINFO", "RKEY", "TALINK", "DSYNC", "HHIT", "BRID", "DOA", "AMTRELAY",
-	"RESINFO", "WALLET", "TA", "SINK",
+	"RESINFO", "WALLET", "TA", "SINK", "GPOS",
 }
