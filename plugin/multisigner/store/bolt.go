@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io/fs"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -50,12 +53,22 @@ func entrySum(key, revision, value []byte) uint32 {
 	return crc32.Update(sum, castagnoli, value)
 }
 
-type bolt struct{ db *bbolt.DB }
+type bolt struct {
+	path string
+
+	mu sync.RWMutex // held for writing while another file takes the place of a lost one
+	db *bbolt.DB
+	at fs.FileInfo // of the file as it was opened
+
+	mended atomic.Bool // by a Save, say, and nobody was told yet
+}
 
 func (b *bolt) Load(ctx context.Context, key string) (value []byte, revision uint64, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, 0, err
 	}
+	b.mu.RLock()
+	defer b.mu.RUnlock()
 	err = guarded(func() error {
 		return b.db.View(func(tx *bbolt.Tx) error {
 			v, rev, err := entryOf(tx, key)
@@ -107,6 +120,11 @@ func (b *bolt) change(ctx context.Context, key string, revision uint64, do func(
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := b.putInPlace(); err != nil {
+		return err // what goes into a file that nobody finds is not saved
+	}
+	b.mu.RLock()
+	defer b.mu.RUnlock()
 	return closed(b.db.Batch(func(tx *bbolt.Tx) error {
 		_, is, err := entryOf(tx, key)
 		if err != nil {
@@ -126,6 +144,8 @@ func (b *bolt) Keys(ctx context.Context, prefix string) (keys []string, err erro
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	b.mu.RLock()
+	defer b.mu.RUnlock()
 	err = b.db.View(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(valuesBucket).Cursor()
 		for k, _ := c.Seek([]byte(prefix)); k != nil && bytes.HasPrefix(k, []byte(prefix)); k, _ = c.Next() {
@@ -136,7 +156,11 @@ func (b *bolt) Keys(ctx context.Context, prefix string) (keys []string, err erro
 	return keys, closed(err)
 }
 
-func (b *bolt) Close() error { return b.db.Close() }
+func (b *bolt) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.db.Close()
+}
 
 func closed(err error) error {
 	if errors.Is(err, berrors.ErrDatabaseNotOpen) {

@@ -32,7 +32,11 @@ func OpenBolt(path string) (Store, error) {
 	switch {
 	case err == nil:
 		db.MaxBatchDelay = batchDelay
-		return &bolt{db}, nil
+		at, err := os.Stat(path)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+		}
+		return &bolt{path: path, db: db, at: at}, nil
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, fmt.Errorf("%s is in use by another process: each state directory belongs to one", path)
 	case errors.Is(err, ErrDamaged):

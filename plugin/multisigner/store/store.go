@@ -34,6 +34,9 @@ type Store interface {
 	Keys(ctx context.Context, prefix string) ([]string, error)
 	// Delete removes the value of revision; ErrNotFound and ErrConflict as above.
 	Delete(ctx context.Context, key string, revision uint64) error
+	// Mend sees to it that what was saved is where a restart looks for it, and says
+	// whether it had to be put there anew since it was asked last.
+	Mend() (mended bool, err error)
 	Close() error
 }
 
@@ -112,6 +115,8 @@ func (m *memory) Delete(ctx context.Context, key string, revision uint64) error 
 	delete(m.values, key)
 	return nil
 }
+
+func (m *memory) Mend() (bool, error) { return false, nil }
 
 func (m *memory) Close() error {
 	m.mu.Lock()

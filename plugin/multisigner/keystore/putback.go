@@ -1,0 +1,73 @@
+package keystore
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Changed is when something was last made, moved or removed in the zone's directory;
+// the zero time when there is none. Whoever holds keys sees by it that it is time to
+// ask PutBack whether they are all there.
+func (d *Dir) Changed(zone string) time.Time {
+	p, err := d.place(zone)
+	if err != nil {
+		return time.Time{}
+	}
+	at, err := os.Stat(p.dir)
+	if err != nil {
+		return time.Time{}
+	}
+	return at.ModTime()
+}
+
+// PutBack writes those files of a key that are gone, from what the process holds of
+// it, and says whether any was. A key that was moved to the retired ones is an error,
+// and so is one that is in a device.
+func (d *Dir) PutBack(zone string, key Key) (done bool, err error) {
+	p, err := d.place(zone)
+	if err != nil {
+		return false, err
+	}
+	defer d.lock(p)()
+	var gone []string
+	for _, ending := range []string{".key", ".private"} { // the private one last: it makes them a key
+		if !exists(key.Base + ending) {
+			gone = append(gone, ending)
+		}
+	}
+	if len(gone) == 0 {
+		return false, nil
+	}
+	if err := p.putBack(key, gone); err != nil {
+		return false, fmt.Errorf("put back key of %s: %w", zone, err)
+	}
+	return true, nil
+}
+
+func (p place) putBack(key Key, gone []string) error {
+	if retired := filepath.Join(p.retired, filepath.Base(key.Base)+".private"); exists(retired) {
+		return fmt.Errorf("it is in use, and %s is among the retired ones: move it back", retired)
+	}
+	private, err := formatPrivate(key.Rdata[3], key.Signer, key.Created)
+	if err != nil {
+		return err
+	}
+	if err := makeDir(p.dir); err != nil {
+		return err
+	}
+	content := map[string][]byte{".private": private, ".key": formatPublic(p.zone, key.Rdata, key.Created)}
+	for _, ending := range gone {
+		if err := writeFile(key.Base+ending, content[ending]); err != nil {
+			os.Remove(unfinishedName(key.Base + ending)) // or the next try writes over it
+			return err
+		}
+	}
+	for _, ending := range gone {
+		if err := finish(key.Base + ending); err != nil {
+			return err
+		}
+	}
+	return syncDir(p.dir)
+}
