@@ -104,7 +104,7 @@ func (e *Engine) sign(ctx context.Context, w *work, cfg *Config, plan roll.Plan,
 	return sign.Zone(sign.Input{
 		Old: w.signed, Content: w.content, Apex: apex,
 		// Who raises the serial of the file alone wants secondaries to have it.
-		Serial: serial, Renumber: cfg.Serial == sign.Increment && w.content != nil && serial == fileSerial && w.signed != nil,
+		Serial: serial, Renumber: w.renumber || cfg.Serial == sign.Increment && w.content != nil && serial == fileSerial,
 		Keys: keys, Denial: cfg.Denial,
 		Policy: sign.Policy{Validity: cfg.Validity, Refresh: cfg.Refresh, BackDate: backDate},
 		Now:    w.times.dated(), Mark: w.times.mark, Resign: w.resign || w.overlong(cfg), Stop: ctx.Err,

@@ -13,10 +13,38 @@ import (
 
 // Signatures are renewed whatever else is wrong: with the next step, a file, the
 // disk, a peer, the parent, the key directory, or with ourselves. What we have shown
-// so far is safe with fresh signatures, and nothing must freeze us into expiry.
+// so far is safe with fresh signatures, and nothing must freeze us into expiry. And
+// what an operator changes in the zone is no matter of its keys: it is signed with
+// those that are shown.
 
-// renew gives what is shown fresh signatures when the next step, planned, could not be
-// taken.
+// carryOn shows new content by the keys that are shown, when the next step, planned,
+// could not be taken; and where that cannot be done, fresh signatures.
+func (e *Engine) carryOn(ctx context.Context, z *Zone, cfg *Config, planned roll.Plan) error {
+	w := &z.work
+	var err error
+	if w.content != nil && w.signed != nil {
+		if err = e.bring(ctx, z, cfg, w.state, w.shownPlan(planned), w.times.wall, false); err == nil {
+			return nil
+		}
+	}
+	renewErr := e.renew(ctx, z, cfg, planned)
+	if err == nil {
+		return renewErr
+	}
+	return joinOther(err, renewErr)
+}
+
+// unsaved says whether a version may be shown that could not be saved, which err tells
+// of. After a crash nobody here remembers its serial, but secondaries tell; nor for how
+// long caches may hold it: so that must be no longer than for what is shown.
+func (w *work) unsaved(out sign.Output, err error) error {
+	if !out.Changed || out.Version.MaxTTL() <= w.signed.MaxTTL() {
+		return nil
+	}
+	return fmt.Errorf("content with a TTL of %d waits until the state can be saved, because no other has been as long: %w", out.Version.MaxTTL(), err)
+}
+
+// renew gives what is shown fresh signatures.
 func (e *Engine) renew(ctx context.Context, z *Zone, cfg *Config, planned roll.Plan) error {
 	w := &z.work
 	content := w.content

@@ -35,13 +35,13 @@ const (
 // keepSnapshot writes the snapshot if it is due.
 func (e *Engine) keepSnapshot(z *Zone, now time.Time) error {
 	w := &z.work
-	if !w.unsaved || w.signed == nil || w.proving.withdrawn || w.signed.Records() > smallZone && now.Before(w.snapshotAt.Add(snapshotEvery)) {
+	if !w.stale || w.signed == nil || w.proving.withdrawn || w.signed.Records() > smallZone && now.Before(w.snapshotAt.Add(snapshotEvery)) {
 		return nil
 	}
 	if err := e.writeSnapshot(z.apex, w.signed, w.signedOf); err != nil {
 		return err
 	}
-	w.unsaved, w.snapshotAt = false, now
+	w.stale, w.snapshotAt = false, now
 	return nil
 }
 
@@ -72,7 +72,7 @@ func (e *Engine) flushZone(z *Zone) {
 	if err := e.saveTimes(z); err != nil {
 		e.log.Warn("the time was not saved; a restart takes it for earlier", "zone", z.apex, "error", err)
 	}
-	if !z.work.unsaved || z.work.proving.withdrawn {
+	if !z.work.stale || z.work.proving.withdrawn {
 		return
 	}
 	if err := e.writeSnapshot(z.apex, z.work.signed, z.work.signedOf); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,8 +47,10 @@ type work struct {
 	contentOf, signedOf string        // stamps of the files that they were made of
 	signed              *zone.Version // what is served, or would be
 	resign              bool          // every signature is to be made anew
+	renumber            bool          // a version is to be made even if only its serial is another
+	toldApart           bool          // that was so already since the start; see tellApart
 
-	unsaved    bool      // signed is not what the snapshot holds
+	stale      bool      // signed is not what the snapshot holds
 	snapshotAt time.Time // when the snapshot was written last
 
 	sight  *sight    // the last look; nil: none yet since the start
@@ -143,6 +146,7 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 	}
 	if asked.seen != nil {
 		w.take(e, cfg, asked.seen)
+		w.tellApart()
 		e.keepSurveying(z, cfg)
 	}
 	w.keepNames(cfg, w.steady())
@@ -161,8 +165,8 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 }
 
 // decide runs the rules, makes the keys they ask for, signs, and publishes what
-// the guard lets through. On an error what is served stays, and its signatures
-// are renewed all the same.
+// the guard lets through. On an error the keys that are shown stay as they are: content
+// goes on with them, and signatures are renewed all the same.
 func (e *Engine) decide(ctx context.Context, z *Zone, cfg *Config, now time.Time) error {
 	state, plan, err := e.step(z, cfg, now)
 	if err == nil && plan.Blind {
@@ -174,17 +178,22 @@ func (e *Engine) decide(ctx context.Context, z *Zone, cfg *Config, now time.Time
 		}
 	}
 	z.work.transferAgain()
-	renewErr := e.renew(ctx, z, cfg, plan)
-	if renewErr != nil && renewErr.Error() == err.Error() {
+	return joinOther(err, e.carryOn(ctx, z, cfg, plan))
+}
+
+// joinOther adds what other says and err does not.
+func joinOther(err, other error) error {
+	if other != nil && other.Error() == err.Error() {
 		return err
 	}
-	return errors.Join(err, renewErr)
+	return errors.Join(err, other)
 }
 
 // bring signs what the plan wants, has it looked at by the guard, saves, and shows
-// it. durable is false when nothing but signatures is renewed: they are shown even
-// if the disk takes nothing, because expiry is worse than a serial that a restart
-// does not remember (reliability X5).
+// it. durable is false when the rules take no step: then signatures are shown even if
+// the disk takes nothing, and content as far as unsaved admits it, because expiry and
+// what an operator cannot change are worse than a serial that a restart does not
+// remember (reliability X5).
 func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.State, plan roll.Plan, now time.Time, durable bool) error {
 	w := &z.work
 	next := w.record
@@ -214,8 +223,11 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 		if durable {
 			return err
 		}
-		w.record.Serial = next.Serial
-		w.alarm(err.Error(), "make room on the disk, or mend it: only signatures are renewed until then")
+		if err := w.unsaved(out, err); err != nil {
+			return err
+		}
+		w.record.Serial, w.dirty = next.Serial, true // it is tried again until it is saved
+		w.alarm(err.Error(), "make room on the disk, or mend it: until then rollovers wait, and content and signatures go on")
 	}
 	w.state, w.plan, w.refresh = state, plan, out.Refresh
 	if err := e.destroy(z, plan.Destroy); err != nil {
@@ -223,7 +235,7 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 	}
 	if w.content != nil && len(plan.SignData) > 0 {
 		// It is in the version now, even if that did not change by it.
-		w.content, w.signedOf, w.unsaved = nil, w.contentOf, true
+		w.content, w.signedOf, w.stale = nil, w.contentOf, true
 	}
 	if out.Changed {
 		e.fail.reach("publish-before")
@@ -233,13 +245,13 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 		case !whole:
 			e.prove(z, cfg, out.Version)
 		}
-		w.signed, w.resign = out.Version, false
+		w.signed, w.resign, w.renumber = out.Version, false, false
 		z.show(cfg)
 		e.log.Info("published", "zone", z.apex, "serial", w.signed.Serial(), "changes", len(out.Diff.Changes), "signatures", out.Signed)
 		e.fail.reach("tell-before")
 		e.tell(z, cfg, w.signed)
 		e.fail.reach("tell-after")
-		w.unsaved = true
+		w.stale = true
 	}
 	if err := e.keepSnapshot(z, now); err != nil {
 		w.alarm(err.Error(), "without a snapshot a restart signs the zone anew")
@@ -264,6 +276,10 @@ func describe(faults []validate.Fault) string {
 	return strings.Join(texts, "; ")
 }
 
+// alarm adds an alarm of this turn, unless it is there.
 func (w *work) alarm(what, cure string) {
+	if slices.ContainsFunc(w.alarms, func(a status.Alarm) bool { return a.What == what }) {
+		return
+	}
 	w.alarms = append(w.alarms, status.Alarm{What: what, Cure: cure})
 }

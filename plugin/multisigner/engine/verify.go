@@ -127,7 +127,7 @@ func (e *Engine) withdraw(z *Zone, cfg *Config, faults []validate.Fault) {
 	if err != nil && !os.IsNotExist(err) {
 		e.log.Error("a restart would begin with what was withdrawn: remove its snapshot", "zone", z.apex, "error", err)
 	}
-	w.unsaved = false
+	w.stale = false
 	z.show(cfg)
 }
 
