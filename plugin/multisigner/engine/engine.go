@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -35,6 +34,7 @@ type Options struct {
 // any goroutine.
 type Engine struct {
 	dir    string
+	home   *home
 	log    *slog.Logger
 	clock  Clock
 	store  store.Store
@@ -61,10 +61,9 @@ type Engine struct {
 // Open opens or makes the state directory (mode 0700). The error names what is
 // wrong with it: locked by another process, damaged, of a newer format.
 func Open(stateDir string, o Options) (*Engine, error) {
-	for _, dir := range []string{stateDir, filepath.Join(stateDir, "zones")} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("make state directory: %w", err)
-		}
+	home, err := openHome(stateDir)
+	if err != nil {
+		return nil, err
 	}
 	st, err := store.OpenBolt(filepath.Join(stateDir, "state.db"))
 	if err != nil {
@@ -76,7 +75,7 @@ func Open(stateDir string, o Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		dir: stateDir, log: o.Logger, clock: o.Clock, store: st, keys: keys, fail: o.failpoints,
+		dir: stateDir, home: home, log: o.Logger, clock: o.Clock, store: st, keys: keys, fail: o.failpoints,
 		openKey: o.Key, auditor: newAuditor(),
 		client:  newClient(),
 		telling: make(chan struct{}, tellers),

@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -83,30 +85,77 @@ func files(t *testing.T, dir string, flags uint16) (paths []string) {
 }
 
 // A key directory that is away, when a rollover is due and for months, keeps no
-// signature from being renewed, and no key is made in an empty one that has come in
-// its place. When it is back the rollover goes on.
+// signature from being renewed; nothing is written to where it was, and no key is
+// made. When it is back the rollover goes on.
 func TestKeyDirectoryIsAway(t *testing.T) {
-	for _, empty := range []bool{false, true} {
-		dir, clock := t.TempDir(), newManual(moment)
-		cfg := alone(t, write(t, content))
-		cfg.LifetimeZSK = 30 * day
-		e := by(t, clock, dir, cfg)
-		before := published(t, e)
-		require.NoError(t, os.Rename(keyDir(dir), keyDir(dir)+".away"))
-		if empty {
-			require.NoError(t, os.Mkdir(keyDir(dir), 0o700))
-		}
-		days(t, clock, 60, func() string { return fresh(clock, e, cfg) })
-		require.Equal(t, before, published(t, e))
-		require.True(t, alarmed(t, e, "put it back"))
-		made, err := filepath.Glob(keyDir(dir) + "/*")
-		require.NoError(t, err)
-		require.Empty(t, made)
-		require.NoError(t, os.RemoveAll(keyDir(dir)))
-		require.NoError(t, os.Rename(keyDir(dir)+".away", keyDir(dir)))
-		days(t, clock, 8, func() string { return fresh(clock, e, cfg) })
-		require.NotEqual(t, before, published(t, e))
-		require.False(t, alarmed(t, e, "put it back"))
+	dir, clock := t.TempDir(), newManual(moment)
+	cfg := alone(t, write(t, content))
+	cfg.LifetimeZSK = 30 * day
+	disk := filepath.Join(t.TempDir(), "disk")
+	require.NoError(t, os.Mkdir(disk, 0o700))
+	require.NoError(t, os.Symlink(disk, filepath.Join(dir, "keys")))
+	e := by(t, clock, dir, cfg)
+	before := published(t, e)
+	require.NoError(t, os.Rename(disk, disk+".away"))
+	days(t, clock, 60, func() string { return fresh(clock, e, cfg) })
+	require.Equal(t, before, published(t, e))
+	require.True(t, alarmed(t, e, "the state directory is not as it should be"))
+	require.NoDirExists(t, disk)
+	require.NoError(t, os.Rename(disk+".away", disk))
+	days(t, clock, 8, func() string { return fresh(clock, e, cfg) })
+	require.NotEqual(t, before, published(t, e))
+	require.Eventually(t, func() bool { return !alarmed(t, e, "the state directory is not as it should be") }, 10*time.Second, time.Millisecond)
+}
+
+// What is removed under a running process is noticed within seconds, said, and written
+// anew from memory: keys, state, snapshots. A restart finds all of it.
+func TestRemovedUnderARunningProcess(t *testing.T) {
+	gone := func(path string) error { return os.Rename(path, filepath.Join(t.TempDir(), "gone")) } // in one step, as far as the watcher sees
+	for _, tc := range []struct {
+		what, says string
+		remove     func(t *testing.T, dir string) error
+	}{
+		{"a private key", "were removed", func(t *testing.T, dir string) error { return os.Remove(files(t, dir, 257)[0]) }},
+		{"both files of a key", "were removed", func(t *testing.T, dir string) error {
+			path := files(t, dir, 256)[0]
+			return errors.Join(os.Remove(path), os.Remove(strings.TrimSuffix(path, "private")+"key"))
+		}},
+		{"the keys of the zone", "were removed", func(_ *testing.T, dir string) error { return gone(keyDir(dir)) }},
+		{"they are emptied", "were removed", func(_ *testing.T, dir string) error {
+			empty := filepath.Join(dir, "empty")
+			return errors.Join(os.Mkdir(empty, 0o700), gone(keyDir(dir)), os.Rename(empty, keyDir(dir)))
+		}},
+		{"all keys", "keys: removed under the running process", func(_ *testing.T, dir string) error { return gone(filepath.Join(dir, "keys")) }},
+		{"the state", "state.db: removed under the running process", func(_ *testing.T, dir string) error { return os.Remove(filepath.Join(dir, "state.db")) }},
+		{"the snapshots", "zones: removed under the running process", func(_ *testing.T, dir string) error { return gone(filepath.Join(dir, "zones")) }},
+		{"everything", "state.db: removed under the running process", func(_ *testing.T, dir string) error { return gone(dir) }},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			dir, clock := filepath.Join(t.TempDir(), "state"), newManual(moment)
+			cfg := alone(t, write(t, content))
+			e := by(t, clock, dir, cfg)
+			before := served(t, e)
+			require.NoError(t, tc.remove(t, dir))
+			require.Eventually(t, func() bool {
+				clock.step(time.Second)
+				return alarmed(t, e, tc.says)
+			}, 10*time.Second, 10*time.Millisecond)
+			settled(t, e)
+			require.Len(t, append(files(t, dir, 256), files(t, dir, 257)...), 2)
+			require.FileExists(t, filepath.Join(dir, "zones", "example.org.snapshot"))
+			_, err := e.Do(context.Background(), apex, engine.Command{Kind: "roll", Args: []string{"zsk"}})
+			require.NoError(t, err, "rollovers go on")
+			require.Eventually(t, func() bool {
+				clock.step(10 * time.Minute)
+				return !alarmed(t, e, "removed")
+			}, 10*time.Second, 10*time.Millisecond)
+			last := served(t, e)
+			require.False(t, zone.SerialAfter(before.Serial(), last.Serial()))
+			require.NoError(t, e.Close())
+			e = by(t, clock, dir, cfg)
+			require.Empty(t, zone.Compare(last, served(t, e)).Changes)
+			require.Empty(t, settled(t, e).Alarms)
+		})
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 // were read stay in use when their files go away.
 func (e *Engine) readKeys(z *Zone) {
 	w := &z.work
+	z.keysAt.Store(e.keysAt(z)) // before they are read: what goes away meanwhile is noticed
 	keys, faults := e.keys.List(z.apex.String())
 	for _, k := range keys {
 		w.adopt(e.openKey(k))
@@ -24,10 +25,15 @@ func (e *Engine) readKeys(z *Zone) {
 	w.keyFaults = faults
 }
 
-// checkKeys looks for keys that are missing, and raises an alarm for each file that
-// cannot be used.
-func (e *Engine) checkKeys(z *Zone) {
+// checkKeys looks for keys that are missing, here or on the disk, and raises an alarm
+// for each file that cannot be used.
+func (e *Engine) checkKeys(z *Zone, asked wants) {
 	w := &z.work
+	if asked.keys || asked.rewrite || len(w.unkept) > 0 {
+		e.putKeysBack(z)
+	}
+	w.stale = w.stale || asked.rewrite
+	e.alarmsOfHome(w)
 	if len(w.keyFaults) > 0 || w.wanting {
 		w.wanting = false
 		e.readKeys(z)

@@ -64,6 +64,7 @@ func (e *Engine) generate(z *Zone, cfg *Config, plan roll.Plan, r roll.Request) 
 	if err != nil {
 		return fmt.Errorf("make %s: %w", r.Role, err)
 	}
+	z.keysAt.Store(e.keysAt(z))
 	e.fail.reach("make-after")
 	id := z.work.adopt(e.openKey(key))
 	z.work.roles[id] = r.Role

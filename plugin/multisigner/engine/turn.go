@@ -40,7 +40,10 @@ type work struct {
 	roles      map[roll.KeyID]roll.Role // what the keys made here were made for
 	wanting    bool                     // a key was missing: the key directory is to be read again
 	backup     backup
-	keyFaults  []error // of files in the key directory that cannot be used
+	keyFaults  []error       // of files in the key directory that cannot be used
+	unkept     []error       // why keys in use are not in the key directory
+	putBack    []roll.KeyID  // keys that were, and are there again
+	putBackAt  time.Duration // by the steady clock: the last of them
 
 	files               files
 	content             *zone.Version // unsigned content that waits to be signed; nil: as it is
@@ -135,7 +138,7 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 			return now.Add(retryBroken)
 		}
 	}
-	e.checkKeys(z)
+	e.checkKeys(z, *asked)
 	if what := w.times.alarm(); what != "" {
 		w.alarm(what, "set the clock right; rollovers go on by the time that has passed, and signatures are renewed")
 	}

@@ -16,11 +16,13 @@ func (e *Engine) watch(ctx context.Context, clocks *times) {
 	for {
 		began := e.clock.Steady()
 		e.watchClock(clocks)
+		e.watchHome()
 		for i, z := range e.list() {
 			if i > 0 && i%looksPerSecond == 0 && !e.pause(ctx, began+time.Duration(i/looksPerSecond)*time.Second) {
 				return
 			}
 			z.watchFiles(e.clock.Steady())
+			e.watchKeys(z)
 		}
 		if !e.pause(ctx, began+time.Duration(1+len(e.list())/looksPerSecond)*time.Second) {
 			return

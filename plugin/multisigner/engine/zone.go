@@ -30,6 +30,8 @@ type Zone struct {
 	mu    sync.Mutex
 	wants wants // what the next turn is to do, guarded by mu
 
+	keysAt atomic.Int64 // when the files of its keys changed last, as seen; 0: they were not read
+
 	work work // of the worker that has the zone in hand; nobody else touches it
 }
 
@@ -40,6 +42,8 @@ type wants struct {
 	// reloadWhole: read it, and take it if it is good and whole.
 	reloadWhole bool
 	look        bool // look at peers and the parent now
+	keys        bool // something has changed among the files of its keys
+	rewrite     bool // the state directory has lost files
 	seen        *sight
 	told        []told // what came of telling the parent
 	surveyed    *survey
