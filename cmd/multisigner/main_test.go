@@ -122,6 +122,14 @@ func rolling() status.Zone {
 			{Tag: 2002, Algorithm: 13, Mnemonic: "ECDSAP256SHA256", Role: "csk", Owner: "b.example.net", State: "active"},
 		},
 		DS: []string{"1001 13 2 AB", "2002 13 2 CD"}, DSWhy: "the keys of both signers",
+		Secondaries: []status.Secondary{
+			{
+				Address: "192.0.2.60:53", Seen: ago(20 * time.Second), State: "good", Serial: 2026112299, Behind: true,
+				Notify:   &status.Notify{At: ago(3 * time.Hour), Serial: 2026112301, Answer: "notify 192.0.2.60:53 of example.org SOA: refused (REFUSED)"},
+				Transfer: &status.Transfer{At: ago(26 * time.Hour), Serial: 2026112299, Result: "full"},
+			},
+			{Address: "192.0.2.61:53"},
+		},
 		Self: []status.Address{{Address: "192.0.2.1:53", Seen: ago(20 * time.Second), State: "good", Serial: 2026112301, DNSKEY: []uint16{1001, 1003, 2002}, CDS: []uint16{1001, 2002}},
 			{Address: "ns.elsewhere.example.", Host: "ns.elsewhere.example.", Seen: ago(20 * time.Second), State: "address not known", Why: "there is no resolver to ask"}},
 		Peers: []status.Peer{

@@ -89,6 +89,7 @@ func writeZone(w io.Writer, z status.Zone) {
 		writeWaits(w, z)
 	}
 	writeServers(w, z)
+	writeSecondaries(w, z)
 	writePairs(w, z)
 }
 

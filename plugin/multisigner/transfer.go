@@ -12,6 +12,7 @@ import (
 	"github.com/coredns/coredns/plugin/transfer"
 	"github.com/miekg/dns"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/engine"
 	"github.com/multisigner/multisigner/plugin/multisigner/xfr"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
@@ -30,6 +31,7 @@ func (q query) transfer(ctx context.Context) (int, error) {
 	refuse := func(rcode int, code uint16, why string) (int, error) {
 		transfers.WithLabelValues(server, "refused").Inc()
 		refused.log(q.req, q.apex, q.from, why)
+		q.note(serving, "refused: "+why)
 		return q.refuse(rcode, code, why)
 	}
 	switch {
@@ -41,6 +43,7 @@ func (q query) transfer(ctx context.Context) (int, error) {
 	if rule := noTransfer(q.zone.Config(), serving, q.from); rule != "" {
 		transfers.WithLabelValues(server, "refused").Inc()
 		refused.log(q.req, q.apex, q.from, rule)
+		q.note(serving, "refused: "+rule)
 		return q.refuse(dns.RcodeRefused, dns.ExtendedErrorCodeProhibited, "no transfers to this address and key")
 	}
 	switch {
@@ -55,6 +58,7 @@ func (q query) transfer(ctx context.Context) (int, error) {
 		}
 		if !q.messages(ctx) || !zone.SerialAfter(v.Serial(), serial) {
 			transfers.WithLabelValues(server, "current").Inc()
+			q.note(serving, "current")
 			return dns.RcodeSuccess, q.send(v.SOA().RRs(), true)
 		}
 	}
@@ -62,6 +66,7 @@ func (q query) transfer(ctx context.Context) (int, error) {
 	for rrs := range xfr.AXFR(v, maxTransferMessage) {
 		if err := q.send(rrs, first); err != nil {
 			transfers.WithLabelValues(server, "broken").Inc()
+			q.note(serving, "broke off: "+err.Error())
 			return dns.RcodeSuccess, fmt.Errorf("transfer of %s to %s: %w", v.Apex(), q.from.addr, err)
 		}
 		first = false
@@ -70,8 +75,18 @@ func (q query) transfer(ctx context.Context) (int, error) {
 		return refuse(dns.RcodeServerFailure, dns.ExtendedErrorCodeNotReady, "the zone has nothing to transfer")
 	}
 	transfers.WithLabelValues(server, "full").Inc()
+	q.note(serving, "full")
 	log.Debugf("transferred %s, serial %d, to %s", v.Apex(), v.Serial(), q.from.addr)
 	return dns.RcodeSuccess, nil
+}
+
+// note has the status tell of a secondary's transfer.
+func (q query) note(serving *engine.Serving, result string) {
+	var serial uint32
+	if serving != nil && serving.Version != nil {
+		serial = serving.Version.Serial()
+	}
+	q.zone.Transferred(q.from.addr, q.from.key, serial, result)
 }
 
 // send writes one message of a transfer. From the second one on, a TSIG covers

@@ -28,7 +28,6 @@ type Client struct {
 	Timeout time.Duration // how long one try waits, and a transfer for its next message; 0: 2 s
 	Tries   int           // how often a question is sent; 0: 3. The last goes over TCP
 	Budget  *Budget       // of the process; nil: none
-	Local   netip.Addr    // to ask from; the zero value: as the system chooses
 }
 
 const (

@@ -13,7 +13,7 @@ import (
 
 // dial connects, and lets every read and write fail after wait or when ctx ends.
 func (c *Client) dial(ctx context.Context, network string, s Server, wait time.Duration) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: wait, LocalAddr: c.local(network, s)}
+	dialer := net.Dialer{Timeout: wait, LocalAddr: local(ctx, network, s)}
 	conn, err := dialer.DialContext(ctx, network, s.Addr.String())
 	if err != nil {
 		if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
@@ -38,17 +38,6 @@ type cancelled struct {
 func (c *cancelled) Close() error {
 	c.stop()
 	return c.Conn.Close()
-}
-
-// local is the address to ask s from; nil leaves it to the system.
-func (c *Client) local(network string, s Server) net.Addr {
-	if !c.Local.IsValid() || c.Local.Is4() != s.Addr.Addr().Unmap().Is4() {
-		return nil
-	}
-	if network == "udp" {
-		return &net.UDPAddr{IP: c.Local.AsSlice(), Zone: c.Local.Zone()}
-	}
-	return &net.TCPAddr{IP: c.Local.AsSlice(), Zone: c.Local.Zone()}
 }
 
 // writeMessage sends a message over a connection (RFC 1035 4.2.2), in one segment

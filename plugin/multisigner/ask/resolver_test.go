@@ -50,7 +50,6 @@ func TestReachable(t *testing.T) {
 	require.Equal(t, both[1:], ask.Reachable(both[1:], onlyFour))
 	require.True(t, client().Routed(t.Context(), free(t)), "that nobody listens there is not ours to know")
 	// From an address that is not this machine's, nothing leads anywhere.
-	elsewhere := client()
-	elsewhere.Local = four
-	require.False(t, elsewhere.Routed(t.Context(), free(t)))
+	elsewhere := ask.From(t.Context(), []netip.Addr{netip.MustParseAddr("198.51.100.77")})
+	require.False(t, client().Routed(elsewhere, netip.AddrPortFrom(four, 53)))
 }

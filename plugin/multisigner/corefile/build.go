@@ -32,6 +32,7 @@ func (c *Config) engineConfig(apex zone.Name, root string, secrets map[string]st
 		Where:       c.Where,
 		Signer:      c.Signer,
 		Addresses:   c.Addresses,
+		Outgoing:    c.Outgoing,
 		Split:       !c.CSK,
 		Algorithm:   c.Algorithm,
 		Tags:        c.tags(),

@@ -33,6 +33,8 @@ type Config struct {
 	Standby     bool
 	DoubleDS    bool
 
+	Outgoing []netip.Addr
+
 	Secondaries   []Secondary
 	AllowTransfer []Allow
 

@@ -1,6 +1,7 @@
 package corefile
 
 import (
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -42,6 +43,7 @@ var blockDirectives = map[string]directive[Config]{
 	}},
 	"serial": choice("increment|unixtime|date", func(c *Config, v string) { c.Serial = v }),
 
+	"outgoing":       {usage: "ADDRESS...", min: 1, max: 2, take: takeOutgoing},
 	"secondary":      {usage: "ADDRESS... [key NAME [ALGORITHM]]", min: 1, max: unlimited, many: true, take: takeSecondary},
 	"allow-transfer": {usage: "PREFIX... [key NAME]", min: 1, max: unlimited, many: true, take: takeAllow},
 
@@ -139,6 +141,22 @@ func takeSignatures(p *parser, c *Config, l line) {
 		p.duration(l, l.args[2], &c.Refresh)
 	default:
 		p.add(l.where, "write signatures DURATION refresh DURATION")
+	}
+}
+
+func takeOutgoing(p *parser, c *Config, l line) {
+	for _, arg := range l.args {
+		addr, err := netip.ParseAddr(strings.Trim(arg, "[]"))
+		switch addr = addr.Unmap(); {
+		case err != nil:
+			p.add(l.where, "outgoing %s: it is an IP address without a port", arg)
+		case addr.IsUnspecified() || addr.IsMulticast():
+			p.add(l.where, "outgoing %s: nothing can leave from there: write an address of this machine", arg)
+		case len(c.Outgoing) == 1 && c.Outgoing[0].Is4() == addr.Is4():
+			p.add(l.where, "outgoing %s: it is one address of each family", strings.Join(l.args, " "))
+		default:
+			c.Outgoing = append(c.Outgoing, addr)
+		}
 	}
 }
 

@@ -73,6 +73,7 @@ multisigner example.org {
 	standby
 	ds-exchange double
 	alarm-after 12h
+	outgoing 192.0.2.53 2001:db8::53
 	secondary 192.0.2.60 192.0.2.61:54 key xfr-key. hmac-sha512
 	allow-transfer 192.0.2.0/24 2001:db8::1 key xfr-key
 	allow-transfer key xfr-key.
@@ -110,6 +111,7 @@ multisigner example.org {
 		LifetimeKSK: 14 * 24 * time.Hour, LifetimeZSK: 30 * 24 * time.Hour,
 		Validity: 240 * time.Hour, Refresh: 36 * time.Hour, DNSKEYTTL: 30 * time.Minute,
 		Margin: 15 * time.Minute, Propagation: 2 * time.Minute, Standby: true, Variant: roll.DoubleDS, AlarmAfter: 12 * time.Hour, LookBusy: 30 * time.Second, LookIdle: 5 * time.Minute,
+		Outgoing: []netip.Addr{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")},
 		Secondaries: []engine.Secondary{
 			{Server: ask.Server{Addr: ap("192.0.2.60:53"), TSIG: key512}},
 			{Server: ask.Server{Addr: ap("192.0.2.61:54"), TSIG: key512}},
@@ -126,7 +128,7 @@ multisigner example.org {
 		Peers: []engine.Peer{{
 			Name: "a.example.net", Addresses: []netip.AddrPort{ap("203.0.113.1:53"), ap("203.0.113.2:5353")},
 			TSIG: key, Via: peer.Query, Trust: peer.Trust{Mode: peer.TrustDS, DS: dsSet}, Foreign: true, Online: true,
-			Resign: 72 * time.Hour, Propagation: 4 * time.Hour, Where: "Corefile:26",
+			Resign: 72 * time.Hour, Propagation: 4 * time.Hour, Where: "Corefile:27",
 		}},
 	}}
 	require.Equal(t, []Site{want}, blocks[0].Build("/root", secrets))
@@ -218,7 +220,20 @@ multisigner {
 	xyzzy
 }`, `Corefile:2: unknown directive "fiel": do you mean file?
 Corefile:5: unknown directive "lookup": do you mean look?
-Corefile:6: unknown directive "xyzzy": these are known here: alarm-after, algorithm, allow-transfer, denial, ds-exchange, file, key-tags, keys, lifetime, look, margin, parent, parent-notify, parent-update, peer, propagation, resolver, secondary, serial, signatures, signer, standby, state, ttl`},
+Corefile:6: unknown directive "xyzzy": these are known here: alarm-after, algorithm, allow-transfer, denial, ds-exchange, file, key-tags, keys, lifetime, look, margin, outgoing, parent, parent-notify, parent-update, peer, propagation, resolver, secondary, serial, signatures, signer, standby, state, ttl`},
+		{"outgoing", `
+multisigner {
+	file db
+	parent none
+	outgoing 192.0.2.1 192.0.2.2
+}
+multisigner {
+	file db
+	parent none
+	outgoing 192.0.2.1:53 ::
+}`, `Corefile:4: outgoing 192.0.2.1 192.0.2.2: it is one address of each family
+Corefile:9: outgoing 192.0.2.1:53: it is an IP address without a port
+Corefile:9: outgoing ::: nothing can leave from there: write an address of this machine`},
 		{"in the wrong block", `
 multisigner {
 	file db

@@ -30,7 +30,7 @@ func (e *Engine) Check(ctx context.Context, apex zone.Name) (status.Matrix, erro
 	if len(cfg.Addresses)+len(cfg.Listens) == 0 {
 		return status.Matrix{}, fmt.Errorf("where %s is found is not known: add `signer NAME ADDRESS...` with the addresses at which the world asks this server", apex)
 	}
-	now := e.clock.Now()
+	now, ctx := e.clock.Now(), z.asking(ctx)
 	m := status.Matrix{At: now, DS: []string{}, Servers: []status.Server{}, Cells: []status.Cell{}, Pairs: []status.Pair{}}
 	ds, err := e.checkDS(ctx, cfg, now)
 	if err != nil {

@@ -45,6 +45,8 @@ type Config struct {
 	LookBusy    time.Duration // between looks while something waits
 	LookIdle    time.Duration // and else
 
+	Outgoing []netip.Addr // to ask and tell others from: the first of their family, here or in Listens
+
 	Secondaries   []Secondary
 	AllowTransfer []Allow
 	Parent        Parent

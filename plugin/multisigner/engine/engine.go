@@ -171,7 +171,9 @@ func (e *Engine) Status(apex zone.Name) (s status.Zone, ok bool) {
 	if z == nil {
 		return status.Zone{}, false
 	}
-	return *z.status.Load(), true
+	s = *z.status.Load()
+	s.Secondaries = z.secondaries(s)
+	return s, true
 }
 
 // Ready reports whether every zone has had its first turn and, if there are any,

@@ -4,16 +4,12 @@ package engine_test
 
 import (
 	"context"
-	"net"
 	"os"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
 
-	"github.com/multisigner/multisigner/plugin/multisigner/answer"
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
@@ -81,20 +77,6 @@ func TestContentGoesOnWithAFullDisk(t *testing.T) {
 	}
 }
 
-// secondary answers with the version that it was given last.
-type secondary struct{ has atomic.Pointer[zone.Version] }
-
-func (s *secondary) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
-	reply := new(dns.Msg).SetReply(q)
-	if v := s.has.Load(); v != nil && q.Opcode == dns.OpcodeQuery {
-		var r answer.Response
-		r.Plan(v, answer.Question{Name: zone.MustName(q.Question[0].Name), Type: zone.Type(q.Question[0].Qtype), DO: true})
-		_, tcp := w.LocalAddr().(*net.TCPAddr)
-		reply = r.Msg(q, 4096, tcp)
-	}
-	w.WriteMsg(reply)
-}
-
 // A serial that was shown and not saved is given once more after a crash. A secondary
 // that holds the version of before would not take the other: it gets one more.
 func TestOneVersionForASerial(t *testing.T) {
@@ -106,12 +88,12 @@ func TestOneVersionForASerial(t *testing.T) {
 	cfg.LookBusy, cfg.LookIdle = time.Second, time.Minute
 	f := open(t, clock, dir, cfg)
 	require.Eventually(t, func() bool { return f.Find(apex).Serving().Refuse == "" }, 20*time.Second, time.Millisecond)
-	s.has.Store(served(t, f.Engine))
+	s.set(func(s *secondary) { s.has = served(t, f.Engine) })
 	f.fail("save-before", "snapshot-before")
 	f.edit(t, file, content+"one A 192.0.2.81\n")
 	unsaved := served(t, f.Engine)
 	require.True(t, has(t, unsaved, "one"))
-	s.has.Store(unsaved)
+	s.set(func(s *secondary) { s.has = unsaved })
 	require.NoError(t, f.Close())
 
 	clock.step(time.Minute)
@@ -121,7 +103,7 @@ func TestOneVersionForASerial(t *testing.T) {
 		v := f.Find(apex).Serving().Version
 		return v != nil && has(t, v, "other") && v.Serial() == unsaved.Serial()+1
 	}, 20*time.Second, time.Millisecond)
-	s.has.Store(served(t, f.Engine))
+	s.set(func(s *secondary) { s.has = served(t, f.Engine) })
 	for range 5 {
 		clock.step(time.Minute)
 		settled(t, f.Engine)

@@ -150,7 +150,7 @@ func (e *Engine) beginLook(z *Zone, g gaze) {
 		case <-e.life.Done():
 			return
 		}
-		seen := e.look(e.life, g)
+		seen := e.look(z.asking(e.life), g)
 		z.ask(func(w *wants) { w.seen = seen })
 	})
 }

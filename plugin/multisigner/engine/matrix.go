@@ -72,7 +72,7 @@ func (e *Engine) keepSurveying(z *Zone, cfg *Config) {
 		case <-e.life.Done():
 			return
 		}
-		ctx, cancel := context.WithTimeout(e.life, lookTimeout)
+		ctx, cancel := context.WithTimeout(z.asking(e.life), lookTimeout)
 		defer cancel()
 		s.run(ctx, e.client)
 		z.ask(func(w *wants) { w.surveyed = s })

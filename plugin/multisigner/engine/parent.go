@@ -48,7 +48,7 @@ func (e *Engine) tellParent(z *Zone, cfg *Config, now time.Time) {
 		case <-e.life.Done():
 			return
 		}
-		ctx, cancel := context.WithTimeout(e.life, parentTimeout)
+		ctx, cancel := context.WithTimeout(z.asking(e.life), parentTimeout)
 		defer cancel()
 		told := e.carry(ctx, t)
 		z.ask(func(w *wants) {

@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/miekg/dns"
-
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
@@ -20,12 +18,14 @@ const tellTimeout = 30 * time.Second
 
 // tell sends NOTIFY for v to the secondaries, which then transfer, and to the
 // peers, which then look (RFC 1996). It does not wait for them.
-func (e *Engine) tell(z *Zone, cfg *Config, v *zone.Version) {
-	soa := v.SOA().RRs()
-	if len(soa) == 0 {
-		return
-	}
-	for _, to := range audience(cfg) {
+func (e *Engine) tell(z *Zone, cfg *Config, v *zone.Version) { e.tellAll(z, audience(cfg), v) }
+
+// tellAll does so for some.
+func (e *Engine) tellAll(z *Zone, servers []ask.Server, v *zone.Version) {
+	for _, to := range servers {
+		if !z.notes.want(to.Addr, v) {
+			continue
+		}
 		e.background.Go(func() {
 			select {
 			case e.telling <- struct{}{}:
@@ -33,13 +33,10 @@ func (e *Engine) tell(z *Zone, cfg *Config, v *zone.Version) {
 			case <-e.life.Done():
 				return
 			}
-			if z.Serving().Version != v {
-				return // a newer version has been told, or will be
-			}
-			ctx, cancel := context.WithTimeout(e.life, tellTimeout)
-			defer cancel()
-			if err := e.client.Notify(ctx, to, cfg.Apex.String(), dns.TypeSOA, soa[0]); err != nil {
-				e.log.Debug("notify was not answered", "zone", cfg.Apex, "to", to.Addr, "error", err)
+			for v := z.notes.next(to.Addr); v != nil; v = z.notes.next(to.Addr) {
+				ctx, cancel := context.WithTimeout(z.asking(e.life), tellTimeout)
+				e.notify(ctx, z, to, v)
+				cancel()
 			}
 		})
 	}

@@ -164,6 +164,9 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 	e.keepLooking(z, cfg, *asked, now)
 	e.tellParent(z, cfg, now)
 	z.show(cfg)
+	if asked.seen != nil {
+		e.tellBehind(z, cfg)
+	}
 	return w.wake(now)
 }
 

@@ -1,11 +1,14 @@
 package engine
 
 import (
+	"context"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/ask"
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
@@ -30,6 +33,7 @@ type Zone struct {
 	mu    sync.Mutex
 	wants wants // what the next turn is to do, guarded by mu
 
+	notes  notes        // of those who are told of changes
 	keysAt atomic.Int64 // when the files of its keys changed last, as seen; 0: they were not read
 
 	work work // of the worker that has the zone in hand; nobody else touches it
@@ -67,6 +71,20 @@ func (z *Zone) Open() *zone.Version {
 		return s.Version
 	}
 	return nil
+}
+
+// asking is ctx for what is asked and told on the zone's behalf: it leaves from the
+// addresses that others know us by. We ourselves are asked from where the system has it,
+// which is the address that is asked: while a zone refuses, that alone is known to be us.
+func (z *Zone) asking(ctx context.Context) context.Context {
+	cfg := z.Config()
+	addrs := func(of []netip.AddrPort) (all []netip.Addr) {
+		for _, a := range of {
+			all = append(all, a.Addr())
+		}
+		return all
+	}
+	return ask.From(ctx, append(slices.Clip(cfg.Outgoing), addrs(cfg.Listens)...), addrs(cfg.Addresses)...)
 }
 
 // Notified says that from told of a change. The caller has made sure that it is

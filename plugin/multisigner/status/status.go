@@ -25,21 +25,22 @@ type Zone struct {
 
 	DNSKEYOctets int `json:"dnskey_octets"` // how long the answer with the DNSKEY RRset is; 1232 fit UDP
 
-	Source     Source     `json:"source"`
-	Signatures Signatures `json:"signatures"`
-	Keys       []Key      `json:"keys"`                // of every signer, as we know them
-	DS         []string   `json:"ds"`                  // the whole set that the parent should have now, in presentation form without owner, class and type; empty: none is safe yet
-	DSWhy      string     `json:"ds_why"`              // what that set is, or why there is none
-	DSKept     []string   `json:"ds_kept,omitempty"`   // what the parent has beside and must keep: DS of no known key that were not disowned
-	DSDelete   bool       `json:"ds_delete,omitempty"` // that set is empty on purpose: the parent should have no DS
-	Self       []Address  `json:"self"`                // our own addresses and our secondaries', as seen from outside
-	Peers      []Peer     `json:"peers"`
-	Parent     Parent     `json:"parent"`
-	Waits      []Wait     `json:"waits"`
-	Alarms     []Alarm    `json:"alarms"`
-	Wake       time.Time  `json:"wake,omitzero"` // when the zone's next turn is due
-	Guard      Guard      `json:"guard"`
-	Matrix     *Matrix    `json:"matrix,omitempty"` // of the last survey, if there was one
+	Source      Source      `json:"source"`
+	Signatures  Signatures  `json:"signatures"`
+	Keys        []Key       `json:"keys"`                // of every signer, as we know them
+	DS          []string    `json:"ds"`                  // the whole set that the parent should have now, in presentation form without owner, class and type; empty: none is safe yet
+	DSWhy       string      `json:"ds_why"`              // what that set is, or why there is none
+	DSKept      []string    `json:"ds_kept,omitempty"`   // what the parent has beside and must keep: DS of no known key that were not disowned
+	DSDelete    bool        `json:"ds_delete,omitempty"` // that set is empty on purpose: the parent should have no DS
+	Self        []Address   `json:"self"`                // our own addresses and our secondaries', as seen from outside
+	Secondaries []Secondary `json:"secondaries"`
+	Peers       []Peer      `json:"peers"`
+	Parent      Parent      `json:"parent"`
+	Waits       []Wait      `json:"waits"`
+	Alarms      []Alarm     `json:"alarms"`
+	Wake        time.Time   `json:"wake,omitzero"` // when the zone's next turn is due
+	Guard       Guard       `json:"guard"`
+	Matrix      *Matrix     `json:"matrix,omitempty"` // of the last survey, if there was one
 }
 
 // Waiting is how many steps wait. One may do so for several reasons, each of which is
@@ -137,6 +138,32 @@ type Hand struct {
 type Record struct {
 	Type  string `json:"type"`
 	Rdata string `json:"rdata"` // in presentation form
+}
+
+// Secondary is a server that transfers the zone from us, as far as is known since the start.
+type Secondary struct {
+	Address  string    `json:"address"`            // ip:port
+	Notify   *Notify   `json:"notify,omitempty"`   // the last one that it was sent
+	Transfer *Transfer `json:"transfer,omitempty"` // the last one that it asked for
+	Seen     time.Time `json:"seen,omitzero"`      // the last look
+	State    string    `json:"state,omitempty"`    // as of an Address
+	Serial   uint32    `json:"serial"`             // seen there; 0: none
+	Behind   bool      `json:"behind,omitempty"`   // that is older than ours
+}
+
+// Notify is what came of a NOTIFY.
+type Notify struct {
+	At     time.Time `json:"at"`
+	Serial uint32    `json:"serial"` // that it told of
+	Taken  bool      `json:"taken"`
+	Answer string    `json:"answer"` // NOERROR, or why it was not taken
+}
+
+// Transfer is what came of a transfer.
+type Transfer struct {
+	At     time.Time `json:"at"`
+	Serial uint32    `json:"serial"` // of the version that was served
+	Result string    `json:"result"` // full, current (it had that already), or why there was none
 }
 
 // Parent is what the parent publishes for the zone.

@@ -1,0 +1,168 @@
+package engine
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/miekg/dns"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/plugin/multisigner/peer"
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// notes are what is known since the start of those who are told of changes: what they
+// answered, and what they fetched.
+type notes struct {
+	mu sync.Mutex
+	of map[netip.AddrPort]*note
+}
+
+type note struct {
+	wanted   *zone.Version // of which it is to be told
+	underway bool          // a NOTIFY is
+	notify   *status.Notify
+	transfer *status.Transfer
+}
+
+// at gives the note of an address; the caller holds the lock.
+func (n *notes) at(addr netip.AddrPort) *note {
+	if n.of == nil {
+		n.of = map[netip.AddrPort]*note{}
+	}
+	if n.of[addr] == nil {
+		n.of[addr] = &note{}
+	}
+	return n.of[addr]
+}
+
+// want notes that an address is to be told of v; false when somebody is at it, who goes
+// on with v when what he does has ended.
+func (n *notes) want(addr netip.AddrPort, v *zone.Version) (begin bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	at := n.at(addr)
+	at.wanted = v
+	begin = !at.underway
+	at.underway = true
+	return begin
+}
+
+// next gives the version of which an address is to be told now; nil for none, and
+// then nobody is at it any more.
+func (n *notes) next(addr netip.AddrPort) (v *zone.Version) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	at := n.at(addr)
+	v, at.wanted = at.wanted, nil
+	at.underway = v != nil
+	return v
+}
+
+// answered notes what came of a NOTIFY, and gives what came of the one before; nil for none.
+func (n *notes) answered(addr netip.AddrPort, now *status.Notify) (before *status.Notify) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	at := n.at(addr)
+	before, at.notify = at.notify, now
+	return before
+}
+
+// notify sends a NOTIFY for v and notes its answer. What comes of it is logged when it
+// is another than before.
+func (e *Engine) notify(ctx context.Context, z *Zone, to ask.Server, v *zone.Version) {
+	now := &status.Notify{At: e.clock.Now(), Serial: v.Serial(), Taken: true, Answer: "NOERROR"}
+	var hint dns.RR
+	if soa := v.SOA().RRs(); len(soa) > 0 {
+		hint = soa[0]
+	}
+	if err := e.client.Notify(ctx, to, z.apex.String(), dns.TypeSOA, hint); err != nil {
+		now.Taken, now.Answer = false, err.Error()
+	}
+	before := z.notes.answered(to.Addr, now)
+	switch {
+	case !now.Taken && e.life.Err() == nil && (before == nil || before.Answer != now.Answer):
+		e.log.Warn("a NOTIFY was not taken", "zone", z.apex, "to", to.Addr, "serial", now.Serial, "error", now.Answer)
+	case now.Taken && before != nil && !before.Taken:
+		e.log.Info("a NOTIFY is taken again", "zone", z.apex, "to", to.Addr, "serial", now.Serial)
+	}
+}
+
+// tellBehind tells the secondaries again that the last look has seen without the
+// version that is served: a NOTIFY was lost, or a reload has brought the secondary.
+// One that does not answer at all is told when it does.
+func (e *Engine) tellBehind(z *Zone, cfg *Config) {
+	serving := z.Serving()
+	if serving.Version == nil || serving.Refuse != "" {
+		return // they would get nothing
+	}
+	var behind []ask.Server
+	for _, s := range cfg.Secondaries {
+		for _, a := range z.work.sight.self.Addresses {
+			if a.Server.Addr == s.Server.Addr && a.Status != peer.Unreachable && lacks(a, serving.Version.Serial()) {
+				behind = append(behind, s.Server)
+			}
+		}
+	}
+	e.tellAll(z, behind, serving.Version)
+}
+
+// lacks reports whether an address was seen without serial, or a later one.
+func lacks(a peer.Address, serial uint32) bool {
+	soa := a.Sets[zone.TypeSOA]
+	for rdata := range soa.Rdata.All() {
+		return zone.SerialAfter(serial, zone.SOASerial(rdata))
+	}
+	return true
+}
+
+// Transferred notes what came of a transfer that somebody asked for: full, current, or
+// why there was none. serial is that of the version served. Others than secondaries
+// are passed over.
+func (z *Zone) Transferred(from netip.AddrPort, key string, serial uint32, result string) {
+	s, ok := z.Config().secondary(from.Addr(), key)
+	if !ok {
+		return
+	}
+	z.notes.mu.Lock()
+	defer z.notes.mu.Unlock()
+	z.notes.at(s).transfer = &status.Transfer{At: z.engine.clock.Now(), Serial: serial, Result: result}
+}
+
+// secondary finds the secondary that asks from an address; or, as it may ask from
+// another than it listens at, the only one with its key.
+func (c *Config) secondary(from netip.Addr, key string) (at netip.AddrPort, ok bool) {
+	var byKey []netip.AddrPort
+	for _, s := range c.Secondaries {
+		if s.Server.Addr.Addr() == from {
+			return s.Server.Addr, true
+		}
+		if s.Server.TSIG != nil && s.Server.TSIG.Name == key {
+			byKey = append(byKey, s.Server.Addr)
+		}
+	}
+	if len(byKey) == 1 {
+		return byKey[0], true
+	}
+	return netip.AddrPort{}, false
+}
+
+// secondaries are what is known of each; s has what the last look saw.
+func (z *Zone) secondaries(s status.Zone) []status.Secondary {
+	all := []status.Secondary{}
+	z.notes.mu.Lock()
+	defer z.notes.mu.Unlock()
+	for _, each := range z.Config().Secondaries {
+		at := z.notes.at(each.Server.Addr)
+		out := status.Secondary{Address: each.Server.Addr.String(), Notify: at.notify, Transfer: at.transfer}
+		if i := slices.IndexFunc(s.Self, func(a status.Address) bool { return a.Address == out.Address }); i >= 0 {
+			out.Seen, out.Serial, out.State = s.Self[i].Seen, s.Self[i].Serial, s.Self[i].State
+			out.Behind = out.Serial != 0 && zone.SerialAfter(s.Serial, out.Serial)
+		}
+		all = append(all, out)
+	}
+	return all
+}
