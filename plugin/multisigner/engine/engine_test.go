@@ -33,7 +33,7 @@ www  A   192.0.2.80
 var apex = zone.MustName("example.org.")
 
 // alone is a zone of one signer without a parent: an island.
-func alone(t *testing.T, file string) engine.Config {
+func alone(t testing.TB, file string) engine.Config {
 	t.Helper()
 	return engine.Config{
 		Apex: apex, File: file, Where: "Corefile:1", Signer: "a", Split: true, Algorithm: 13,

@@ -58,3 +58,6 @@ func EditRecord(t testing.TB, dir string, apex zone.Name, edited *string) string
 	}
 	return string(value)
 }
+
+// Began is closed when the zone's first turn has ended.
+func (z *Zone) Began() <-chan struct{} { return z.began }

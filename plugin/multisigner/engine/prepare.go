@@ -52,6 +52,12 @@ func (p *Prepared) Commit() {
 		}
 		after[cfg.Apex] = z
 	}
+	if len(begun) > manyZones {
+		for _, z := range begun {
+			z.summed = true
+		}
+		e.background.Go(func() { e.sumStart(begun) })
+	}
 	e.setZones(after)
 	for apex, z := range before {
 		if after[apex] == nil {
@@ -78,6 +84,52 @@ func (e *Engine) awaitFirst(begun []*Zone) {
 			return
 		}
 	}
+}
+
+// manyZones is how many zones may begin at once with lines of their own in the log, and
+// sumEvery how often it says how far more of them are: our choice.
+const (
+	manyZones = 20
+	sumEvery  = 5 * time.Second
+)
+
+// sumStart says how far the zones are that have begun together, until each has had its
+// first turn.
+func (e *Engine) sumStart(begun []*Zone) {
+	start := e.clock.Steady()
+	next := start + sumEvery
+	timer, stop := e.clock.At(next)
+	defer func() { stop() }()
+	e.log.Info("loading zones", "zones", len(begun))
+	for i := 0; i < len(begun); {
+		select {
+		case <-begun[i].began:
+			i++
+		case <-timer:
+			next += sumEvery
+			timer, stop = e.clock.At(next)
+			e.log.Info("loading zones", "zones", len(begun), "loaded", began(begun))
+		case <-e.life.Done():
+			return
+		}
+	}
+	refusing := 0
+	for _, z := range begun {
+		if s := z.Serving(); s.Version == nil || s.Refuse != "" {
+			refusing++
+		}
+	}
+	e.log.Info("zones are loaded", "zones", len(begun), "refusing", refusing, "after", e.clock.Steady()-start)
+}
+
+// began counts the zones that have had their first turns.
+func began(zones []*Zone) (n int) {
+	for _, z := range zones {
+		if z.hasBegun() {
+			n++
+		}
+	}
+	return n
 }
 
 func (e *Engine) newZone(cfg *Config) *Zone {

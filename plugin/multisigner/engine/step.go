@@ -68,7 +68,7 @@ func (e *Engine) generate(z *Zone, cfg *Config, plan roll.Plan, r roll.Request) 
 	e.fail.reach("make-after")
 	id := z.work.adopt(e.openKey(key))
 	z.work.roles[id] = r.Role
-	e.log.Info("made a key", "zone", z.apex, "role", r.Role.String(), "algorithm", id.Algorithm, "tag", id.Tag)
+	e.log.Log(e.life, z.level(), "made a key", "zone", z.apex, "role", r.Role.String(), "algorithm", id.Algorithm, "tag", id.Tag)
 	return nil
 }
 

@@ -95,9 +95,7 @@ func (e *Engine) take(z *Zone) {
 		}
 		z.report(e.clock.Now(), wake)
 		asked.answer() // whoever asks for the status now sees what was done
-		select {
-		case <-z.began:
-		default:
+		if !z.hasBegun() {
 			close(z.began)
 		}
 		e.queue.done(z, wake)
@@ -253,7 +251,7 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 		}
 		w.signed, w.resign, w.renumber = out.Version, false, false
 		z.show(cfg)
-		e.log.Info("published", "zone", z.apex, "serial", w.signed.Serial(), "changes", len(out.Diff.Changes), "signatures", out.Signed)
+		e.log.Log(ctx, z.level(), "published", "zone", z.apex, "serial", w.signed.Serial(), "changes", len(out.Diff.Changes), "signatures", out.Signed)
 		e.fail.reach("tell-before")
 		e.tell(z, cfg, w.signed)
 		e.fail.reach("tell-after")

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"sync"
@@ -29,6 +30,7 @@ type Zone struct {
 	serving atomic.Pointer[Serving]
 	status  atomic.Pointer[status.Zone]
 	began   chan struct{} // closed when the first turn has ended
+	summed  bool          // it has begun with many: the log tells of them all together
 
 	mu    sync.Mutex
 	wants wants // what the next turn is to do, guarded by mu
@@ -85,6 +87,25 @@ func (z *Zone) asking(ctx context.Context) context.Context {
 		return all
 	}
 	return ask.From(ctx, append(slices.Clip(cfg.Outgoing), addrs(cfg.Listens)...), addrs(cfg.Addresses)...)
+}
+
+// hasBegun reports whether the first turn has ended.
+func (z *Zone) hasBegun() bool {
+	select {
+	case <-z.began:
+		return true
+	default:
+		return false
+	}
+}
+
+// level is that of lines that are expected of every zone: at a start of many they would
+// bury the others.
+func (z *Zone) level() slog.Level {
+	if z.summed && !z.hasBegun() {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
 }
 
 // Notified says that from told of a change. The caller has made sure that it is
