@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 )
 
@@ -27,14 +28,17 @@ type Server struct {
 	dir  string
 	away string // directory of the socket, where the state directory's path is too long for one
 	http *http.Server
-	done chan struct{}
+	log  *slog.Logger
+	end  chan struct{} // closed by Close
+	all  sync.WaitGroup
 }
 
 // Listen opens the socket in dir, the engine's state directory, and answers on it
 // until Close. The engine's lock on dir must be held: a socket found there is
-// then left over from a process that died.
+// then left over from a process that died. One that is removed meanwhile is opened
+// anew: whoever wants to know what happened to the directory must be able to ask.
 func Listen(dir string, zones Zones, log *slog.Logger) (*Server, error) {
-	s := &Server{dir: dir, done: make(chan struct{})}
+	s := &Server{dir: dir, log: log, end: make(chan struct{})}
 	listener, err := s.open()
 	if err != nil {
 		return nil, fmt.Errorf("control socket of %s: %w", dir, err)
@@ -49,21 +53,85 @@ func Listen(dir string, zones Zones, log *slog.Logger) (*Server, error) {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	go func() {
-		defer close(s.done)
-		if err := s.http.Serve(newRoom(listener, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("control socket is closed", "dir", dir, "error", err)
-		}
-	}()
+	s.all.Go(func() { s.keep(listener) })
 	return s, nil
 }
 
-func (s *Server) open() (net.Listener, error) {
+// lookEvery is how often it is looked whether the socket is there: our choice.
+const lookEvery = time.Second
+
+// keep answers on a listener, and on another one when its socket is gone, until Close.
+func (s *Server) keep(listener *net.UnixListener) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for listener != nil {
+		gone, ended := make(chan struct{}), make(chan struct{})
+		s.all.Go(func() {
+			defer close(ended)
+			err := s.http.Serve(newRoom(listener, maxConnections))
+			select {
+			case <-gone:
+			default:
+				if !errors.Is(err, http.ErrServerClosed) {
+					s.log.Error("control socket is closed", "dir", s.dir, "error", err)
+				}
+			}
+		})
+		next := s.awaitGone(listener, tick.C)
+		if next != nil {
+			close(gone)
+			listener.SetUnlinkOnClose(false) // the name is the next one's
+			listener.Close()
+			<-ended
+		}
+		listener = next
+	}
+}
+
+// awaitGone waits until the socket is gone, and gives one in its place; nil at the end.
+func (s *Server) awaitGone(old *net.UnixListener, tick <-chan time.Time) *net.UnixListener {
+	for {
+		select {
+		case <-s.end:
+			return nil
+		case <-tick:
+		}
+		if s.there(old) {
+			continue
+		}
+		listener, err := s.open()
+		if err != nil {
+			s.log.Debug("the control socket is gone and cannot be opened", "dir", s.dir, "error", err)
+			continue
+		}
+		s.log.Warn("the control socket was gone, and is there again", "dir", s.dir)
+		return listener
+	}
+}
+
+// there reports whether clients find the socket.
+func (s *Server) there(listener *net.UnixListener) bool {
+	paths := []string{listener.Addr().String()}
+	if s.away != "" {
+		paths = append(paths, filepath.Join(s.dir, pathName))
+	}
+	for _, path := range paths {
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Server) open() (*net.UnixListener, error) {
 	path := filepath.Join(s.dir, socketName)
 	if err := s.clean(); err != nil {
 		return nil, err
 	}
 	if len(path) > maxPath {
+		if s.away != "" {
+			os.RemoveAll(s.away)
+		}
 		away, err := os.MkdirTemp("", "multisigner-")
 		if err != nil {
 			return nil, err
@@ -74,7 +142,7 @@ func (s *Server) open() (net.Listener, error) {
 			return nil, err
 		}
 	}
-	listener, err := net.Listen("unix", path)
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		return nil, err
 	}
@@ -98,8 +166,9 @@ func (s *Server) clean() error {
 
 // Close ends all connections and removes the socket.
 func (s *Server) Close() error {
+	close(s.end)
 	err := s.http.Close()
-	<-s.done
+	s.all.Wait()
 	if s.away != "" {
 		err = errors.Join(err, os.RemoveAll(s.away))
 	}
