@@ -2,6 +2,10 @@ module github.com/multisigner/multisigner
 
 go 1.26.0
 
+// CoreDNS's listeners would be of MPTCP, whose connections inherit no limits (see
+// streams.go of the plugin).
+godebug multipathtcp=0
+
 require (
 	github.com/coredns/caddy v1.1.4
 	github.com/coredns/coredns v1.15.0

@@ -103,7 +103,7 @@ func startText(t *testing.T, text []byte) *running {
 	defer func() { dnsserver.Port = port }()
 	inst, err := caddy.Start(caddy.CaddyfileInput{Filepath: "Corefile", Contents: text, ServerTypeName: "dns"})
 	require.NoError(t, err)
-	r := &running{t: t, inst: inst}
+	r := &running{t: t, inst: inst, index: 1}
 	t.Cleanup(r.stop)
 	return r
 }

@@ -2,6 +2,7 @@ package multisigner
 
 import (
 	"context"
+	"net"
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/miekg/dns"
@@ -35,6 +36,9 @@ func (f front) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (
 				return dns.RcodeSuccess, answerTSIG(w, r, rcode, fault)
 			}
 			clampSize(r)
+			if _, udp := w.RemoteAddr().(*net.UDPAddr); !udp && !isTransfer(r) {
+				defer answerPace.begin()()
+			}
 		}
 	}
 	return f.next.ServeDNS(ctx, w, r)

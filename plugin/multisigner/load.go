@@ -73,10 +73,11 @@ func (l *load) attach(states map[string]*state) {
 
 // alive reports whether the load's instance is still there. CoreDNS tells nobody
 // when a load fails that had got as far as us; it only drops the instance.
-func (l *load) alive() bool {
-	return slices.ContainsFunc(caddy.Instances(), func(i *caddy.Instance) bool {
-		i.StorageMu.RLock()
-		defer i.StorageMu.RUnlock()
-		return i.Storage[storageKey{}] == l
-	})
+func (l *load) alive() bool { return slices.ContainsFunc(caddy.Instances(), l.of) }
+
+// of reports whether the load is what i loaded.
+func (l *load) of(i *caddy.Instance) bool {
+	i.StorageMu.RLock()
+	defer i.StorageMu.RUnlock()
+	return i.Storage[storageKey{}] == l
 }

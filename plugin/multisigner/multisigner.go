@@ -109,7 +109,7 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 		return q.refuse(dns.RcodeRefused, dns.ExtendedErrorCodeNotAuthoritative, "this zone is of class IN")
 	case q.zone == nil:
 		return q.refuse(dns.RcodeServerFailure, dns.ExtendedErrorCodeNotReady, "the zone is being loaded")
-	case question.Qtype == dns.TypeAXFR || question.Qtype == dns.TypeIXFR:
+	case isTransfer(r):
 		return q.transfer(ctx)
 	}
 	return q.answer()

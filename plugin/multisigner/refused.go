@@ -65,13 +65,15 @@ func (r *refusals) due(c cause, now time.Time) (more int, due bool) {
 // log says that what r asked of a zone was refused to from, and why. Refusals of
 // ordinary questions are nothing that an operator could mend.
 func (r *refusals) log(m *dns.Msg, apex zone.Name, from asker, why string) {
-	what := "a transfer"
-	switch qtype := m.Question[0].Qtype; {
+	switch {
 	case m.Opcode == dns.OpcodeNotify:
-		what = "a NOTIFY"
-	case m.Opcode != dns.OpcodeQuery || qtype != dns.TypeAXFR && qtype != dns.TypeIXFR:
-		return
+		r.say("refused a NOTIFY", apex, from, why)
+	case isTransfer(m):
+		r.say("refused a transfer", apex, from, why)
 	}
+}
+
+func (r *refusals) say(what string, apex zone.Name, from asker, why string) {
 	more, due := r.due(cause{what, why, apex}, time.Now())
 	if !due {
 		return
@@ -80,5 +82,5 @@ func (r *refusals) log(m *dns.Msg, apex zone.Name, from asker, why string) {
 	if more > 0 {
 		attrs = append(attrs, "alike-since", more)
 	}
-	slogger.Warn("refused "+what, attrs...)
+	slogger.Warn(what, attrs...)
 }

@@ -71,7 +71,7 @@ warning logged.example. refused a NOTIFY address=127.0.0.8:PORT key=none why="no
 func TestRefusalsAreFew(t *testing.T) {
 	r := refusals{causes: make(map[cause]said)}
 	at := time.Unix(1e9, 0)
-	c := cause{"a transfer", "no reason", zone.MustName("example.org.")}
+	c := cause{"refused a transfer", "no reason", zone.MustName("example.org.")}
 	for second := range 130 {
 		more, due := r.due(c, at.Add(time.Duration(second)*time.Second))
 		require.Equal(t, second%60 == 0, due, second)

@@ -61,6 +61,7 @@ func (r *registry) start(l *load) (err error) {
 		r.drop(l)
 		return errors.Join(err, r.settle())
 	}
+	l.limitStreams()
 	return nil
 }
 

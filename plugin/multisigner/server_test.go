@@ -129,7 +129,7 @@ func (h home) startTLS(corefile string) *running {
 	h.t.Helper()
 	inst, err := caddy.Start(h.corefile(corefile))
 	require.NoError(h.t, err)
-	r := &running{t: h.t, inst: inst}
+	r := &running{t: h.t, inst: inst, index: 1} // the first only sets limits
 	h.t.Cleanup(func() { r.stop() })
 	return r
 }

@@ -2,9 +2,12 @@ package multisigner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin/metrics"
@@ -46,11 +49,13 @@ func (q query) transfer(ctx context.Context) (int, error) {
 		q.note(serving, "refused: "+rule)
 		return q.refuse(dns.RcodeRefused, dns.ExtendedErrorCodeProhibited, "no transfers to this address and key")
 	}
-	switch {
-	case !q.messages(ctx) && !incremental:
+	if !q.messages(ctx) && !incremental {
 		return refuse(dns.RcodeRefused, dns.ExtendedErrorCodeNotSupported, "transfers go over TCP or TLS")
 	}
 	v := serving.Version
+	if !v.SOA().Exists() {
+		return refuse(dns.RcodeServerFailure, dns.ExtendedErrorCodeNotReady, "the zone has nothing to transfer")
+	}
 	if incremental {
 		serial, ok := knownSerial(q.req)
 		if !ok {
@@ -62,17 +67,16 @@ func (q query) transfer(ctx context.Context) (int, error) {
 			return dns.RcodeSuccess, q.send(v.SOA().RRs(), true)
 		}
 	}
-	first := true
-	for rrs := range xfr.AXFR(v, maxTransferMessage) {
-		if err := q.send(rrs, first); err != nil {
-			transfers.WithLabelValues(server, "broken").Inc()
-			q.note(serving, "broke off: "+err.Error())
-			return dns.RcodeSuccess, fmt.Errorf("transfer of %s to %s: %w", v.Apex(), q.from.addr, err)
-		}
-		first = false
+	done, err := transferTurns.take(q.from.addr.Addr())
+	if err != nil {
+		return refuse(dns.RcodeServerFailure, dns.ExtendedErrorCodeOther, err.Error())
 	}
-	if first {
-		return refuse(dns.RcodeServerFailure, dns.ExtendedErrorCodeNotReady, "the zone has nothing to transfer")
+	defer done()
+	if err := q.whole(v); err != nil {
+		transfers.WithLabelValues(server, "broken").Inc()
+		q.note(serving, "broke off: "+err.Error())
+		refused.say("broke off a transfer", q.apex, q.from, err.Error())
+		return dns.RcodeSuccess, nil
 	}
 	transfers.WithLabelValues(server, "full").Inc()
 	q.note(serving, "full")
@@ -89,6 +93,35 @@ func (q query) note(serving *engine.Serving, result string) {
 	q.zone.Transferred(q.from.addr, q.from.key, serial, result)
 }
 
+// A transfer that is slower than this is ended: each message must be taken within
+// unread, and all of them within transferGrace and messageTime for each. Our choice:
+// 30,000 octets a second are needed in the long run.
+const (
+	transferGrace = time.Minute
+	messageTime   = 2 * time.Second
+)
+
+var errSlow = errors.New("the client took it too slowly")
+
+// whole sends all of v.
+func (q query) whole(v *zone.Version) error {
+	begun, count := time.Now(), time.Duration(0)
+	end := transferPace.begin()
+	defer func() { end() }()
+	for rrs := range xfr.AXFR(v, maxTransferMessage) {
+		if err := q.send(rrs, count == 0); err != nil {
+			return err
+		}
+		if count++; time.Since(begun) > transferGrace+count*messageTime {
+			q.cutOff()
+			return errSlow
+		}
+		end()
+		end = transferPace.begin()
+	}
+	return nil
+}
+
 // send writes one message of a transfer. From the second one on, a TSIG covers
 // only the timers besides the message (RFC 8945 5.3.1).
 func (q query) send(rrs []dns.RR, first bool) error {
@@ -100,7 +133,21 @@ func (q query) send(rrs []dns.RR, first bool) error {
 		q.w.TsigTimersOnly(true)
 	}
 	withOPT(q.req, m)
+	late := time.AfterFunc(unread, q.cutOff)
+	defer late.Stop()
 	return q.w.WriteMsg(m)
+}
+
+// cutOff ends the connection, so that what is being written to it fails.
+func (q query) cutOff() {
+	if err := cutOff(addrPort(q.w.LocalAddr()), q.from.addr); err != nil {
+		log.Debugf("cut off %s: %v", q.from.addr, err)
+	}
+}
+
+func isTransfer(r *dns.Msg) bool {
+	qtype := r.Question[0].Qtype
+	return r.Opcode == dns.OpcodeQuery && (qtype == dns.TypeAXFR || qtype == dns.TypeIXFR)
 }
 
 // knownSerial is the serial that an IXFR's asker has (RFC 1995 3).
@@ -136,9 +183,8 @@ func (q query) messages(ctx context.Context) bool {
 }
 
 // Transfer implements transfer.Transferer, for a transfer block that names one of
-// our zones. Its list alone decides then who may have it. All batches are made
-// before the first is taken, so nothing goes on in the background when the
-// transfer breaks off.
+// our zones. Its list alone decides then who may have it. We do not learn who asks:
+// all these transfers count as one client's.
 func (h *Handler) Transfer(name string, serial uint32) (<-chan []dns.RR, error) {
 	apex, err := zone.ParseName(name)
 	if err != nil || h.zones[apex] == nil {
@@ -153,18 +199,24 @@ func (h *Handler) Transfer(name string, serial uint32) (<-chan []dns.RR, error) 
 		return nil, fmt.Errorf("zone %s is not served now", name)
 	}
 	v := serving.Version
-	var batches [][]dns.RR
 	if serial != 0 && !zone.SerialAfter(v.Serial(), serial) {
-		batches = append(batches, v.SOA().RRs())
-	} else {
+		ch := make(chan []dns.RR, 1)
+		ch <- v.SOA().RRs()
+		close(ch)
+		return ch, nil
+	}
+	done, err := transferTurns.take(netip.Addr{})
+	if err != nil {
+		return nil, err
+	}
+	ch := make(chan []dns.RR)
+	// The transfer plugin reads to the end, whatever happens.
+	go func() {
+		defer done()
+		defer close(ch)
 		for rrs := range xfr.AXFR(v, maxTransferMessage) {
-			batches = append(batches, rrs)
+			ch <- rrs
 		}
-	}
-	ch := make(chan []dns.RR, len(batches))
-	for _, rrs := range batches {
-		ch <- rrs
-	}
-	close(ch)
+	}()
 	return ch, nil
 }

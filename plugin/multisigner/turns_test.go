@@ -1,0 +1,111 @@
+package multisigner
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Transfers go on in small number, a few of each client, and the others wait for
+// their turn in the order in which they came.
+func TestTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := turns{clients: make(map[netip.Prefix]int)}
+		client := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}) }
+		var order []int
+		var ends []func()
+		come := func(i int) {
+			go func() {
+				done, err := turns.take(client(i))
+				if err != nil {
+					order = append(order, -i)
+					return
+				}
+				order = append(order, i)
+				ends = append(ends, done)
+			}()
+			synctest.Wait()
+		}
+		for _, i := range []int{1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 6, 7} {
+			come(i)
+		}
+		require.Equal(t, []int{1, 1, 2, 2, 3, 3, 4, 4, 5, 6}, order, "two of each client, ten of all")
+		for _, tc := range []struct {
+			end, next int
+			why       string
+		}{
+			{2, 2, "client 1, who waits longest, has two already"},
+			{8, 7, "and so have 1, 3 and 4"},
+			{0, 1, "now 1 has one only"},
+		} {
+			ends[tc.end]()
+			synctest.Wait()
+			require.Equal(t, tc.next, order[len(order)-1], tc.why)
+			require.Equal(t, maxTransfers, turns.going)
+		}
+
+		time.Sleep(maxWait + time.Second)
+		require.ElementsMatch(t, []int{-3, -4}, order[len(order)-2:], "nobody waits for ever")
+		require.Empty(t, turns.waiting)
+		for i, end := range ends {
+			if !slices.Contains([]int{2, 8, 0}, i) {
+				end()
+			}
+		}
+		require.Zero(t, turns.going)
+		require.Empty(t, turns.clients)
+	})
+}
+
+// The queue has an end, too: for all, and for one client before it fills it alone.
+func TestTurnsThatNobodyHas(t *testing.T) {
+	turns := turns{clients: make(map[netip.Prefix]int)}
+	wait := func(a string) error {
+		_, err := turns.join(clientOf(netip.MustParseAddr(a)))
+		return err
+	}
+	for range maxClientTransfers + maxClientWaiting {
+		require.NoError(t, wait("2001:db8::1"))
+	}
+	require.ErrorIs(t, wait("2001:db8::1"), errBusy)
+	require.ErrorIs(t, wait("2001:db8::ffff"), errBusy, "another address of the same network")
+	require.NoError(t, wait("2001:db8:0:1::1"))
+	for i := range maxWaiting * 2 {
+		wait(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String())
+	}
+	require.ErrorIs(t, wait("192.0.2.1"), errBusy)
+	require.Len(t, turns.waiting, maxWaiting)
+	require.Equal(t, maxTransfers, turns.going)
+}
+
+// At most so many work at once, but those who wait for the network do not count.
+func TestPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace(2, time.Second, true)
+		working := 0
+		work := func(d time.Duration) {
+			end := p.begin()
+			working++
+			time.Sleep(d)
+			working--
+			end()
+		}
+		for _, d := range []time.Duration{time.Hour, time.Hour, 100 * time.Millisecond, 100 * time.Millisecond} {
+			go work(d)
+			synctest.Wait()
+		}
+		require.Equal(t, 2, working)
+		time.Sleep(time.Second + time.Millisecond)
+		require.Equal(t, 4, working, "the first two wait for somebody")
+		time.Sleep(100 * time.Millisecond)
+		require.Equal(t, 2, working)
+		begun := time.Now()
+		p.begin()()
+		require.Equal(t, 99*time.Millisecond, time.Since(begun), "who has worked rests as long")
+		time.Sleep(time.Hour)
+	})
+}
