@@ -48,7 +48,7 @@ func TestTurns(t *testing.T) {
 			require.Equal(t, maxTransfers, turns.going)
 		}
 
-		time.Sleep(maxWait + time.Second)
+		<-time.After(maxWait + time.Second)
 		require.ElementsMatch(t, []int{-3, -4}, order[len(order)-2:], "nobody waits for ever")
 		require.Empty(t, turns.waiting)
 		for i, end := range ends {
@@ -90,7 +90,7 @@ func TestPace(t *testing.T) {
 		work := func(d time.Duration) {
 			end := p.begin()
 			working++
-			time.Sleep(d)
+			<-time.After(d)
 			working--
 			end()
 		}
@@ -99,13 +99,13 @@ func TestPace(t *testing.T) {
 			synctest.Wait()
 		}
 		require.Equal(t, 2, working)
-		time.Sleep(time.Second + time.Millisecond)
+		<-time.After(time.Second + time.Millisecond)
 		require.Equal(t, 4, working, "the first two wait for somebody")
-		time.Sleep(100 * time.Millisecond)
+		<-time.After(100 * time.Millisecond)
 		require.Equal(t, 2, working)
 		begun := time.Now()
 		p.begin()()
 		require.Equal(t, 99*time.Millisecond, time.Since(begun), "who has worked rests as long")
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 	})
 }
