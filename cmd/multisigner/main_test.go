@@ -156,7 +156,11 @@ func rolling() status.Zone {
 			{Answers: "a.example.net", Keys: "b.example.net", State: status.Red, Since: ago(time.Minute), Why: []string{"www.example.org. A: no key with tag 1003 and algorithm 13"}},
 			{Answers: "b.example.net", Keys: "a.example.net", State: status.Unknown, Since: ago(time.Hour), Why: []string{"timeout"}},
 		}},
-		Alarms: []status.Alarm{{What: "192.0.2.3:53 of b.example.net has not answered for 2 days", Cure: "start it, or remove the address"}},
+		Alarms: []status.Alarm{
+			{Name: "key-file-unusable", What: "Kexample.org.+013+01001.private: permission denied", Cure: "see the message", Since: ago(time.Minute), Breaks: "what that key signs is not renewed", By: now.Add(72 * time.Hour)},
+			{Name: "peer-silent", About: "d.example.net", What: "peer d.example.net does not answer: 192.0.2.4:53: timeout", Since: ago(48 * time.Hour), Cure: "see that it runs", Breaks: "no rollover goes on"},
+			{Name: "wait-too-long", About: "sign the zone with ZSK 1003", What: "to sign the zone with ZSK 1003 waits for every signer to publish ZSK 1003 (d.example.net)", Since: ago(24 * time.Hour), Cure: "see to what holds it up", Breaks: "the rollover does not go on", Under: "peer-silent"},
+		},
 	}
 }
 

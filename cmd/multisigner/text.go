@@ -13,7 +13,7 @@ import (
 
 func table(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 2, ' ', 0) }
 
-// writeOverview is one line for each of many zones.
+// writeOverview is one line for each of many zones, and below them what needs a person.
 func writeOverview(w io.Writer, zones []status.Zone) {
 	t := table(w)
 	fmt.Fprintln(t, "ZONE\tSERIAL\tSTATE\tSIGNATURES END\tWAITS\tALARMS")
@@ -21,6 +21,11 @@ func writeOverview(w io.Writer, zones []status.Zone) {
 		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%d\t%d\n", z.Zone, z.Serial, state(z), moment(z.Signatures.Earliest, z.At), z.Waiting(), len(z.Alarms))
 	}
 	t.Flush()
+	for _, z := range zones {
+		for _, a := range z.Alarms {
+			fmt.Fprintf(w, "%s %s %s: %s\n", z.Zone, loud(a), a.Name, a.What)
+		}
+	}
 	writeReload(w, zones)
 }
 
@@ -133,10 +138,30 @@ func parentHas(p status.Parent) string {
 	return strings.TrimSpace(p.Zone + " DS of " + strings.Join(tags, " "))
 }
 
+// writeAlarms tells each alarm with its cure, and below it what only follows from it.
 func writeAlarms(w io.Writer, z status.Zone) {
 	for _, a := range z.Alarms {
-		fmt.Fprintf(w, "\nALARM %s\n  %s\n", a.What, a.Cure)
+		if a.Under != "" {
+			fmt.Fprintf(w, "  %s %s, since %s: %s\n", loud(a), a.Name, moment(a.Since, z.At), a.What)
+			continue
+		}
+		fmt.Fprintf(w, "\n%s %s, since %s\n  %s\n  to do: %s\n", loud(a), a.Name, moment(a.Since, z.At), a.What, a.Cure)
+		switch {
+		case a.Breaks != "" && !a.By.IsZero():
+			fmt.Fprintf(w, "  else, by %s: %s\n", moment(a.By, z.At), a.Breaks)
+		case a.Breaks != "":
+			fmt.Fprintf(w, "  else: %s\n", a.Breaks)
+		}
 	}
+}
+
+// loud is the word by which an alarm is found; one that only follows from another has
+// a quieter one.
+func loud(a status.Alarm) string {
+	if a.Under != "" {
+		return "and so"
+	}
+	return "ALARM"
 }
 
 // writePairs tells how the last survey has found the signers of a group.

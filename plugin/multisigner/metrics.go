@@ -46,6 +46,7 @@ var (
 	waitsDesc     = describe("waits", "Steps that wait for something.", "signer", "zone")
 	waitSinceDesc = describe("wait_since_timestamp_seconds", "When the longest wait began.", "signer", "zone")
 	alarmsDesc    = describe("alarms", "Things that a person must see to.", "signer", "zone")
+	alarmDesc     = describe("alarm", "Alarms of one name that stand now.", "signer", "zone", "alarm")
 	trustedDesc   = describe("peer_trusted", "1 if what the peer publishes is believed; as it was last known while it does not answer.", "signer", "zone", "peer")
 	seenDesc      = describe("peer_seen_timestamp_seconds", "When all addresses of the peer answered last.", "signer", "zone", "peer")
 	refusalsDesc  = describe("guard_refusals_total", "Versions that would have been worse than the one before, and were not shown, by what their first fault was about.", "signer", "zone", "reason")
@@ -127,6 +128,13 @@ func collectZone(ch chan<- prometheus.Metric, z status.Zone) {
 		zone(waitSinceDesc, seconds(since))
 	}
 	zone(alarmsDesc, float64(len(z.Alarms)))
+	alarms := make(map[status.AlarmName]int)
+	for _, a := range z.Alarms {
+		alarms[a.Name]++
+	}
+	for name, n := range alarms {
+		zone(alarmDesc, float64(n), string(name))
+	}
 	for _, p := range z.Peers {
 		zone(trustedDesc, truth(p.Trusted), p.Name)
 		if !p.Reached.IsZero() {

@@ -31,7 +31,7 @@ func TestZoneMetrics(t *testing.T) {
 			{Owner: "a", Role: "zsk", State: "active"}, {Owner: "a", Role: "zsk", State: "active"}, {Owner: "b", Role: "ksk", State: "active"},
 		},
 		Waits:  []status.Wait{{What: "x", Since: at.Add(-time.Hour)}, {What: "x", Since: at.Add(-time.Hour)}, {What: "y", Since: at.Add(-2 * time.Hour)}, {What: "z"}},
-		Alarms: []status.Alarm{{What: "x"}},
+		Alarms: []status.Alarm{{Name: "peer-silent", About: "b"}, {Name: "peer-silent", About: "c"}, {Name: "wait-too-long"}},
 		Peers: []status.Peer{
 			{Name: "b", Trusted: true, Reached: at.Add(-time.Minute), Addresses: []status.Address{{Seen: at}, {Seen: at}}},
 			{Name: "c", Silent: true, Addresses: []status.Address{{Seen: at}}},

@@ -3,7 +3,6 @@ package simulation
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
@@ -65,7 +64,7 @@ func (s *signer) watch(plan *roll.Plan) {
 			continue // it is no longer in use
 		}
 		if !in.noticed {
-			in.noticed = slices.ContainsFunc(plan.Alarms, func(a roll.Alarm) bool { return strings.Contains(a.What, "does not publish") })
+			in.noticed = slices.ContainsFunc(plan.Alarms, func(a roll.Alarm) bool { return a.Name == roll.AlarmPeerLacksKey })
 			if !in.noticed {
 				w.fail("%s does not notice that %s has forgotten %s", s.name, in.by.s.name, keyName(in.id))
 				return

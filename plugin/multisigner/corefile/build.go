@@ -54,6 +54,12 @@ func (c *Config) engineConfig(apex zone.Name, root string, secrets map[string]st
 			Manual: c.ParentManual, Notify: c.ParentNotify, Silent: c.ParentSilent,
 		},
 	}
+	if len(c.Hook) > 0 {
+		e.Hook = slices.Clone(c.Hook)
+		if strings.Contains(c.Hook[0], "/") {
+			e.Hook[0] = under(root, c.Hook[0])
+		}
+	}
 	if c.DoubleDS {
 		e.Variant = roll.DoubleDS
 	}

@@ -55,6 +55,7 @@ type Config struct {
 	Margin      time.Duration
 	Propagation time.Duration
 	AlarmAfter  time.Duration
+	Hook        []string // a command and its arguments
 
 	given map[string]string // directive -> where it stands
 }

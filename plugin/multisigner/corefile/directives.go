@@ -63,6 +63,11 @@ var blockDirectives = map[string]directive[Config]{
 	}},
 	"standby":     {take: func(p *parser, c *Config, l line) { c.Standby = true }},
 	"ds-exchange": choice("swap|double", func(c *Config, v string) { c.DoubleDS = v == "double" }),
+	"hook": {usage: "COMMAND [ARGUMENT...]", min: 1, max: unlimited, take: func(p *parser, c *Config, l line) {
+		if c.Hook = l.args; l.args[0] == "" {
+			p.add(l.where, "write hook COMMAND [ARGUMENT...]: the command is empty")
+		}
+	}},
 	"alarm-after": span(func(c *Config) *time.Duration { return &c.AlarmAfter }),
 	"margin":      span(func(c *Config) *time.Duration { return &c.Margin }),
 	"propagation": span(func(c *Config) *time.Duration { return &c.Propagation }),

@@ -74,6 +74,7 @@ multisigner example.org {
 	ds-exchange double
 	alarm-after 12h
 	outgoing 192.0.2.53 2001:db8::53
+	hook bin/tell --to "on call"
 	secondary 192.0.2.60 192.0.2.61:54 key xfr-key. hmac-sha512
 	allow-transfer 192.0.2.0/24 2001:db8::1 key xfr-key
 	allow-transfer key xfr-key.
@@ -110,7 +111,7 @@ multisigner example.org {
 		Algorithm: 15, Tags: engine.Tags{Lo: 0, Hi: 32767}, Denial: denial.NSEC3OptOut, Serial: sign.Date,
 		LifetimeKSK: 14 * 24 * time.Hour, LifetimeZSK: 30 * 24 * time.Hour,
 		Validity: 240 * time.Hour, Refresh: 36 * time.Hour, DNSKEYTTL: 30 * time.Minute,
-		Margin: 15 * time.Minute, Propagation: 2 * time.Minute, Standby: true, Variant: roll.DoubleDS, AlarmAfter: 12 * time.Hour, LookBusy: 30 * time.Second, LookIdle: 5 * time.Minute,
+		Margin: 15 * time.Minute, Propagation: 2 * time.Minute, Standby: true, Variant: roll.DoubleDS, AlarmAfter: 12 * time.Hour, Hook: []string{"/root/bin/tell", "--to", "on call"}, LookBusy: 30 * time.Second, LookIdle: 5 * time.Minute,
 		Outgoing: []netip.Addr{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")},
 		Secondaries: []engine.Secondary{
 			{Server: ask.Server{Addr: ap("192.0.2.60:53"), TSIG: key512}},
@@ -220,7 +221,7 @@ multisigner {
 	xyzzy
 }`, `Corefile:2: unknown directive "fiel": do you mean file?
 Corefile:5: unknown directive "lookup": do you mean look?
-Corefile:6: unknown directive "xyzzy": these are known here: alarm-after, algorithm, allow-transfer, denial, ds-exchange, file, key-tags, keys, lifetime, look, margin, outgoing, parent, parent-notify, parent-update, peer, propagation, resolver, secondary, serial, signatures, signer, standby, state, ttl`},
+Corefile:6: unknown directive "xyzzy": these are known here: alarm-after, algorithm, allow-transfer, denial, ds-exchange, file, hook, key-tags, keys, lifetime, look, margin, outgoing, parent, parent-notify, parent-update, peer, propagation, resolver, secondary, serial, signatures, signer, standby, state, ttl`},
 		{"outgoing", `
 multisigner {
 	file db

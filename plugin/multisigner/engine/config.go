@@ -40,6 +40,7 @@ type Config struct {
 	Margin      time.Duration // added to every wait
 	Propagation time.Duration // the least we take a change to need to reach all our servers
 	AlarmAfter  time.Duration // a wait for somebody alarms after this; 0: a day
+	Hook        []string      // a command and its arguments, run when an alarm begins or ends; none: nothing is
 	Standby     bool          // keep a successor of each key published
 	Variant     roll.Variant  // the order of a KSK or CSK rollover
 	LookBusy    time.Duration // between looks while something waits

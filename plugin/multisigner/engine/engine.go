@@ -28,6 +28,8 @@ type Options struct {
 	// Key gives the key to use in the place of one that was found in the key
 	// directory or made there; nil: that one. Tests put devices in front of keys.
 	Key func(keystore.Key) keystore.Key
+
+	hookTimeout time.Duration // 0: the ordinary one
 }
 
 // Engine serves the zones of one state directory. Its methods may be called from
@@ -44,6 +46,7 @@ type Engine struct {
 	fail   failpoints
 	// auditor verifies in the background what was shown on a sample.
 	auditor *auditor
+	hooks   *hooks
 	// openKey gives the key to use for one of the key directory.
 	openKey func(keystore.Key) keystore.Key
 
@@ -76,7 +79,7 @@ func Open(stateDir string, o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		dir: stateDir, home: home, log: o.Logger, clock: o.Clock, store: st, keys: keys, fail: o.failpoints,
-		openKey: o.Key, auditor: newAuditor(),
+		openKey: o.Key, auditor: newAuditor(), hooks: newHooks(o.hookTimeout),
 		client:  newClient(),
 		telling: make(chan struct{}, tellers),
 		looking: make(chan struct{}, lookers),
@@ -117,6 +120,9 @@ func (e *Engine) start() {
 	clocks := beginTimes(time.Time{}, e.clock.Now(), e.clock.Steady())
 	e.background.Go(func() { e.watch(e.life, &clocks) })
 	e.background.Go(func() { e.auditor.run(e.life) })
+	for _, line := range e.hooks.lines {
+		e.background.Go(func() { e.runHooks(e.life, line) })
+	}
 }
 
 // Close ends every turn and releases the state directory. Zones go on answering

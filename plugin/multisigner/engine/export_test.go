@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/store"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
@@ -61,3 +62,14 @@ func EditRecord(t testing.TB, dir string, apex zone.Name, edited *string) string
 
 // Began is closed when the zone's first turn has ended.
 func (z *Zone) Began() <-chan struct{} { return z.began }
+
+// AlarmNames are the names of all alarms, causes first.
+func AlarmNames() (names []string) {
+	for _, k := range kinds {
+		names = append(names, string(k.name))
+	}
+	return names
+}
+
+// HookTimeout sets how long a hook may take.
+func (o *Options) HookTimeout(d time.Duration) { o.hookTimeout = d }

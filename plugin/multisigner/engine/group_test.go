@@ -351,11 +351,16 @@ func (r *above) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 // listen serves h on a free port of loopback, over UDP and TCP.
 func listen(t *testing.T, h dns.Handler, key *ask.TSIG) netip.AddrPort {
 	t.Helper()
+	return listenAt(t, "127.0.0.1", h, key)
+}
+
+func listenAt(t *testing.T, addr string, h dns.Handler, key *ask.TSIG) netip.AddrPort {
+	t.Helper()
 	var conn net.PacketConn
 	var listener net.Listener
 	for range 20 { // the port that UDP was given may be taken for TCP
 		var err error
-		conn, err = net.ListenPacket("udp", "127.0.0.1:0")
+		conn, err = net.ListenPacket("udp", addr+":0")
 		require.NoError(t, err)
 		if listener, err = net.Listen("tcp", conn.LocalAddr().String()); err == nil {
 			break

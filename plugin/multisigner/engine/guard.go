@@ -22,6 +22,9 @@ const (
 	sampleSize  = 256
 )
 
+// errWorse is that the guard has refused a version.
+var errWorse = errors.New("the guard objects")
+
 // guard looks at a version before it is shown. What it refuses is kept for
 // inspection, and the error says where. whole: every signature of the change was
 // verified.
@@ -44,9 +47,9 @@ func (e *Engine) guard(z *Zone, cfg *Config, out sign.Output, now time.Time) (wh
 	w.proving.tried(now)
 	path, err := e.keepRefused(z, out.Version, faults, now)
 	if err != nil {
-		w.alarm(err.Error(), "make room on the disk, or mend it")
+		w.alarm(status.AlarmRefusedNotKept, err.Error(), "make room on the disk, or mend it")
 	}
-	return whole, fmt.Errorf("version %d was not published, it would be worse than the one that is served: %s; %s has what was refused", out.Version.Serial(), describe(faults), path)
+	return whole, fmt.Errorf("%w: version %d was not published, it would be worse than the one that is served: %s; %s has what was refused", errWorse, out.Version.Serial(), describe(faults), path)
 }
 
 // behindToken reports whether a key that signs is not in this process's memory:

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -112,12 +113,14 @@ func (e *Engine) watchHome() {
 	switch {
 	case err != nil:
 		now = &status.Alarm{
+			Name: status.AlarmHome,
 			What: "the state directory is not as it should be: " + err.Error(),
 			Cure: "put it back as it was; until then rollovers wait, and this process must not end: it alone has what was there",
 		}
 	case len(made) > 0:
 		e.home.mended = steady
 		now = &status.Alarm{
+			Name: status.AlarmHomeMended,
 			What: fmt.Sprintf("%s: removed under the running process, and written anew at %s", strings.Join(made, ", "), stamp(e.clock.Now())),
 			Cure: "find out what removed it, and look at what else it did",
 		}
@@ -179,16 +182,17 @@ func (e *Engine) putKeysBack(z *Zone) {
 // alarmsOfHome are for what is not where a restart looks for it, or was not.
 func (e *Engine) alarmsOfHome(w *work) {
 	if a := e.home.alarm.Load(); a != nil {
-		w.alarm(a.What, a.Cure)
+		w.alarm(a.Name, a.What, a.Cure)
 	}
-	for _, err := range w.unkept {
-		w.alarm(err.Error(), "put them back from a backup; until then this process alone has the key, and must not end")
+	if err := errors.Join(w.unkept...); err != nil {
+		w.alarm(status.AlarmKeyFileGone, err.Error(), "put them back from a backup; until then this process alone has the key, and must not end")
 	}
 	if w.times.steady-w.putBackAt >= mendedFor {
 		w.putBack = nil
 	}
 	for _, id := range w.putBack {
-		w.alarm(fmt.Sprintf("the files of key %d of algorithm %d were removed under the running process, and written anew", id.Tag, id.Algorithm),
-			"find out what removed them, and look at what else it did")
+		w.alarms = append(w.alarms, newAlarm(status.AlarmKeyFileMended, strconv.Itoa(int(id.Tag)),
+			fmt.Sprintf("the files of key %d of algorithm %d were removed under the running process, and written anew", id.Tag, id.Algorithm),
+			"find out what removed them, and look at what else it did"))
 	}
 }

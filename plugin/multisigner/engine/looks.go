@@ -55,7 +55,6 @@ func (w *work) take(e *Engine, cfg *Config, seen *sight) {
 	if seen.at.After(w.times.wall) {
 		seen.at = w.times.wall // the clock was set back meanwhile
 	}
-	e.logUnfound(w, cfg, seen)
 	w.sight = seen
 	w.found = seen.found
 	w.keepUp(seen.self)
@@ -104,25 +103,6 @@ func (w *work) keepUp(self peer.Report) {
 			}
 		}
 	}
-}
-
-// logUnfound says in a line which nameserver's address is not known any more, or is
-// known again.
-func (e *Engine) logUnfound(w *work, cfg *Config, seen *sight) {
-	lost := map[string]bool{}
-	for _, a := range seen.others.Addresses {
-		if a.Status == peer.Unfound {
-			if lost[a.Host] = true; !w.lost[a.Host] {
-				e.log.Warn("the address of a nameserver is not known", "zone", cfg.Apex, "host", a.Host, "why", a.Err)
-			}
-		}
-	}
-	for host := range w.lost {
-		if !lost[host] {
-			e.log.Info("a nameserver is not looked for any more, or was found", "zone", cfg.Apex, "host", host)
-		}
-	}
-	w.lost = lost
 }
 
 // memory is what the next look at a peer must know of the last one.

@@ -53,7 +53,7 @@ func TestLostState(t *testing.T) {
 		keys   int    // private keys there are then
 		settle string // the command that settles it, or "" to put back the keys
 	}{
-		{name: "everything", lose: wipe("state.db", "keys", "zones"), alarm: "our own keys are lost", settle: "rejoin"},
+		{name: "everything", lose: wipe("state.db", "keys", "zones"), alarm: "its own keys are lost", settle: "rejoin"},
 		{name: "state and snapshot", lose: wipe("state.db", "zones"), alarm: "a key in our key store", keys: 2, settle: "recover"},
 		{name: "state", lose: wipe("state.db"), alarm: "a key in our key store", keys: 2, settle: "recover"},
 		{name: "keys", lose: wipe("keys"), alarm: "put it back", serves: true},

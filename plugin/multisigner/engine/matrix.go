@@ -28,9 +28,11 @@ type survey struct {
 	cached    []validate.Seen
 	questions []dns.Question
 	before    []status.Pair
+	differed  []difference
 
-	matrix *status.Matrix // the outcome
-	next   zone.Name      // where the next sample begins
+	matrix    *status.Matrix // the outcome
+	differing []difference
+	next      zone.Name // where the next sample begins
 }
 
 // surveyNames is how many names besides the apex one survey asks about: our choice,
@@ -45,7 +47,7 @@ func (e *Engine) keepSurveying(z *Zone, cfg *Config) {
 		return
 	}
 	if w.signed == nil || len(cfg.Peers) == 0 && cfg.Parent.Mode == ParentNone || !w.signed.Top().Has(zone.TypeDNSKEY) {
-		w.matrix = nil
+		w.matrix, w.differing = nil, nil
 		return
 	}
 	s := &survey{apex: cfg.Apex, at: w.times.judged(), subjects: w.surveyed(cfg)}
@@ -64,6 +66,8 @@ func (e *Engine) keepSurveying(z *Zone, cfg *Config) {
 		s.cached = append(s.cached, k)
 	}
 	s.questions, s.next = w.fewQuestions(cfg.Apex)
+	s.differed = w.differing
+	s.questions = again(s.questions, s.differed)
 	w.surveys = true
 	e.background.Go(func() {
 		select {
@@ -165,7 +169,7 @@ func (s *survey) run(ctx context.Context, c *ask.Client) {
 			}
 		}
 	}
-	s.matrix = m
+	s.matrix, s.differing = m, s.compare(asked)
 }
 
 // surveyAnswers are what one address said.
@@ -270,15 +274,20 @@ func (s *survey) counts(p status.Pair, asked []surveyAnswers) bool {
 	return s.delegated(p.Answers, asked) && s.delegated(p.Keys, asked)
 }
 
-// delegated reports whether the parent has a DS of a key that the signer shows.
+// delegated reports whether each DS RRset that some resolver may hold has a DS of a key
+// that the signer shows: while an older one without it is in caches, nobody is sent there.
 func (s *survey) delegated(signer string, asked []surveyAnswers) bool {
+	return len(s.ds) > 0 && !slices.ContainsFunc(s.ds, func(ds zone.RRset) bool { return !s.delegatedBy(ds, signer, asked) })
+}
+
+func (s *survey) delegatedBy(ds zone.RRset, signer string, asked []surveyAnswers) bool {
 	for _, a := range asked {
 		if a.signer != signer {
 			continue
 		}
 		for sig := range a.keys.Sigs.All() {
 			for rdata := range a.keys.Rdata.All() {
-				if k := zone.DNSKEY(rdata); k.Tag() == zone.RRSIG(sig).KeyTag() && s.named(k) {
+				if k := zone.DNSKEY(rdata); k.Tag() == zone.RRSIG(sig).KeyTag() && s.named(ds, k) {
 					return true
 				}
 			}
@@ -287,16 +296,12 @@ func (s *survey) delegated(signer string, asked []surveyAnswers) bool {
 	return false
 }
 
-// named reports whether a DS record is of k.
-func (s *survey) named(k zone.DNSKEY) bool {
-	for _, ds := range s.ds {
-		for _, digest := range digestTypes {
-			if own, err := k.DS(s.apex, digest); err == nil && ds.Rdata.Has(string(own)) {
-				return true
-			}
-		}
-	}
-	return false
+// named reports whether ds has a record of k.
+func (s *survey) named(ds zone.RRset, k zone.DNSKEY) bool {
+	return slices.ContainsFunc(digestTypes, func(digest uint8) bool {
+		own, err := k.DS(s.apex, digest)
+		return err == nil && ds.Rdata.Has(string(own))
+	})
 }
 
 // report says what is known of the server, its clock among it.
@@ -376,24 +381,24 @@ func pairs(m *status.Matrix, counts func(status.Pair) bool) []status.Pair {
 }
 
 // surveyAlarms are for the pairs that some resolver fails on, and for clocks.
-func (w *work) surveyAlarms(cfg *Config) (alarms []status.Alarm) {
+func (w *work) surveyAlarms(cfg *Config) (alarms []alarm) {
 	if w.matrix == nil {
 		return nil
 	}
 	for _, p := range w.matrix.Pairs {
 		if p.State == status.Red {
-			alarms = append(alarms, status.Alarm{
-				What: fmt.Sprintf("answers of %s do not validate under the keys of %s, since %s: %s", p.Answers, p.Keys, p.Since.UTC().Format(time.RFC3339), p.Why[0]),
-				Cure: fmt.Sprintf("resolvers that hold those keys get bogus answers: see `multisigner check %s`, and have %s publish every key of %s", cfg.Apex, p.Keys, p.Answers),
-			})
+			a := newAlarm(status.AlarmMatrix, p.Keys+" "+p.Answers,
+				fmt.Sprintf("answers of %s do not validate under the keys of %s: %s", p.Answers, p.Keys, p.Why[0]),
+				fmt.Sprintf("see `multisigner check %s`; have %s publish every key of %s", cfg.Apex, p.Keys, p.Answers))
+			a.Since = p.Since
+			alarms = append(alarms, a)
 		}
 	}
 	for _, s := range w.matrix.Servers {
 		if ahead := s.Inception.Sub(w.matrix.At); ahead > 0 {
-			alarms = append(alarms, status.Alarm{
-				What: fmt.Sprintf("the clock of %s at %s is ahead of ours by %s or more: a signature there begins %s", s.Signer, s.Address, ahead, s.Inception.Format(time.RFC3339)),
-				Cure: "set both clocks right: validators refuse what has not begun",
-			})
+			alarms = append(alarms, newAlarm(status.AlarmClockAhead, s.Signer+" "+s.Address,
+				fmt.Sprintf("the clock of %s at %s is ahead of ours by %s or more: a signature there begins %s", s.Signer, s.Address, ahead, s.Inception.Format(time.RFC3339)),
+				"set both clocks right: validators refuse what has not begun"))
 		}
 	}
 	return alarms[:min(len(alarms), maxShown)]

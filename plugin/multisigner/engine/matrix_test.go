@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -86,6 +87,7 @@ type other struct {
 	serial   uint32
 
 	cds, cdnskey zone.Packed // that it publishes, too
+	content      string      // ""; onLoopback
 }
 
 func newOther(t *testing.T) *other {
@@ -112,7 +114,7 @@ func (o *other) show(t *testing.T, at time.Time, more ...string) {
 		sets = append(sets, zone.RRset{Name: apex, Type: zone.TypeCDS, TTL: 1, Rdata: o.cds}, zone.RRset{Name: apex, Type: zone.TypeCDNSKEY, TTL: 1, Rdata: o.cdnskey})
 	}
 	out, err := sign.Zone(sign.Input{
-		Content: zone.MustVersion(onLoopback), Serial: o.serial, Now: at, Denial: denial.NSEC3, Apex: sets,
+		Content: zone.MustVersion(cmp.Or(o.content, onLoopback)), Serial: o.serial, Now: at, Denial: denial.NSEC3, Apex: sets,
 		Keys:   sign.Keys{DNSKEY: []sign.Key{o.ksk}, CDS: []sign.Key{o.ksk}, Data: []sign.Key{o.zsk}},
 		Policy: sign.Policy{Validity: 14 * day, Refresh: 5 * day, BackDate: time.Hour},
 	})

@@ -188,24 +188,22 @@ func (w *work) attribute(cfg *Config, s *sight) {
 }
 
 // alarmsOfOthers are for nameservers at which nobody can look.
-func (w *work) alarmsOfOthers() (alarms []status.Alarm) {
+func (w *work) alarmsOfOthers() (alarms []alarm) {
 	if w.sight == nil {
 		return nil
 	}
 	for _, a := range w.sight.self.Addresses {
 		if a.Status == peer.Unfound {
-			alarms = append(alarms, status.Alarm{
-				What: "the address of nameserver " + a.Host + " is not known (" + a.Err + "): what it serves cannot be seen, and nothing that could break validation is done",
-				Cure: "give a `resolver` that finds it; or, if it is a signer's, call that by this name in the `signer` line or its `peer` block, with its addresses; " +
-					"or take it out of the NS records of the zone and its delegation",
-			})
+			alarms = append(alarms, newAlarm(status.AlarmUnfound, a.Host,
+				"the address of nameserver "+a.Host+" is not known ("+a.Err+"): what it serves cannot be seen, and nothing that could break validation is done",
+				"give a `resolver` that finds it; or, if it is a signer's, call that by this name in the `signer` line or its `peer` block, with its addresses; "+
+					"or take it out of the NS records of the zone and its delegation"))
 		}
 	}
 	if len(w.sight.unrouted) > 0 {
-		alarms = append(alarms, status.Alarm{
-			What: "this machine has no route to " + strings.Join(w.sight.unrouted, ", ") + ": what is served there is not seen, and not waited for",
-			Cure: "give the machine a route there (IPv6, most likely)",
-		})
+		alarms = append(alarms, newAlarm(status.AlarmUnrouted, "",
+			"this machine has no route to "+strings.Join(w.sight.unrouted, ", ")+": what is served there is not seen, and not waited for",
+			"give the machine a route there (IPv6, most likely)"))
 	}
 	return alarms
 }

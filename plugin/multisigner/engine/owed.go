@@ -159,7 +159,7 @@ func (w *work) reportTold() *status.Told {
 
 // alarmOfTelling is for a person: what is configured does not work, and nobody else
 // tells the parent. A DSYNC record that leads nowhere may be the parent's matter.
-func (w *work) alarmOfTelling(cfg *Config) []status.Alarm {
+func (w *work) alarmOfTelling(cfg *Config) []alarm {
 	last := w.telling.last
 	if last == nil || last.Error == "" || len(w.record.Owed) == 0 || w.telling.tries < 2 {
 		return nil
@@ -168,5 +168,5 @@ func (w *work) alarmOfTelling(cfg *Config) []status.Alarm {
 	if last.How == "UPDATE" {
 		cure = "mend parent-update or its key, here or at the parent; it is tried again, and the lines of `ds` can be put in place by hand"
 	}
-	return []status.Alarm{{What: fmt.Sprintf("the parent could not be told of new %s by %s: %s", last.What, last.How, last.Error), Cure: cure}}
+	return []alarm{newAlarm(status.AlarmNotTold, "parent "+last.What, fmt.Sprintf("the parent could not be told of new %s by %s: %s", last.What, last.How, last.Error), cure)}
 }

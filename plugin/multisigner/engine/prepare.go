@@ -136,8 +136,8 @@ func (e *Engine) newZone(cfg *Config) *Zone {
 	z := &Zone{apex: cfg.Apex, engine: e, began: make(chan struct{})}
 	z.slot = slot{zone: z, index: -1}
 	z.config.Store(cfg)
-	z.serving.Store(&Serving{Refuse: "the zone is being loaded"})
-	z.status.Store(&status.Zone{Zone: cfg.Apex.String(), Signer: cfg.Signer, Where: cfg.Where, Refuse: "the zone is being loaded"})
+	z.serving.Store(&Serving{Refuse: whyLoading})
+	z.status.Store(&status.Zone{Zone: cfg.Apex.String(), Signer: cfg.Signer, Where: cfg.Where, Refuse: whyLoading})
 	z.work.known = newKnown(cfg.Apex)
 	return z
 }

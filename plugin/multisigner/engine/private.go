@@ -6,6 +6,7 @@ import (
 
 	"github.com/multisigner/multisigner/plugin/multisigner/keystore"
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -18,9 +19,6 @@ func (e *Engine) readKeys(z *Zone) {
 	keys, faults := e.keys.List(z.apex.String())
 	for _, k := range keys {
 		w.adopt(e.openKey(k))
-	}
-	if fault := errors.Join(faults...); fault != nil && fmt.Sprint(fault) != fmt.Sprint(errors.Join(w.keyFaults...)) {
-		e.log.Error("a private key cannot be used; what can be signed is", "zone", z.apex, "error", fault)
 	}
 	w.keyFaults = faults
 }
@@ -38,8 +36,8 @@ func (e *Engine) checkKeys(z *Zone, asked wants) {
 		w.wanting = false
 		e.readKeys(z)
 	}
-	for _, fault := range w.keyFaults {
-		w.alarm(fault.Error(), "see the message; no key is made until then, and what can be signed is")
+	if len(w.keyFaults) > 0 {
+		w.alarm(status.AlarmKeyFile, errors.Join(w.keyFaults...).Error(), "see the message; no key is made until then, and what can be signed is")
 	}
 }
 

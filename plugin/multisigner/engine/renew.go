@@ -8,6 +8,7 @@ import (
 
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 	"github.com/multisigner/multisigner/plugin/multisigner/sign"
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -142,7 +143,7 @@ func (e *Engine) renewFrozen(ctx context.Context, z *Zone, cfg *Config) {
 		}
 	}()
 	if err := e.renew(ctx, z, cfg, w.plan); err != nil && ctx.Err() == nil {
-		w.alarm(err.Error(), "restart the server, and report this with the log")
+		w.alarm(status.AlarmInternal, err.Error(), "restart the server, and report this with the log")
 	}
 }
 
@@ -165,15 +166,11 @@ func (z *Zone) showFrozen() {
 // renewed: that is a refresh interval before the first of them ends.
 func (e *Engine) noticeOverdue(z *Zone, cfg *Config) {
 	w := &z.work
-	was := w.overdue
 	end, signed := w.ends()
 	w.overdue = signed && end.Before(w.times.latest().Add(cfg.Refresh))
 	if !w.overdue {
 		return
 	}
-	w.alarm(fmt.Sprintf("signatures were due for renewal and have not been renewed; the first ends at %s, and then outsiders get SERVFAIL", stamp(end)),
+	w.alarm(status.AlarmOverdue, "signatures were due for renewal and have not been renewed; the first ends at "+stamp(end),
 		"see the other alarms for what keeps them from it")
-	if !was {
-		e.log.Error("signatures were not renewed in time", "zone", z.apex, "end", end)
-	}
 }

@@ -59,8 +59,9 @@ func (z *Zone) report(now, wake time.Time) {
 			s.Peers = append(s.Peers, out)
 		}
 	}
-	s.Alarms = w.reportAlarms(cfg)
+	s.Alarms = w.reportAlarms(cfg, now)
 	z.status.Store(&s)
+	z.engine.announce(z, now)
 }
 
 func (f *files) report() status.Source {
@@ -89,36 +90,6 @@ func (w *work) passedOver(cfg *Config, s status.Zone) string {
 		return "serials are made from the time"
 	}
 	return fmt.Sprintf("it is not after %d, from which they are counted on", s.Serial)
-}
-
-func (w *work) reportAlarms(cfg *Config) []status.Alarm {
-	alarms := slices.Clone(w.alarms)
-	alarms = append(alarms, w.surveyAlarms(cfg)...)
-	alarms = append(alarms, w.alarmsOfOthers()...)
-	alarms = append(alarms, w.alarmOfSize(cfg)...)
-	if w.proving.withdrawn {
-		alarms = append(alarms, status.Alarm{
-			What: "a signature that had been served is bad: " + describe(w.proving.found),
-			Cure: "the zone is signed anew by itself; look for what made it: a key device, memory, another program in the state directory",
-		})
-	}
-	if restless := w.files.restless(); restless != "" {
-		alarms = append(alarms, status.Alarm{What: restless, Cure: "write it under another name and rename it when it is whole, or less often; `reload` reads it as it is"})
-	}
-	if refused := w.files.refusal(); refused != "" {
-		alarms = append(alarms, status.Alarm{What: refused, Cure: "mend the file; it is read again when it is saved"})
-	}
-	if w.frozen {
-		alarms = append(alarms, status.Alarm{What: w.fault, Cure: "restart the server, and report this with the log"})
-	}
-	alarms = append(alarms, w.alarmOfTelling(cfg)...)
-	for _, a := range w.plan.Alarms {
-		alarms = append(alarms, status.Alarm{What: a.What, Cure: a.Cure})
-	}
-	if alarms == nil {
-		alarms = []status.Alarm{}
-	}
-	return alarms
 }
 
 func (w *work) reportKeys(cfg *Config) []status.Key {

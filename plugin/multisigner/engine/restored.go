@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -52,7 +53,7 @@ func (w *work) compareWithPeers(cfg *Config) {
 			b.signed, w.resign = now, true
 		}
 		b.why = "the other signers publish other keys of this signer than those it has"
-		w.alarm(b.why+": an older state was restored, and what its keys sign is bogus",
+		w.alarm(status.AlarmRestored, b.why+": an older state was restored, and what its keys sign is bogus",
 			"restore a newer backup; else all is signed anew every few minutes, until the peers do not take it for a replay any more (`resign` does so at once), "+
 				"and answered again when every peer publishes our present keys")
 	case b.old:

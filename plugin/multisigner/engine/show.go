@@ -5,6 +5,12 @@ import (
 	"time"
 )
 
+// Why a zone refuses for the first moments after a start.
+const (
+	whyLooking = "looking at the peers and the parent after the start"
+	whyLoading = "the zone is being loaded"
+)
+
 // show swaps in what is to be answered with now.
 func (z *Zone) show(cfg *Config) {
 	w := &z.work
@@ -18,7 +24,7 @@ func (z *Zone) show(cfg *Config) {
 		// A restored backup, or an older disk, may hold keys that the group has
 		// long withdrawn: look before the first answer (protocol b.15 C9). A look
 		// is bounded, so that a group that is down together comes up again.
-		z.refuse("looking at the peers and the parent after the start")
+		z.refuse(whyLooking)
 	case w.backup.why != "":
 		z.refuse(w.backup.why)
 	default:
@@ -52,6 +58,22 @@ func (z *Zone) refuse(why string) {
 	if is := z.Serving(); is.Refuse != why || is.Version != v {
 		z.serving.Store(&Serving{Version: v, Refuse: why})
 	}
+	z.tellRefusal(why)
+}
+
+// tellRefusal says in the log that outsiders get no answers, and why, and that they do
+// again. What every start begins with is no news.
+func (z *Zone) tellRefusal(why string) {
+	w := &z.work
+	switch {
+	case why == w.refusal || why == whyLooking || why == whyLoading:
+		return
+	case why == "":
+		z.engine.log.Info("the zone answers everybody again", "zone", z.apex)
+	default:
+		z.engine.log.Warn("the zone refuses: outsiders get SERVFAIL", "zone", z.apex, "why", why)
+	}
+	w.refusal = why
 }
 
 // ends is when the first signature of the version ends; ok is false without any.
@@ -77,7 +99,7 @@ func (w *work) whyNothing() string {
 	case len(w.alarms) > 0:
 		return "the zone could not be signed"
 	}
-	return "the zone is being loaded"
+	return whyLoading
 }
 
 // wake is when the zone's next turn is due: the first of all that has a date.

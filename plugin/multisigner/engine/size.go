@@ -53,7 +53,7 @@ func modulus(key string) int {
 
 // alarmOfSize speaks of a DNSKEY RRset that a rollover makes too long for UDP. When
 // it always is, looks have shown that TCP works everywhere.
-func (w *work) alarmOfSize(cfg *Config) []status.Alarm {
+func (w *work) alarmOfSize(cfg *Config) []alarm {
 	octets, passing := w.dnskeyOctets(cfg), false
 	for _, k := range w.plan.Keys {
 		passing = passing || k.Ours && k.Published && k.State != "active" && k.State != "standby"
@@ -61,8 +61,7 @@ func (w *work) alarmOfSize(cfg *Config) []status.Alarm {
 	if octets <= udpAtMost || !passing {
 		return nil
 	}
-	return []status.Alarm{{
-		What: fmt.Sprintf("the DNSKEY answer takes %d octets while keys are rolled, and %d fit UDP: resolvers ask for it by TCP", octets, udpAtMost),
-		Cure: "see that TCP port 53 is open at every nameserver of every signer; keys of ECDSA and EdDSA algorithms are a quarter as long (`roll algorithm`)",
-	}}
+	return []alarm{newAlarm(status.AlarmSize, "",
+		fmt.Sprintf("the DNSKEY answer takes %d octets while keys are rolled, and %d fit UDP: resolvers ask for it by TCP", octets, udpAtMost),
+		"see that TCP port 53 is open at every nameserver of every signer; keys of ECDSA and EdDSA algorithms are a quarter as long (`roll algorithm`)")}
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -115,6 +116,9 @@ func policyOf(cfg *Config) roll.Policy {
 	return p
 }
 
+// errNotSaved is that the disk has not taken a record.
+var errNotSaved = errors.New("the state directory takes nothing")
+
 // save makes the record durable when it differs from what was saved last.
 func (e *Engine) save(ctx context.Context, z *Zone, next *record, state roll.State, plan roll.Plan, changed bool, now time.Time) error {
 	w := &z.work
@@ -126,7 +130,7 @@ func (e *Engine) save(ctx context.Context, z *Zone, next *record, state roll.Sta
 	next.Steady, next.Refused = w.steady(), plan.Refuse != ""
 	next.Keys = w.known.toSave(plan)
 	if err := e.saveRecord(ctx, z.apex, next); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errNotSaved, err)
 	}
 	w.record, w.steadyFrom = *next, w.times.steady
 	w.saved, w.dirty = state, false

@@ -19,9 +19,13 @@ type trust struct {
 	reached                time.Time
 }
 
-// silent reports whether no address of a peer answers.
+// silent reports whether no address of a peer answers. One that does not answer every
+// question does: what it has said is believed.
 func silent(r peer.Report) bool {
 	asked := false
+	if r.Trusted {
+		return false
+	}
 	for _, a := range r.Addresses {
 		if a.TransferFrom {
 			continue
@@ -33,8 +37,8 @@ func silent(r peer.Report) bool {
 	return asked
 }
 
-// weigh takes in whether a peer answers and is believed, and says in a line when that
-// changes.
+// weigh takes in whether a peer answers and is believed, and says in a line when it is
+// again. That it is not is an alarm.
 func (e *Engine) weigh(w *work, cfg *Config, name string, r peer.Report, at time.Time) {
 	was := w.trusts[name]
 	is := trust{believed: r.Trusted, silent: silent(r), told: true, reached: was.reached}
@@ -46,14 +50,8 @@ func (e *Engine) weigh(w *work, cfg *Config, name string, r peer.Report, at time
 		is.reached = at
 	}
 	w.trusts[name] = is
-	switch {
-	case was.told && was.believed == is.believed && was.silent == is.silent:
-	case is.silent:
-		e.log.Warn("peer does not answer", "zone", cfg.Apex, "peer", name, "why", r.Why)
-	case is.believed:
+	if is.believed && !is.silent && (!was.told || !was.believed || was.silent) {
 		e.log.Info("peer is believed", "zone", cfg.Apex, "peer", name)
-	default:
-		e.log.Warn("peer is not believed", "zone", cfg.Apex, "peer", name, "why", r.Why)
 	}
 }
 

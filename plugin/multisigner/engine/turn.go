@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +21,6 @@ import (
 // the zone in hand.
 type work struct {
 	loaded bool   // record, snapshot and keys have been read
-	unread string // why they could not, as the log was told
 	fault  string // why the zone cannot be taken through turns; "" when it can
 	frozen bool   // an invariant broke: nothing is decided any more
 	stuck  bool   // and signatures cannot be renewed either
@@ -67,7 +65,6 @@ type work struct {
 	memories  map[string]peer.Memory // what the next look at each peer must know
 	repinned  map[string]bool        // peers that an order has pinned anew while a look was under way
 	trusts    map[string]trust       // of each peer
-	lost      map[string]bool        // nameservers whose addresses are not known, as the log was told
 	found     map[string][]netip.Addr
 
 	telling telling
@@ -77,8 +74,13 @@ type work struct {
 	held    []held
 	guarded guarded
 	proving proving
-	alarms  []status.Alarm
-	matrix  *status.Matrix
+	alarms  []alarm // of this turn
+	noticed []alarm // of what was noticed once, and is told for a while
+	raised  map[subjectOfAlarm]status.Alarm
+	refusal string // why outsiders are refused, as the log was told
+	// differing is what servers answered differently at the last look.
+	differing []difference
+	matrix    *status.Matrix
 }
 
 // take takes z through one turn and says when the next is due.
@@ -126,11 +128,7 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 	w.alarms = nil
 	if !w.loaded {
 		if err := e.load(ctx, z, cfg, now); err != nil {
-			w.alarm(err.Error(), "see the message; nothing is changed until then")
-			if w.unread != err.Error() {
-				w.unread = err.Error()
-				e.log.Error("the zone's state cannot be read; it is tried again", "zone", z.apex, "error", err)
-			}
+			w.alarm(status.AlarmStateUnreadable, err.Error(), "see the message; nothing is changed until then")
 			asked.refuse(err)
 			z.refuse("the zone's state cannot be read")
 			return now.Add(retryBroken)
@@ -138,12 +136,13 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 	}
 	e.checkKeys(z, *asked)
 	if what := w.times.alarm(); what != "" {
-		w.alarm(what, "set the clock right; rollovers go on by the time that has passed, and signatures are renewed")
+		w.alarm(status.AlarmClock, what, "set the clock right; rollovers go on by the time that has passed, and signatures are renewed")
 	}
 	asked.obey(e, z, cfg, now)
 	w.readContent(e, cfg, *asked)
 	if asked.surveyed != nil {
 		w.surveys, w.matrix, w.sampleAt = false, asked.surveyed.matrix, asked.surveyed.next
+		w.differing = asked.surveyed.differing
 	}
 	if asked.seen != nil {
 		w.take(e, cfg, asked.seen)
@@ -155,8 +154,7 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 	w.compareWithPeers(cfg)
 	w.heard(e, cfg, asked.told, now)
 	if err := e.decide(ctx, z, cfg, now); err != nil && ctx.Err() == nil {
-		w.alarm(err.Error(), "what is served goes on; it is tried again")
-		e.log.Error("the zone could not be brought up to date", "zone", z.apex, "error", err)
+		w.alarmOfTurn(err)
 	}
 	e.noticeOverdue(z, cfg)
 	e.keepLooking(z, cfg, *asked, now)
@@ -231,11 +229,11 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 			return err
 		}
 		w.record.Serial, w.dirty = next.Serial, true // it is tried again until it is saved
-		w.alarm(err.Error(), "make room on the disk, or mend it: until then rollovers wait, and content and signatures go on")
+		w.alarm(status.AlarmNotSaved, err.Error(), "make room on the disk, or mend it: until then rollovers wait, and content and signatures go on")
 	}
 	w.state, w.plan, w.refresh = state, plan, out.Refresh
 	if err := e.destroy(z, plan.Destroy); err != nil {
-		w.alarm(err.Error(), "see to the key directory")
+		w.alarm(status.AlarmKeyNotRetired, err.Error(), "see to the key directory")
 	}
 	if w.content != nil && len(plan.SignData) > 0 {
 		// It is in the version now, even if that did not change by it.
@@ -258,7 +256,7 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 		w.stale = true
 	}
 	if err := e.keepSnapshot(z, now); err != nil {
-		w.alarm(err.Error(), "without a snapshot a restart signs the zone anew")
+		w.alarm(status.AlarmSnapshot, err.Error(), "make room on the disk, or mend it: without a snapshot a restart signs the zone anew")
 	}
 	return nil
 }
@@ -278,12 +276,4 @@ func describe(faults []validate.Fault) string {
 		texts = append(texts, text)
 	}
 	return strings.Join(texts, "; ")
-}
-
-// alarm adds an alarm of this turn, unless it is there.
-func (w *work) alarm(what, cure string) {
-	if slices.ContainsFunc(w.alarms, func(a status.Alarm) bool { return a.What == what }) {
-		return
-	}
-	w.alarms = append(w.alarms, status.Alarm{What: what, Cure: cure})
 }

@@ -23,9 +23,10 @@ type look struct {
 	now     time.Time
 	targets []target
 
-	parent zone.Name  // found through the resolver; "" without
-	keys   zone.RRset // the parent's, validated
-	noKeys error      // why there are none, though there should be; see statusOf
+	parent   zone.Name  // found through the resolver; "" without
+	keys     zone.RRset // the parent's, validated
+	noAnswer string     // why the resolver answered nothing when it was asked first
+	noKeys   error      // why there are none, though there should be; see statusOf
 }
 
 type target struct {

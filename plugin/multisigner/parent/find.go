@@ -49,6 +49,14 @@ func (l *look) findKeys(ctx context.Context) error {
 func (l *look) recurse(ctx context.Context, name zone.Name, t zone.Type, checkingDisabled bool) (*dns.Msg, error) {
 	resolver := ask.Server{Addr: l.where.Resolver}
 	m, err := l.client.Exchange(ctx, resolver, ask.Recursive(name.String(), uint16(t), checkingDisabled))
+	if l.noAnswer == "" && l.parent == "" { // it is the first question
+		switch {
+		case err != nil:
+			l.noAnswer = err.Error()
+		case m.Rcode == dns.RcodeRefused || m.Rcode == dns.RcodeNotAuth:
+			l.noAnswer = "it answers " + ask.Rcode(m.Rcode)
+		}
+	}
 	if err != nil || m.Rcode == dns.RcodeSuccess || m.Rcode == dns.RcodeNameError {
 		return m, err
 	}

@@ -76,6 +76,7 @@ type Report struct {
 	Zone      zone.Name // the parent's; "" when it was not found
 	Addresses []Address // those that were configured, then those that were found
 	Err       string    // of finding servers or keys; the addresses that are known were asked all the same
+	NoAnswer  string    // of the resolver: why it did not answer, or would not; "" when it did, whatever it said
 }
 
 // Look asks every address of child's parent at once. What one address says, and
@@ -90,6 +91,7 @@ func Look(ctx context.Context, c *ask.Client, w Where, child zone.Name, now time
 		if err := l.find(ctx); err != nil {
 			r.Err = err.Error()
 		}
+		r.NoAnswer = l.noAnswer
 	}
 	r.Addresses = ask.All(l.targets, func(t target) Address { return l.at(ctx, t) })
 	r.Zone = l.parent

@@ -48,14 +48,17 @@ func (z *step) takeBack() {
 			a := &z.views[i].Addresses[n]
 			if a.State == Unsigned && i > 0 && z.member(i) && z.f.NoDS != 0 {
 				z.f.CDS = nil
-				z.alarm("the zone is unsigned at "+z.whereIs(i, a)+" and has no DS: our CDS is taken back", "have it signed there (`secure`, if it went insecure); or give `insecure` here, too")
+				z.alarm(AlarmTakenBack, z.name(i), "the zone is unsigned at "+z.whereIs(i, a)+" and has no DS: our CDS is taken back", "have it signed there (`secure`, if it went insecure); or give `insecure` here, too")
 				return
 			}
 			if a.State != Good || i > 0 && !z.member(i) || shareKey(a.Entry, z.f.CDS) || len(a.Entry) == 0 {
 				continue
 			}
 			z.f.CDS = nil
-			z.alarm("our CDS named no key that signs the DNSKEY RRset of "+z.whereIs(i, a)+": it is taken back", "see why our state is older than that")
+			if i > 0 && !z.inChain(i) {
+				return // it joins: nobody's state is old
+			}
+			z.alarm(AlarmTakenBack, z.name(i), "our CDS named no key that signs the DNSKEY RRset of "+z.whereIs(i, a)+": it is taken back", "see why our state is older than that")
 			return
 		}
 	}
@@ -267,7 +270,7 @@ func (z *step) safeDS(h *hold) {
 func (z *step) disowned(h *hold) {
 	if z.unknownDS > 0 && !z.f.Orders.Disowned {
 		z.onParent(h, "`disown`: the parent has a DS that belongs to no known key", func(a *ParentAddress) bool { return a.UnknownDS > 0 })
-		z.alarm("the parent has a DS that belongs to no known key: it is told nothing, and CDS stays as it is",
+		z.alarm(AlarmParentStranger, "", "the parent has a DS that belongs to no known key: it is told nothing, and CDS stays as it is",
 			"name its signer as a peer and see that every peer answers, or remove it at the parent, or give `disown` at every signer")
 	}
 }
@@ -342,7 +345,7 @@ func (z *step) safeCDS(h *hold, i int, a *Address) {
 	}
 	if a.CDSDelete && z.f.Orders.Insecure == 0 {
 		h.on(missing, "a peer to stop asking the parent to remove the DS", z.whereIs(i, a))
-		z.alarm("peer "+z.whereIs(i, a)+" asks the parent to remove the DS (RFC 8078); we do not",
+		z.alarm(AlarmPeerDeletes, z.name(i)+" "+a.Addr, "peer "+z.whereIs(i, a)+" asks the parent to remove the DS (RFC 8078); we do not",
 			"give `insecure` here, too, if the zone is to go insecure; else `secure` there")
 	}
 }
@@ -394,7 +397,11 @@ func sameKeys(a, b []KeyID) bool {
 // tell plans the notification of the parent, once the whole group agrees on a set
 // that the parent does not have; and says what is awaited of it.
 func (z *step) tell() {
-	if z.p.Parent == ParentNone || len(z.f.CDS) == 0 || z.parentHas(z.f.CDS) {
+	if z.p.Parent == ParentNone || len(z.f.CDS) == 0 {
+		return
+	}
+	if z.parentHas(z.f.CDS) {
+		z.f.Told = 0 // if that changes, the parent is told at once
 		return
 	}
 	var h hold

@@ -67,7 +67,7 @@ func (z *step) mayBegin() bool {
 		return true
 	}
 	z.refuse = why
-	z.alarm("no keys are made: "+why, z.cureOf(why))
+	z.alarm(AlarmNoKeys, "", "no keys are made: "+why, z.cureOf(why))
 	return false
 }
 
@@ -100,7 +100,7 @@ const (
 	whyAlgorithm = "the zone is signed by others with another algorithm than the configured one"
 	whyStranger  = "the parent has a DS that belongs to no known key"
 	whyOurs      = "the parent has a DS of a key in our key store, but what became of our keys is not known"
-	whyDelegated = "the zone is signed by others and delegated to us, but our own keys are lost"
+	whyDelegated = "the zone is signed by others and delegated to us, and this signer has no keys for it: it is new, or its own keys are lost"
 )
 
 func (z *step) cureOf(why string) string {
@@ -114,7 +114,8 @@ func (z *step) cureOf(why string) string {
 	case whyOurs:
 		return "restore the state directory, or give `recover` to go on with the keys in the key store"
 	}
-	return "restore the state directory, or put the keys back from a backup and give `recover`, or give `rejoin`: it makes new keys, and nobody but peers is answered until every signer and the parent have taken them over"
+	return "if it is new, give `rejoin` (or take its nameserver out of the delegation until it has joined); if it had keys, restore the state directory, or put them back from a backup and give `recover`; " +
+		"`rejoin` makes new keys, and nobody but peers is answered until every signer and the parent have taken them over"
 }
 
 // mustNotBegin says why keys must not be made, or nothing.
@@ -207,7 +208,7 @@ func (z *step) checkHealth() {
 				a := &v.Addresses[n]
 				if a.shows() && !a.Transfer && !z.sight(i, n).keys.has(k) {
 					z.red = true
-					z.alarm("peer "+z.whereIs(i, a)+" does not publish "+label(key)+", which signs our data",
+					z.alarm(AlarmPeerLacksKey, z.name(i)+" "+a.Addr+" "+label(key), "peer "+z.whereIs(i, a)+" does not publish "+label(key)+", which signs our data",
 						"add it to the peer's DNSKEY RRset")
 				}
 			}

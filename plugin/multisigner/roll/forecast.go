@@ -16,9 +16,9 @@ type Happening struct {
 // Forecast says what will happen from now until a time, if all others do at once
 // what they should: it calls Step with a moving clock and obedient observations, so
 // it cannot differ from what will be done. Every moment is the earliest possible.
-// pace is how long a look takes to come. What an address does not say is taken to be
-// as at the others of its signer; a signer that is not seen at all stays unseen, and
-// the forecast ends with what waits for it.
+// pace is how long a look takes to come. What an address says badly is taken to be as at
+// the others of its signer. One that does not answer stays so: no step that waits for
+// it has a date, and the forecast ends with what waits for it.
 func Forecast(s State, p Policy, seen Observation, now time.Time, pace time.Duration, until time.Time) ([]Happening, []Wait) {
 	p.Terse = false
 	w := &forecast{state: s, policy: p, seen: obedient(seen), now: now, names: map[string]string{}, parent: p.Parent}
@@ -86,7 +86,11 @@ func (w *forecast) served() Plan {
 	return plan
 }
 
-// obedient gives addresses that do not answer what the others of their signer say.
+// silent reports whether nothing comes from an address: nobody knows when it will.
+func (s AddressState) silent() bool { return s == Unreachable || s == Unfound }
+
+// obedient gives addresses that answer badly, or were not asked yet, what the others of
+// their signer say.
 func obedient(seen Observation) Observation {
 	seen.Own = slices.Clone(seen.Own)
 	seen.Peers = slices.Clone(seen.Peers)
@@ -98,7 +102,7 @@ func obedient(seen Observation) Observation {
 		v.Addresses = slices.Clone(v.Addresses)
 		good := slices.IndexFunc(v.Addresses, func(a Address) bool { return a.State == Good && !a.Transfer })
 		for i := range v.Addresses {
-			if a := &v.Addresses[i]; good >= 0 && a.State != Good {
+			if a := &v.Addresses[i]; good >= 0 && a.State != Good && !a.State.silent() {
 				addr := a.Addr
 				*a = v.Addresses[good]
 				a.Addr = addr

@@ -1,6 +1,7 @@
 package roll_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -330,4 +331,25 @@ func TestForecastEndsWithWhoIsNotSeen(t *testing.T) {
 	require.Equal(t, []string{"b b1 (unreachable)"}, waits[0].Holding)
 	require.Equal(t, "1h0m0s DNSKEY TTL of b + 1h0m0s margin, after that", waits[0].From)
 	require.Zero(t, waits[0].Earliest)
+}
+
+// One address of a peer does not answer: what the others say stands for it no more than
+// it does for the step, which has no date either.
+func TestForecastHasNoDateForWhoIsSilent(t *testing.T) {
+	s := twoSigners(t)
+	s.tell("parent ds a1 b1")
+	s.runUntil(start.Add(30 * time.Hour))
+	seen := s.observation()
+	silent := roll.Address{Addr: "b2", State: roll.Unreachable, Seen: s.now}
+	seen.Peers[0].Addresses = append(slices.Clone(seen.Peers[0].Addresses), silent)
+	s.command(roll.Command{Kind: roll.RollKey, Role: roll.ZSK})
+	found, waits := roll.Forecast(s.state, s.policy, seen, s.now, time.Minute, s.now.Add(60*time.Hour))
+	require.Equal(t, "30h0m0s publish the next ZSK\n", s.told(found))
+	require.Len(t, waits, 1)
+	require.Equal(t, []string{"b b2 (unreachable)"}, waits[0].Holding)
+
+	silent.State = roll.Stale // it answers, and will be mended
+	seen.Peers[0].Addresses[len(seen.Peers[0].Addresses)-1] = silent
+	found, _ = roll.Forecast(s.state, s.policy, seen, s.now, time.Minute, s.now.Add(60*time.Hour))
+	require.Contains(t, s.told(found), "sign the zone with the next ZSK")
 }

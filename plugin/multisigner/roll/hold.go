@@ -1,6 +1,9 @@
 package roll
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // leaving is what stands in the way of key k's going.
 func (z *step) leaving(k int) hold {
@@ -178,16 +181,6 @@ func (z *step) wakeAt(m moment) {
 	}
 }
 
-// alarm tells a person. Equal alarms are told once.
-func (z *step) alarm(what, cure string) {
-	for i := range z.out.Alarms {
-		if z.out.Alarms[i].What == what {
-			return
-		}
-	}
-	z.out.Alarms = append(z.out.Alarms, Alarm{what, cure})
-}
-
 // waitKind tells waits apart by their step, so that each has a beginning. They are
 // saved as numbers.
 type waitKind uint8
@@ -233,7 +226,7 @@ func (z *step) wait(kind waitKind, id KeyID, what string, h *hold) {
 	case now.Held == 0:
 		now.Held = z.t
 	case z.t-now.Held > moment(z.p.bound()):
-		z.alarm(what+" has waited for "+h.why+" since "+z.wall(now.Held).UTC().Format(time.RFC3339), "see to what holds it up; nothing goes on by itself")
+		z.late(what, h, now.Held)
 	}
 	z.f.Waiting = append(z.f.Waiting, now)
 }
@@ -274,6 +267,7 @@ func (z *step) passes(now *waiting, what string, h *hold) {
 	if now.Anew < anewAtLeast || h.until-now.Due <= moment(z.p.bound()) {
 		return
 	}
+	step := what
 	what += " waits anew again and again for " + h.why + ": that should have ended at " + z.wall(now.Due).UTC().Format(time.RFC3339)
 	cure := "see which looks at the peers and the parent are lost, or find what was not there before"
 	for i := range z.f.Addresses {
@@ -282,7 +276,23 @@ func (z *step) passes(now *waiting, what string, h *hold) {
 			cure = "see why it does; if it signs whenever it is asked, write `online` into its block"
 		}
 	}
-	z.alarm(what, cure)
+	z.alarm(AlarmAnew, step, what, cure)
+}
+
+// late tells that a step has waited for somebody since a moment that is long ago.
+func (z *step) late(what string, h *hold, since moment) {
+	z.raise(Alarm{
+		Name: AlarmWait, About: what, Since: z.wall(since), Holding: h.who,
+		What: "to " + what + " waits for " + h.why + z.heldBy(h.who), Cure: "see to what holds it up; nothing goes on by itself",
+	})
+}
+
+// heldBy names who holds something up, for people.
+func (z *step) heldBy(who []string) string {
+	if z.p.Terse || len(who) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(who, ", ") + ")"
 }
 
 // hashOf is the FNV-1a hash of a text.

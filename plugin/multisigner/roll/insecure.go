@@ -16,7 +16,7 @@ func (z *step) goInsecure() {
 	if z.f.Unsigned {
 		if z.p.Parent != ParentNone && z.dsSeen() {
 			z.f.Unsigned = false
-			z.alarm("the parent has a DS again although the zone has gone insecure: it is signed again", "remove the DS at the parent, or give `secure`")
+			z.alarm(AlarmDSBack, "", "the parent has a DS again although the zone has gone insecure: it is signed again", "remove the DS at the parent, or give `secure`")
 		}
 		return
 	}

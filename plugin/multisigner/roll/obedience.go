@@ -38,6 +38,9 @@ func (w *forecast) publish(plan Plan) bool {
 	}
 	for i := range w.seen.Self.Addresses { // they may lag behind what was published long ago
 		a := &w.seen.Self.Addresses[i]
+		if a.State.silent() {
+			continue
+		}
 		if !changed && a.State == Good && a.Serial == p.Serial {
 			continue
 		}

@@ -35,7 +35,7 @@ func (z *step) observeOwn() {
 	for _, own := range z.seen.Own {
 		k := z.key(own.ID)
 		if k < 0 && z.full() {
-			z.alarm("there are more keys than can be remembered: "+own.ID.String()+" in the key store is not used", "remove keys that nobody needs any more from the key store, or ask the peers to")
+			z.alarm(AlarmTooManyKeys, "", "there are more keys than can be remembered: "+own.ID.String()+" in the key store is not used", "remove keys that nobody needs any more from the key store, or ask the peers to")
 			continue
 		}
 		if k < 0 {

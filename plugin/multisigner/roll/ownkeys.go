@@ -382,7 +382,7 @@ func (z *step) heal() {
 		for n := range z.seen.Parent.Addresses {
 			a := &z.seen.Parent.Addresses[n]
 			if a.State == Good && contains(a.DS, key.ID) && !z.enters(a.DS, k) {
-				z.alarm("the parent "+a.Addr+" has the DS of "+label(key)+", which is not published, and none that is: it is published again",
+				z.alarm(AlarmWentBack, label(key), "the parent "+a.Addr+" has the DS of "+label(key)+", which is not published, and none that is: it is published again",
 					"see why the parent or our own state went back")
 				switch {
 				case !z.ofZone(key):

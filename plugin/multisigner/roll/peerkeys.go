@@ -17,7 +17,7 @@ func (z *step) peerKeys() {
 				if z.moves(key) {
 					continue // we publish ours at the same time
 				}
-				z.alarm("a peer publishes "+label(key)+" of algorithm "+itoa(int(key.ID.Algorithm))+", with which we do not sign: it is not taken over",
+				z.alarm(AlarmPeerAlgorithm, label(key), "a peer publishes "+label(key)+" of algorithm "+itoa(int(key.ID.Algorithm))+", with which we do not sign: it is not taken over",
 					"give all signers the same algorithm")
 				continue
 			}

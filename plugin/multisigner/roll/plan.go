@@ -69,12 +69,6 @@ type Wait struct {
 	Holding  []string  // signers or addresses that it waits for
 }
 
-// Alarm is something that a person should know and may have to settle.
-type Alarm struct {
-	What string
-	Cure string
-}
-
 // KeyStatus is a key as an operator sees it.
 type KeyStatus struct {
 	ID    KeyID

@@ -254,14 +254,18 @@ func (z *step) onParent(h *hold, why string, late func(*ParentAddress) bool) {
 	if z.enough(h) {
 		return
 	}
-	named := false
+	named, silent := false, len(z.seen.Parent.Addresses) > 0
 	for n := range z.seen.Parent.Addresses {
-		if a := &z.seen.Parent.Addresses[n]; a.State == Good && late(a) {
+		a := &z.seen.Parent.Addresses[n]
+		if silent = silent && a.State != Good; a.State == Good && late(a) {
 			h.on(missing, why, z.whereParent(a))
 			named = true
 		}
 	}
-	if !named {
+	switch {
+	case silent: // what it has is not known
+		z.parentLooked(h)
+	case !named:
 		h.on(missing, why, "parent")
 	}
 }

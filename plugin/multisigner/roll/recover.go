@@ -120,7 +120,7 @@ func (z *step) restored() {
 	}
 	for _, k := range z.ours {
 		if key := &z.f.Keys[k]; key.published() && !key.signing() && key.Role.Data() && z.ofZone(key) && z.shownInstead(k) && z.signToo(k) {
-			z.alarm("a peer has "+label(key)+" and no key that signs our data: it signs, too", "see which of us was restored to an old state")
+			z.alarm(AlarmWentBack, label(key), "a peer has "+label(key)+" and no key that signs our data: it signs, too", "see which of us was restored to an old state")
 		}
 	}
 	for _, k := range z.ours { // a standby key, or a successor, may have been in use since
@@ -144,7 +144,7 @@ func (z *step) restored() {
 	}
 	if found {
 		z.f.CDS = nil
-		z.alarm("our state is older than what others know of us: every key that may have signed last signs now", "see why an old state was restored")
+		z.alarm(AlarmWentBack, "", "our state is older than what others know of us: every key that may have signed last signs now", "see why an old state was restored")
 	}
 }
 
@@ -216,7 +216,7 @@ func (z *step) arrived() {
 	key.Gone, key.EntryOn, key.Out = 0, z.t, 0
 	z.retireEntry(arrived)
 	z.observeMoving()
-	z.alarm("the parent has the DS of "+label(key)+", of another algorithm than our state has for the zone: it has been exchanged", "see why our state is older, if it was restored")
+	z.alarm(AlarmWentBack, label(key), "the parent has the DS of "+label(key)+", of another algorithm than our state has for the zone: it has been exchanged", "see why our state is older, if it was restored")
 }
 
 // allReadyToMove reports whether nothing holds the exchange of the DS any more.
@@ -306,7 +306,7 @@ func (z *step) adoptShown() bool {
 				z.retireEntry(k)
 			}
 		}
-		z.alarm("others publish "+label(key)+", of which our state knows nothing: it is published again", "see why an old state was restored")
+		z.alarm(AlarmWentBack, label(key), "others publish "+label(key)+", of which our state knows nothing: it is published again", "see why an old state was restored")
 	}
 	return found
 }

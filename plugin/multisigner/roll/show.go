@@ -32,7 +32,7 @@ func (z *step) plan() (State, Plan) {
 			out.SignCDS = append(out.SignCDS, key.ID)
 			if !z.held[k] {
 				missing++
-				z.alarm("the private key of "+label(key)+" is not in the key store", "put the key file back; the zone cannot be signed anew without it")
+				z.alarm(AlarmKeyMissing, label(key), "the private key of "+label(key)+" is not in the key store", "put the key file back; the zone cannot be signed anew without it")
 			}
 		}
 	}
@@ -59,10 +59,10 @@ func (z *step) alarms() {
 		v := z.views[i]
 		switch {
 		case z.peers[i] == nil && z.member(i):
-			z.alarm("peer "+z.name(i)+" is no longer in the configuration, and nothing can be done without looking at it",
+			z.alarm(AlarmPeerGone, z.name(i), "peer "+z.name(i)+" is no longer in the configuration, and nothing can be done without looking at it",
 				"put its block back: a signer cannot leave the group yet; signatures are renewed all the same")
 		case v != nil && !v.Trusted && v.silent():
-			z.alarm("peer "+z.name(i)+" does not answer: "+v.Why, "see that it runs and can be reached; what waits for it holds")
+			z.alarm(AlarmPeerSilent, z.name(i), "peer "+z.name(i)+" does not answer: "+v.Why, "see that it runs and can be reached; what waits for it holds")
 		case v != nil && !v.Trusted && v.Why != "" && z.f.Orders.Insecure == 0:
 			z.distrusts(i, v)
 		}
@@ -73,36 +73,32 @@ func (z *step) alarms() {
 		if z.f.Orders.Algorithm == z.f.Algorithm {
 			cure = "write the new algorithm into the configuration"
 		}
-		z.alarm("the zone is signed with algorithm "+itoa(int(z.f.Algorithm))+", the configuration wants "+itoa(int(z.p.Algorithm)), cure)
+		z.alarm(AlarmAlgorithm, "", "the zone is signed with algorithm "+itoa(int(z.f.Algorithm))+", the configuration wants "+itoa(int(z.p.Algorithm)), cure)
 	}
-	if z.p.Parent != ParentNone && z.f.Joining == 0 && z.begun() && z.f.NoDS == 0 && z.f.Secured {
-		for n := range z.seen.Parent.Addresses {
-			a := &z.seen.Parent.Addresses[n]
-			if a.State == Good && len(a.DS)+a.UnknownDS > 0 && !z.enters(a.DS, -1) {
-				z.alarm("the DS set at the parent "+a.Addr+" names no key of ours: our answers are bogus", "put the lines of `ds` in place at the parent")
-			}
-		}
-	}
+	z.parentAlarms()
+	z.foreignAlarms()
 }
 
 // distrusts says what to do about peer i, which answers and is not trusted.
 func (z *step) distrusts(i int, v *View) {
-	unsigned, stale := true, false
+	unsigned, lame, stale := true, true, false
 	for n := range v.Addresses {
 		if a := &v.Addresses[n]; !a.Transfer {
-			unsigned, stale = unsigned && a.State == Unsigned, stale || a.State == Stale
+			unsigned, lame, stale = unsigned && a.State == Unsigned, lame && a.State == Lame, stale || a.State == Stale
 		}
 	}
 	switch {
 	case unsigned && z.begun() && len(v.Addresses) > 0:
-		z.alarm("the zone is unsigned at peer "+z.name(i)+", and signed here", "have it signed there (`secure`, if it went insecure); or give `insecure` here, too")
+		z.alarm(AlarmPeerUnsigned, z.name(i), "the zone is unsigned at peer "+z.name(i)+", and signed here", "have it signed there (`secure`, if it went insecure); or give `insecure` here, too")
+	case lame && len(v.Addresses) > 0:
+		z.alarm(AlarmPeerLame, z.name(i), "peer "+z.name(i)+" runs, and does not answer for the zone: "+v.Why, "see there whether it has the zone, and why it refuses: its own status says")
 	case stale:
-		z.alarm("peer "+z.name(i)+" is not trusted: "+v.Why, "see its clock, and whether it lags; if an older state of it was restored, give `resign` there")
+		z.alarm(AlarmPeerUntrusted, z.name(i), "peer "+z.name(i)+" is not trusted: "+v.Why, "see its clock, and whether it lags; if an older state of it was restored, give `resign` there")
 	case len(v.Strangers) > 0:
-		z.alarm("peer "+z.name(i)+" is not trusted: "+v.Why, "see its keys and the trust line of its block; if it has lost its keys and made new ones, hold their tags against `keys` there and give `trust ZONE "+
+		z.alarm(AlarmPeerUntrusted, z.name(i), "peer "+z.name(i)+" is not trusted: "+v.Why, "see its keys and the trust line of its block; if it has lost its keys and made new ones, hold their tags against `keys` there and give `trust ZONE "+
 			z.name(i)+" "+itoa(int(v.Strangers[0].Tag))+"`")
 	default:
-		z.alarm("peer "+z.name(i)+" is not trusted: "+v.Why, "see its keys and the trust line of its block")
+		z.alarm(AlarmPeerUntrusted, z.name(i), "peer "+z.name(i)+" is not trusted: "+v.Why, "see its keys and the trust line of its block")
 	}
 }
 
@@ -111,14 +107,14 @@ func (z *step) unevenAlarms() {
 	for i := range z.f.Signers {
 		for n := range z.addresses(i) {
 			if a := &z.views[i].Addresses[n]; len(a.UnevenCDS) > 0 {
-				z.alarm(z.aboutKeys("the CDS of "+z.whereIs(i, a)+" lacks ", a.UnevenCDS, " in a digest type that it has for other keys: validators go by the strongest type, and would not find that signer"),
+				z.alarm(AlarmPeerUneven, z.name(i)+" "+a.Addr, z.aboutKeys("the CDS of "+z.whereIs(i, a)+" lacks ", a.UnevenCDS, " in a digest type that it has for other keys: validators go by the strongest type, and would not find that signer"),
 					"let it publish CDS by SHA-256 alone (BIND: cds-digest-types, Knot: cds-digest-type), or of every key in each type")
 			}
 		}
 	}
 	for n := range z.seen.Parent.Addresses {
 		if a := &z.seen.Parent.Addresses[n]; len(a.UnevenDS) > 0 {
-			z.alarm(z.aboutKeys("the DS set at the parent "+a.Addr+" lacks ", a.UnevenDS, " in a digest type that it has for other keys: validators go by the strongest type, and do not find that signer"),
+			z.alarm(AlarmParentUneven, a.Addr, z.aboutKeys("the DS set at the parent "+a.Addr+" lacks ", a.UnevenDS, " in a digest type that it has for other keys: validators go by the strongest type, and do not find that signer"),
 				"put the lines of `ds` in place at the parent, and no others")
 		}
 	}

@@ -38,6 +38,7 @@ type facts struct {
 	Known     bool   `json:"known,omitempty"` // while we join: our DS has been there all along
 	Asked     moment `json:"asked,omitempty"` // while we join: since when no peer asks for a DS RRset without ours
 	Told      moment `json:"told,omitempty"`  // when the parent was told of CDS
+	Had       bool   `json:"had,omitempty"`   // the parent had a DS of what CDS names, since CDS names anything
 
 	Algorithm uint8     `json:"algorithm,omitempty"` // of the zone: new keys have it
 	Moving    uint8     `json:"moving,omitempty"`    // another one that comes or goes
@@ -161,7 +162,7 @@ func (s State) Differs(old State) bool {
 	if a.Clock-b.Clock > moment(saveAfter) || b.Clock > a.Clock || old.Empty() {
 		return true
 	}
-	return a.Orders != b.Orders || a.NoDS != b.NoDS || a.Joining != b.Joining || a.Asked != b.Asked || a.Known != b.Known || a.CDSSince != b.CDSSince || a.Told != b.Told ||
+	return a.Orders != b.Orders || a.NoDS != b.NoDS || a.Joining != b.Joining || a.Asked != b.Asked || a.Known != b.Known || a.CDSSince != b.CDSSince || a.Told != b.Told || a.Had != b.Had ||
 		a.Algorithm != b.Algorithm || a.Moving != b.Moving || a.Unsigned != b.Unsigned || a.Deletion != b.Deletion || a.Secured != b.Secured || !slices.Equal(a.CDS, b.CDS) || !slices.Equal(a.Spread, b.Spread) ||
 		!slices.EqualFunc(a.Keys, b.Keys, sameKey) || !slices.EqualFunc(a.Served, b.Served, func(v, o served) bool { return v.same(&o) }) || !slices.EqualFunc(a.Signers, b.Signers, sameSigner)
 }

@@ -220,12 +220,6 @@ type Step struct {
 	After []Wait    `json:"after"` // what was waited for until then
 }
 
-// Alarm is something that a person must see to.
-type Alarm struct {
-	What string `json:"what"`
-	Cure string `json:"cure"`
-}
-
 // Expires is how long from at until the first signature ends; zero when the zone
 // has none.
 func (z Zone) Expires(at time.Time) time.Duration {

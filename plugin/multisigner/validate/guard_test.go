@@ -190,7 +190,7 @@ func TestGuardKeys(t *testing.T) {
 			in.Apex = []zone.RRset{rrset(apex, zone.TypeDNSKEY, string(ksk.Record), string(key(t, 256, 2).Record))}
 			in.Keys.DNSKEY = []sign.Key{ksk}
 		}},
-		{"a DNSKEY RRset that has the entry key and is signed by another", "no key with tag", func(in *sign.Input) {
+		{"a DNSKEY RRset that has the entry key and is signed by another", "there is no DS of that key", func(in *sign.Input) {
 			ksk := key(t, 257, 4)
 			in.Apex = []zone.RRset{merge(dnskeys(old), rrset(apex, zone.TypeDNSKEY, string(ksk.Record)))}
 			in.Keys.DNSKEY = []sign.Key{ksk}

@@ -52,7 +52,24 @@ func entry(dnskey, ds zone.RRset, apex zone.Name, c clock) ([]*key, error) {
 	if len(entries) == 0 {
 		return nil, fmt.Errorf("no key matches a DS of digest type %d", usable[0].DigestType())
 	}
-	return entries.check(dnskey, apex, c)
+	good, err := entries.check(dnskey, apex, c)
+	if err != nil {
+		err = noDS(newRing(dnskey), entries, dnskey, err)
+	}
+	return good, err
+}
+
+// noDS says why no entry has signed a DNSKEY RRset: where a key of it has, the key is
+// there, and its DS is not.
+func noDS(all, entries ring, dnskey zone.RRset, why error) error {
+	for rdata := range dnskey.Sigs.All() {
+		sig := zone.RRSIG(rdata)
+		made := func(k *key) bool { return k.made(sig) }
+		if sig.Valid() == nil && slices.ContainsFunc(all, made) && !slices.ContainsFunc(entries, made) {
+			return fmt.Errorf("key %d signs it, and there is no DS of that key", sig.KeyTag())
+		}
+	}
+	return why
 }
 
 // strength orders the digest types that are known: SHA-1, SHA-256, SHA-384 (RFC

@@ -54,7 +54,7 @@ func TestEntry(t *testing.T) {
 	zsk, err := key(t, 256, 2).Record.DS(apex, 2)
 	require.NoError(t, err)
 	_, err = validate.Entry(keys, rrset(apex, zone.TypeDS, string(zsk)), apex, now)
-	require.ErrorContains(t, err, "no key with tag")
+	require.ErrorContains(t, err, "signs it, and there is no DS of that key")
 
 	// A stronger digest of another key shuts out a weaker one of ours.
 	_, err = validate.Entry(keys, merge(ds(t, apex, 1, 1), ds(t, apex, 2, 5)), apex, now)

@@ -1,0 +1,51 @@
+package status
+
+import "time"
+
+// AlarmName is what an alarm of one kind is called, for ever: scripts look for it, and
+// docs/ALARMS.md says under it what to do. Those of the rules are package roll's.
+type AlarmName string
+
+// The alarms of everything but the rules.
+const (
+	AlarmInternal        AlarmName = "internal-error"
+	AlarmStateUnreadable AlarmName = "state-unreadable"
+	AlarmClock           AlarmName = "clock-wrong"
+	AlarmNotSaved        AlarmName = "state-not-saved"
+	AlarmSnapshot        AlarmName = "snapshot-not-written"
+	AlarmHome            AlarmName = "state-directory-damaged"
+	AlarmHomeMended      AlarmName = "state-directory-mended"
+	AlarmKeyFileGone     AlarmName = "key-file-gone"
+	AlarmKeyFileMended   AlarmName = "key-file-mended"
+	AlarmKeyFile         AlarmName = "key-file-unusable"
+	AlarmKeyNotRetired   AlarmName = "key-not-retired"
+	AlarmFile            AlarmName = "zone-file-refused"
+	AlarmRestless        AlarmName = "zone-file-restless"
+	AlarmRestored        AlarmName = "older-state-restored"
+	AlarmSignature       AlarmName = "signature-bad"
+	AlarmGuard           AlarmName = "guard-objects"
+	AlarmRefusedNotKept  AlarmName = "refused-version-not-kept"
+	AlarmTurn            AlarmName = "zone-not-updated"
+	AlarmOverdue         AlarmName = "signatures-overdue"
+	AlarmResolver        AlarmName = "resolver-unreachable"
+	AlarmNotTold         AlarmName = "parent-not-told"
+	AlarmUnfound         AlarmName = "nameserver-address-unknown"
+	AlarmUnrouted        AlarmName = "no-route"
+	AlarmMatrix          AlarmName = "answers-bogus"
+	AlarmContent         AlarmName = "content-differs"
+	AlarmClockAhead      AlarmName = "clock-ahead"
+	AlarmSize            AlarmName = "dnskey-too-long"
+)
+
+// Alarm is something that a person must see to. Name and About together tell it from
+// every other of its zone.
+type Alarm struct {
+	Name   AlarmName `json:"name"`
+	About  string    `json:"about,omitempty"` // which peer, address, key or step, where there may be several
+	What   string    `json:"what"`            // is wrong
+	Since  time.Time `json:"since,omitzero"`  // as far as it is known; after a restart, since that at the earliest
+	Cure   string    `json:"cure"`            // who has to do what
+	Breaks string    `json:"breaks,omitempty"`
+	By     time.Time `json:"by,omitzero"`     // when that breaks, where it has a date
+	Under  AlarmName `json:"under,omitempty"` // it follows from the alarm of that name, which stands above it
+}
