@@ -14,6 +14,7 @@ func (w *world) build() {
 		w.cut[i] = make([]int64, n+1)
 	}
 	w.parent = &parent{w: w, nextTTL: oneOf(w, hour, 6*hour, day)}
+	w.nsTTL = oneOf(w, hour, 6*hour, day, 2*day)
 	w.parent.ttl = [2]int64{w.parent.nextTTL, w.parent.nextTTL}
 	for i := range n {
 		s := &signer{w: w, n: i, name: string(rune('a' + i)), random: w.stream(uint64(10 + i)), reach: make([]int64, n+1), lag: w.between(minute, 2*hour), phase: w.between(0, hour),

@@ -13,7 +13,7 @@ func (w *world) fault() {
 	}
 	w.happens(func() {
 		s := w.signers[w.random.IntN(len(w.signers))]
-		switch w.random.IntN(16) {
+		switch w.random.IntN(18) {
 		case 0, 1, 2:
 			w.partition()
 		case 3, 4:
@@ -40,6 +40,8 @@ func (w *world) fault() {
 			w.stranger()
 		case 15:
 			w.relapse(s)
+		case 16, 17:
+			w.renumber(s)
 		}
 	})
 	w.after(w.between(hour, 12*day), w.fault)

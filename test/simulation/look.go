@@ -103,7 +103,7 @@ func (s *signer) see(list []roll.Address, other *signer, since int64) []roll.Add
 		}
 		from := max(since, server.since, s.answered[server.n])
 		a := &list[i]
-		*a = roll.Address{Addr: server.name, Seen: now, Since: s.wall(from)}
+		*a = roll.Address{Addr: server.name, Seen: now, Since: s.wall(from), Named: w.named()}
 		if late != 0 {
 			a.Seen = s.wall(at)
 		}

@@ -124,6 +124,8 @@ var mutations = []mutation{
 	{"a version is past when the next is shown", "served.go", "\t\tpassed, behind = false, behind || a.State == Good\n", "", nil},
 	{"a version that comes back at a server is past", "served.go", "\t\tcase behind:\n\t\t\tv.Passed = 0\n", "\t\tcase behind && v.Passed == 0:\n", nil},
 
+	{"an address that nothing names any more is forgotten at once", "named.go", "\t\t\tz.addUnasked(&n)\n", "", nil},
+
 	// What the parent hears (b.15 C6, C7; I5, I8).
 	{"the parent is told before everyone agrees", "cds.go", "\tz.agreed(&h)\n", "", nil},
 	{"CDS is signed by data keys alone", "show.go", "if entry || key.signing() {", "if key.signing() {", nil},

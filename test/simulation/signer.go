@@ -46,6 +46,8 @@ type signer struct {
 	servers []*server // the first is the primary
 	lag     int64
 	dataTTL int64   // since it was edited; 0: as the seed has it
+	leaving *server // not named any more, and asked for a while
+	spare   *server // not asked by anybody
 	hidden  *server // asked by resolvers and the parent alone
 	unseen  int64   // how long a change needs to get there at most
 
@@ -287,17 +289,21 @@ func (s *signer) serve(v *version) {
 	}
 }
 
-// everywhere returns all servers, the hidden one too.
+// everywhere returns all servers that outsiders ask, hidden or named no more as well.
 func (s *signer) everywhere() []*server {
-	if s.hidden == nil {
-		return s.servers
+	all := slices.Clip(s.servers)
+	if s.hidden != nil {
+		all = append(all, s.hidden)
 	}
-	return append(s.servers[:len(s.servers):len(s.servers)], s.hidden)
+	if s.leaving != nil {
+		all = append(all, s.leaving)
+	}
+	return all
 }
 
 // transfer gives the secondaries what is current when they come for it.
 func (s *signer) transfer() {
-	for _, server := range s.servers[1:] {
+	for _, server := range s.secondaries() {
 		s.fetch(server)
 	}
 }
@@ -306,7 +312,7 @@ func (s *signer) transfer() {
 func (s *signer) fetch(server *server) {
 	w := s.w
 	w.after(w.between(minute, s.lag), func() {
-		if s.version == nil || !slices.Contains(s.servers, server) {
+		if s.version == nil || !slices.Contains(s.servers, server) && server != s.leaving {
 			return
 		}
 		if s.down || s.refuses && !s.outside {

@@ -121,6 +121,7 @@ type world struct {
 	oracle    oracle
 	made      int
 	servers   int
+	nsTTL     int64    // of the NS RRsets, the zone's and its delegation's
 	delegated []string // the nameservers that the parent knows
 	injuries  []*injury
 	cut       [][]int64 // cut[i][j]: i does not reach j until then; index len(signers) is the parent

@@ -21,8 +21,8 @@ func (z *step) join() {
 	if !z.noDS() {
 		z.dsEverywhere(&h, next)
 	}
-	for n := range z.seen.Self.Addresses {
-		if a := &z.seen.Self.Addresses[n]; a.Unclaimed && a.State != Good {
+	for n := range z.addresses(0) {
+		if a := &z.views[0].Addresses[n]; a.Unclaimed && a.State != Good {
 			h.on(unknown, "every nameserver to show whose it is", z.whereIs(0, a))
 		}
 	}

@@ -81,7 +81,8 @@ type AddressState uint8
 // Unasked was not looked at. Stale answers, but with expired signatures. Bogus
 // answers with what does not follow from the keys that we trust. Unfound is a
 // nameserver whose address nobody knows. Partial publishes keys that are believed,
-// and something else there was not answered, or is at fault: its keys are taken in.
+// and something else there was not answered, or is at fault: its keys are taken in. Unnamed
+// is what Step itself adds: an address that nothing names now and nobody looks at.
 const (
 	Unasked AddressState = iota
 	Good
@@ -92,10 +93,11 @@ const (
 	Bogus
 	Unfound
 	Partial
+	Unnamed
 )
 
 func (s AddressState) String() string {
-	names := [...]string{"not asked yet", "good", "unreachable", "not authoritative", "unsigned", "expired", "bogus", "address not known", "good in part"}
+	names := [...]string{"not asked yet", "good", "unreachable", "not authoritative", "unsigned", "expired", "bogus", "address not known", "good in part", "no longer named, but resolvers may still ask it"}
 	if int(s) < len(names) {
 		return names[s]
 	}

@@ -112,8 +112,8 @@ func (z *step) bestKnown() int {
 func (z *step) restored() {
 	found := z.adoptShown()
 	if len(z.seen.Published.DNSKEY) == 0 {
-		for n := range z.seen.Self.Addresses {
-			for _, id := range z.seen.Self.Addresses[n].DataSigners {
+		for n := range z.addresses(0) {
+			for _, id := range z.views[0].Addresses[n].DataSigners {
 				found = z.signToo(z.key(id)) || found
 			}
 		}

@@ -49,6 +49,7 @@ type room struct {
 	addresses []address
 	waiting   []waiting
 	served    []served
+	named     []naming
 }
 
 func (r *room) step(s *State, p *Policy, seen *Observation, now time.Time) (State, Plan) {
@@ -63,7 +64,7 @@ func (r *room) step(s *State, p *Policy, seen *Observation, now time.Time) (Stat
 	} else {
 		next, plan = z.blind()
 	}
-	*r = room{z.f.Keys, z.f.Spread, z.f.Signers, z.f.Addresses, z.f.Waiting, z.f.Served}
+	*r = room{z.f.Keys, z.f.Spread, z.f.Signers, z.f.Addresses, z.f.Waiting, z.f.Served, z.f.Named}
 	z.end()
 	steps.Put(z)
 	return next, plan

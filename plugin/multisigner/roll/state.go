@@ -25,6 +25,7 @@ type facts struct {
 	Spread    []moment  `json:"spread,omitempty"` // per key and signer: since when all its addresses serve the key
 	Signers   []signer  `json:"signers,omitempty"`
 	Addresses []address `json:"addresses,omitempty"`
+	Named     []naming  `json:"named,omitempty"`
 	Served    []served  `json:"served,omitempty"` // the oldest first; the last is what is served, or is about to be
 
 	DSTTL     peaks  `json:"ds_ttl"`
@@ -164,7 +165,7 @@ func (s State) Differs(old State) bool {
 	}
 	return a.Orders != b.Orders || a.NoDS != b.NoDS || a.Joining != b.Joining || a.Asked != b.Asked || a.Known != b.Known || a.CDSSince != b.CDSSince || a.Told != b.Told || a.Had != b.Had ||
 		a.Algorithm != b.Algorithm || a.Moving != b.Moving || a.Unsigned != b.Unsigned || a.Deletion != b.Deletion || a.Secured != b.Secured || !slices.Equal(a.CDS, b.CDS) || !slices.Equal(a.Spread, b.Spread) ||
-		!slices.EqualFunc(a.Keys, b.Keys, sameKey) || !slices.EqualFunc(a.Served, b.Served, func(v, o served) bool { return v.same(&o) }) || !slices.EqualFunc(a.Signers, b.Signers, sameSigner)
+		!slices.EqualFunc(a.Keys, b.Keys, sameKey) || !slices.Equal(a.Named, b.Named) || !slices.EqualFunc(a.Served, b.Served, func(v, o served) bool { return v.same(&o) }) || !slices.EqualFunc(a.Signers, b.Signers, sameSigner)
 }
 
 // sameKey leaves out the moments that move with every look.
@@ -239,6 +240,11 @@ func (f *facts) check() error {
 	for i := range f.Keys {
 		if int(f.Keys[i].Owner) >= len(f.Signers) || f.Keys[i].Owner < -1 || f.Keys[i].Role > CSK {
 			return fmt.Errorf("decode the state of the keys: key %s has no known owner or role", f.Keys[i].ID)
+		}
+	}
+	for i := range f.Named {
+		if int(f.Named[i].Signer) >= len(f.Signers) || f.Named[i].Signer < -1 {
+			return fmt.Errorf("decode the state of the keys: nameserver %q has no known signer", f.Named[i].Addr)
 		}
 	}
 	for i := range f.Addresses {

@@ -19,6 +19,7 @@ type step struct {
 	places     places
 	next       int     // where the next address should stand in facts.Addresses
 	nextSigner int     // and the next signer in facts.Signers
+	nextName   int     // and the next address in facts.Named
 	peers      []*Peer // by signer; nil: it is not configured (any more)
 	fresh      []bool  // by signer: all its addresses were good at a look that is not old
 	held       []bool  // by key: its private key is there
@@ -62,6 +63,7 @@ func (z *step) begin(r *room, s *State, p *Policy, seen *Observation, now time.T
 	z.f.Signers = append(r.signers[:0], s.f.Signers...)
 	z.f.Addresses = append(r.addresses[:0], s.f.Addresses...)
 	z.f.Served = append(r.served[:0], s.f.Served...)
+	z.f.Named = append(r.named[:0], s.f.Named...)
 	z.waited, z.f.Waiting = s.f.Waiting, r.waiting[:0]
 	z.f.advance(now, seen.Steady)
 	z.t = z.f.Clock
@@ -81,6 +83,9 @@ func (z *step) begin(r *room, s *State, p *Policy, seen *Observation, now time.T
 		if n := z.signer(seen.Peers[i].Name); n > 0 && z.peers[n] != nil {
 			z.views[n] = &seen.Peers[i]
 		}
+	}
+	if z.seen.Looked {
+		z.linger()
 	}
 	for i := range z.views {
 		z.first = append(z.first, len(z.sights))
