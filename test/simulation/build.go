@@ -101,9 +101,9 @@ func (w *world) launch(s *signer) {
 		return
 	}
 	w.delegated = append(w.delegated, host)
-	for _, server := range s.everywhere() { // the zone was served unsigned until now
-		w.oracle.newDNSKEY(source{server.name, theDNSKEY}, &record{ttl: s.maxTTL()})
-		w.oracle.newData(source{server.name, theData}, &record{ttl: s.maxTTL()})
+	for _, server := range s.everywhere() { // the zone was served unsigned until now, with TTLs that were lowered for this
+		w.oracle.newDNSKEY(source{server.name, theDNSKEY}, &record{ttl: day})
+		w.oracle.newData(source{server.name, theData}, &record{ttl: day})
 	}
 	var delay int64
 	switch {
@@ -119,6 +119,12 @@ func (w *world) launch(s *signer) {
 // the delegation already must not make keys before somebody says so.
 func (s *signer) join() {
 	w := s.w
+	if w.chance(50) && s.lowered == 0 {
+		s.lowered = w.t
+		w.lowerTTLs()
+		w.after(w.between(10*minute, 12*hour), s.join)
+		return
+	}
 	w.note("%s is named as a peer, and starts", s.name)
 	if w.algorithm != 0 {
 		s.policy.Algorithm = w.algorithm
@@ -144,12 +150,31 @@ func (s *signer) join() {
 	}
 }
 
+// lowerTTLs does what every guide tells who has something in mind.
+func (w *world) lowerTTLs() {
+	w.note("TTLs are lowered before the join")
+	w.did("TTLs lowered before a join")
+	for _, s := range w.signers {
+		if s.foreign == nil && s.begun {
+			s.policy.DNSKEYTTL = time.Hour
+			s.turn()
+		}
+	}
+	w.parent.nextTTL = hour
+	for i := range w.parent.shown {
+		w.parent.show(i, w.parent.shown[i], hour)
+	}
+}
+
 // rejoin is the order of an operator who knows what became of the old keys.
 func (s *signer) rejoin() {
 	w := s.w
 	w.did("rejoin")
 	if s.version != nil {
-		w.fail("%s made keys by itself although it is delegated", s.name)
+		if !s.refuses { // that it makes keys while the DS is gone at the parent does no harm
+			w.fail("%s made keys by itself although it is delegated", s.name)
+		}
+		return
 	}
 	if !s.tell(roll.Command{Kind: roll.Rejoin}) {
 		w.after(hour, s.rejoin)
@@ -173,7 +198,7 @@ func (w *world) policy(s *signer) roll.Policy {
 	days := func(lo, hi int64) time.Duration { return time.Duration(w.between(lo*day, hi*day)) }
 	p := roll.Policy{Signer: s.name, Split: !w.CSK, Algorithm: firstAlgorithm, LifetimeZSK: days(25, 90), LifetimeKSK: days(100, 365),
 		DNSKEYTTL: time.Duration(oneOf(w, hour, 6*hour, day)), Margin: time.Duration(w.between(minute, hour)),
-		Interval: 10 * time.Minute, Parent: roll.ParentScan, Terse: true, Standby: w.chance(20)}
+		Interval: 10 * time.Minute, EarlierTTL: 24 * time.Hour, Parent: roll.ParentScan, Terse: true, Standby: w.chance(20)}
 	if w.Double {
 		p.Variant = roll.DoubleDS
 	}

@@ -13,7 +13,7 @@ func (w *world) fault() {
 	}
 	w.happens(func() {
 		s := w.signers[w.random.IntN(len(w.signers))]
-		switch w.random.IntN(18) {
+		switch w.random.IntN(21) {
 		case 0, 1, 2:
 			w.partition()
 		case 3, 4:
@@ -42,6 +42,10 @@ func (w *world) fault() {
 			w.relapse(s)
 		case 16, 17:
 			w.renumber(s)
+		case 18:
+			w.vanish()
+		case 19, 20:
+			w.answerInPart(s)
 		}
 	})
 	w.after(w.between(hour, 12*day), w.fault)
@@ -239,6 +243,44 @@ func (w *world) stranger() {
 	})
 }
 
+// vanish takes the DS set away at the parent, without an order, and brings it back as it was.
+func (w *world) vanish() {
+	p := w.parent
+	if len(p.ds) == 0 || w.t < w.grand || p.until > w.t || w.Late || w.t-p.changed < 6*day {
+		return
+	}
+	length := w.between(hour, 6*day)
+	w.note("the DS set is gone at the parent for %.0f h", float64(length)/float64(hour))
+	w.did("DS gone")
+	p.until = w.t + length
+	for i := range p.shown {
+		p.show(i, nil, p.ttl[i])
+	}
+	w.after(length, func() {
+		for i := range p.shown {
+			p.show(i, p.ds, p.nextTTL)
+		}
+	})
+}
+
+// answerInPart lets a server answer for its keys and not for the rest, for some time.
+func (w *world) answerInPart(s *signer) {
+	server := s.servers[w.random.IntN(len(s.servers))]
+	length := w.between(minute, 2*day)
+	server.inPart = w.t + length
+	w.note("%s answers in part for %.1f h", server.name, float64(length)/float64(hour))
+	w.did("answers in part")
+	for _, other := range w.signers {
+		other.soon()
+	}
+	w.after(length, func() {
+		server.since = max(server.since, w.t)
+		for _, other := range w.signers {
+			other.soon()
+		}
+	})
+}
+
 // relapse lets a secondary of s go back to what it had before, as from a backup, until it
 // transfers again. It does so only where nobody could mind that at this moment.
 func (w *world) relapse(s *signer) {
@@ -357,6 +399,11 @@ func (s *signer) alone() bool {
 		if other != s && (other.down || other.version == nil || w.cut[s.n][other.n] > w.t) {
 			return true
 		}
+		for _, server := range other.servers {
+			if server.inPart > w.t {
+				return true
+			}
+		}
 	}
 	return w.cut[s.n][len(w.signers)] > w.t
 }
@@ -408,7 +455,7 @@ func (s *signer) amnesia() {
 			return // only who remembers its keys could go on with them
 		}
 	}
-	if !w.Lost || w.t < w.grand || !s.canCrash() || s.alone() || w.Late || len(w.parent.ds) == 0 || s.refuses || s.outside || s.version == nil {
+	if !w.Lost || w.t < w.grand || !s.canCrash() || s.policy.Parent == roll.ParentNone || w.parent.until > w.t || w.Late || len(w.parent.ds) == 0 || s.refuses || s.outside || s.version == nil {
 		return
 	}
 	w.note("%s loses its state; its keys are there", s.name)

@@ -33,10 +33,13 @@ func (s *signer) look() *roll.Observation {
 		v.Addresses = s.take(v.Addresses, other)
 		v.Trusted = false // as one whose addresses follow by signature
 		for i := range v.Addresses {
-			v.Trusted = v.Trusted || v.Addresses[i].State == roll.Good
+			v.Trusted = v.Trusted || v.Addresses[i].State == roll.Good || v.Addresses[i].State == roll.Partial
 		}
 	}
 	seen.Parent.Addresses = w.parent.seenBy(s, seen.Parent.Addresses)
+	if s.policy.Parent == roll.ParentNone {
+		seen.Parent.Addresses = nil
+	}
 	return seen
 }
 
@@ -121,6 +124,9 @@ func (s *signer) see(list []roll.Address, other *signer, since int64) []roll.Add
 			a.DNSKEY, a.SEP, a.Entry, a.CDS, a.CDNSKEY = v.dnskey, v.sep, v.entry, v.cds, v.cds
 			a.DataSigners, a.Algorithms, a.CDSDelete = v.signers, v.algs, v.cdsDelete
 			a.DNSKEYTTL, a.MaxTTL, a.Serial, a.Mark = time.Duration(v.ttl), time.Duration(v.ttl), v.serial, v.mark
+			if server.inPart > w.t {
+				a.State, a.CDS, a.CDNSKEY, a.CDSDelete, a.DataSigners, a.Algorithms = roll.Partial, nil, nil, false, nil, nil
+			}
 		}
 	}
 	return list

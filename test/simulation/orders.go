@@ -31,13 +31,17 @@ func (w *world) order() {
 			w.move()
 			return
 		}
-		switch w.random.IntN(8) {
+		switch w.random.IntN(11) {
 		case 6:
 			if v := s.version; v != nil && len(v.data) > 0 && len(v.entry) > 0 {
 				s.tell(roll.Command{Kind: roll.Compromised, Key: oneOf(w, v.data[0], v.entry[0])})
 			}
 		case 7:
 			s.freeze()
+		case 8, 9:
+			s.reconfigure()
+		case 10:
+			s.orphan()
 		case 0, 1:
 			s.roll(roll.KSK)
 		case 2, 3:
@@ -83,6 +87,39 @@ func (w *world) edit() {
 		}
 	})
 	w.after(w.between(day, 60*day), w.edit)
+}
+
+// reconfigure edits what an operator may edit at any time.
+func (s *signer) reconfigure() {
+	w, fresh := s.w, s.w.policy(s)
+	w.did("other policy")
+	switch w.random.IntN(4) {
+	case 0:
+		s.policy.Margin = fresh.Margin
+	case 1:
+		s.policy.LifetimeKSK, s.policy.LifetimeZSK = fresh.LifetimeKSK, fresh.LifetimeZSK
+	case 2:
+		s.policy.Standby = !s.policy.Standby
+	case 3:
+		s.policy.Variant = roll.SwapDS + roll.DoubleDS - s.policy.Variant
+	}
+	s.turn()
+}
+
+// orphan writes that there is no parent, and days later that there is.
+func (s *signer) orphan() {
+	if s.policy.Parent == roll.ParentNone || len(s.w.parent.ds) == 0 || s.outside || s.refuses {
+		return
+	}
+	was := s.policy.Parent
+	s.w.note("%s is told that there is no parent", s.name)
+	s.w.did("parent none")
+	s.policy.Parent = roll.ParentNone
+	s.turn()
+	s.w.after(s.w.between(hour, 9*day), func() {
+		s.policy.Parent = was
+		s.turn()
+	})
 }
 
 // freeze stops the rollovers of s for some days.

@@ -33,6 +33,7 @@ type server struct {
 	waits   bool     // it comes again for a transfer
 	before  *version // what it served until changed
 	changed int64
+	inPart  int64 // it answers for its keys alone until then
 	since   int64 // looks at it have not failed for anyone since then, but for partitions
 }
 
@@ -70,7 +71,8 @@ type signer struct {
 	phase     int64            // of its looks
 
 	begun    bool
-	outside  bool // it is not in the delegation
+	lowered  int64 // TTLs were lowered for its coming
+	outside  bool  // it is not in the delegation
 	down     bool
 	offset   int64 // of its wall clock
 	steady   int64 // time that it was up, kept

@@ -243,6 +243,7 @@ func (z *step) signedByForeign(h *hold) {
 // may sign gradually.
 func (z *step) signedWith(h *hold, i int) {
 	s := &z.f.Signers[i]
+	z.firstSight(h, i)
 	if s.Signed == 0 || !z.fresh[i] {
 		z.askForSigned(h, i)
 		if s.Signed == 0 {

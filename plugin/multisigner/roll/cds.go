@@ -261,6 +261,7 @@ func (z *step) safeDS(h *hold) {
 			i := z.ownerOf(&z.f.Keys[k])
 			z.made(z.spread(i, k), z.ttl("TTL of data", -1, z.dataPeaks(i)), z.way(i))
 			h.after(z, z.spread(i, k)+z.dataTTL(i)+z.propagation(i)+z.margin(), "unsigned data to leave the caches")
+			z.firstSight(h, i)
 		}
 	}
 }
@@ -397,7 +398,7 @@ func sameKeys(a, b []KeyID) bool {
 // tell plans the notification of the parent, once the whole group agrees on a set
 // that the parent does not have; and says what is awaited of it.
 func (z *step) tell() {
-	if z.p.Parent == ParentNone || len(z.f.CDS) == 0 {
+	if z.p.Parent == ParentNone || z.orphaned || len(z.f.CDS) == 0 {
 		return
 	}
 	if z.parentHas(z.f.CDS) {

@@ -62,6 +62,7 @@ func (z *step) mayBegin() bool {
 		}
 	case z.f.Orders.Rejoin, why == "" && z.p.Parent != ParentNone && (z.othersAsk() || !z.noDS()):
 		z.f.Joining, z.f.Known = z.t, false
+		z.f.Secured = z.f.Secured || z.anyoneAsks() // the DS may be gone for an hour, and they may stop to ask because of us
 		return true
 	case why == "":
 		return true

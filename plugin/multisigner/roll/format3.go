@@ -46,5 +46,13 @@ func (e *encoded3) upgraded() facts {
 	if len(now.Signers) > 0 {
 		f.Served = append(f.Served, now)
 	}
+	for i := range f.Signers { // they were met long ago
+		if s := &f.Signers[i]; i == 0 && f.begun() || s.Since != 0 {
+			s.Met = 1
+		}
+	}
+	if f.DSTTL.max() != 0 {
+		f.ParentMet = 1
+	}
 	return f
 }

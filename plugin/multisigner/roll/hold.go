@@ -26,6 +26,7 @@ func (z *step) everywhere(h *hold, k int) {
 // seen at all its addresses, now and for as long as the set that it replaced may live.
 func (z *step) servedAt(h *hold, i, k int) {
 	since, s := z.spread(i, k), &z.f.Signers[i]
+	z.firstSight(h, i)
 	if since == 0 || !z.fresh[i] {
 		z.askFor(h, i, k)
 		if since == 0 {
@@ -35,6 +36,27 @@ func (z *step) servedAt(h *hold, i, k int) {
 	}
 	z.made(since, z.ttl("DNSKEY TTL of ", i, &s.DNSKEYTTL), z.way(i))
 	h.after(z, since+s.DNSKEYTTL.max()+z.propagation(i)+z.margin(), z.about("DNSKEY RRsets without ", k, " to leave the caches"))
+}
+
+// firstSight holds until no cache can hold what signer i served before we first saw it, or,
+// of us, what the zone was before we served it: with TTLs that nobody saw, and that may have
+// been lowered just for our coming.
+func (z *step) firstSight(h *hold, i int) {
+	z.beforeMet(h, z.f.Signers[i].Met, z.propagation(i), "what was served before the first look to leave the caches")
+}
+
+func (z *step) beforeMet(h *hold, met, way moment, why string) {
+	earlier := moment(z.p.EarlierTTL)
+	if earlier == 0 || met == 0 || z.t >= met+earlier+way+z.margin() {
+		return
+	}
+	z.made(met, term{"TTL that it may have had", -1, earlier}, term{"propagation", -1, way})
+	h.after(z, met+earlier+way+z.margin(), why)
+}
+
+// firstDS holds until no cache can hold a DS RRset from before we first saw the parent.
+func (z *step) firstDS(h *hold) {
+	z.beforeMet(h, z.f.ParentMet, 0, "DS RRsets from before the first look to leave the caches")
 }
 
 // askFor names the addresses of signer i that were not seen to serve key k.
@@ -125,6 +147,7 @@ func (z *step) dsEverywhere(h *hold, k int) {
 		return
 	}
 	z.parentLooked(h)
+	z.firstDS(h)
 	if since := z.f.Keys[k].DSSince; since == 0 {
 		id := z.f.Keys[k].ID
 		z.onParent(h, z.about("the parent to publish the DS of ", k, ""), func(a *ParentAddress) bool { return !contains(a.DS, id) || contains(a.UnevenDS, id) })
@@ -141,6 +164,7 @@ func (z *step) dsNowhere(h *hold, k int) {
 		return
 	}
 	z.parentLooked(h)
+	z.firstDS(h)
 	if since := z.f.Keys[k].DSGone; since == 0 {
 		id := z.f.Keys[k].ID
 		z.onParent(h, z.about("the parent to remove the DS of ", k, ""), func(a *ParentAddress) bool { return contains(a.DS, id) })
@@ -150,6 +174,11 @@ func (z *step) dsNowhere(h *hold, k int) {
 		h.after(z, since+z.f.DSTTL.max()+z.margin(), z.about("DS RRsets with that of ", k, " to leave the caches"))
 	}
 }
+
+// neverDS reports whether the parent was seen without a DS and never with one, but for
+// those of before the zone went insecure by order. A DS set that is gone without an order may
+// be back tomorrow, as it was.
+func (z *step) neverDS() bool { return z.parentFresh && z.f.NoDS != 0 && !z.f.Secured }
 
 // noDS reports whether no cache can hold any DS of the zone: it is insecure, and has
 // been for long enough.

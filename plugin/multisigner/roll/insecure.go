@@ -51,7 +51,7 @@ func (z *step) goInsecure() {
 		z.wait(waitUnsigned, KeyID{}, "stop signing", &h)
 		return
 	}
-	z.f.Unsigned = true
+	z.f.Unsigned, z.f.Secured = true, false // no cache has a DS, by order
 }
 
 // dsSeen reports whether any address of the parent has any DS of the zone.

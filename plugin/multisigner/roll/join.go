@@ -17,8 +17,9 @@ func (z *step) join() {
 		return
 	}
 	var h hold
+	z.allSeen(&h)
 	z.askedByAll(&h, next)
-	if !z.noDS() {
+	if !z.neverDS() { // one that is gone without an order may come back as it was
 		z.dsEverywhere(&h, next)
 	}
 	for n := range z.addresses(0) {
@@ -35,7 +36,7 @@ func (z *step) join() {
 		z.f.Joining, z.f.Known, z.f.Asked = 0, false, 0
 		return
 	}
-	if z.f.NoDS != 0 && !z.anyoneAsks() {
+	if z.f.NoDS != 0 && !z.anyoneAsks() && (!z.f.Secured || z.goesInsecure()) {
 		var gone hold
 		if z.f.Secured {
 			z.made(z.f.NoDS, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
@@ -51,6 +52,16 @@ func (z *step) join() {
 
 // Joining reports whether outsiders are refused until our keys are known everywhere.
 func (s State) Joining() bool { return s.f.Joining != 0 }
+
+// allSeen holds while any peer that is configured was never reached: whether its data
+// validates with our keys is not known.
+func (z *step) allSeen(h *hold) {
+	for i := 1; i < len(z.f.Signers); i++ {
+		if z.peers[i] != nil && !z.member(i) {
+			h.on(unknown, "every peer to be reachable and trusted", z.name(i))
+		}
+	}
+}
 
 // isNew reports whether we join, and had no DS before. Who has recovered a lost state had
 // one all along, and others may miss it in what they ask for because we do not ask ourselves.
@@ -89,6 +100,17 @@ func (z *step) anyoneAsks() bool {
 		}
 	}
 	return false
+}
+
+// goesInsecure reports whether any peer asks for the DS to be removed, or has gone insecure.
+// Only that tells a DS set that is gone by order from one that may be back tomorrow.
+func (z *step) goesInsecure() bool {
+	for i := 1; i < len(z.f.Signers); i++ {
+		if v := z.views[i]; v != nil && v.unsigned() || z.atAny(i, func(a *Address) bool { return a.CDSDelete }) {
+			return true
+		}
+	}
+	return z.f.Orders.Insecure != 0
 }
 
 // atAny reports whether any address of signer i that answers is so.
@@ -166,6 +188,7 @@ func (z *step) everywhereElse(h *hold, k int) {
 			z.servedAt(h, i, k)
 		}
 	}
+	z.firstSight(h, 0)
 	key := &z.f.Keys[k]
 	if !contains(z.seen.Published.DNSKEY, key.ID) {
 		h.on(missing, z.about("our own servers to publish ", k, ""), z.name(0))

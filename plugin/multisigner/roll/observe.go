@@ -88,6 +88,9 @@ func (z *step) observeSigner(i int) {
 	if i == 0 && len(v.Addresses) == 0 {
 		complete = len(z.seen.Published.DNSKEY) > 0
 	}
+	if complete && z.f.Signers[i].Met == 0 {
+		z.f.Signers[i].Met = z.t
+	}
 	z.observeProofs(i, v)
 	z.observeAlgorithm(i, v, complete, restart)
 	shared := z.sharedAt(i, v)
@@ -243,7 +246,6 @@ func (z *step) observeParent() {
 	addresses := z.seen.Parent.Addresses
 	complete, restart, empty, good := len(addresses) > 0, false, true, 0
 	z.parentFresh = complete
-	first := z.f.DSTTL.max() == 0 && !slices.ContainsFunc(z.f.Addresses, func(a address) bool { return a.Signer < 0 })
 	var ttl time.Duration
 	for n := range addresses {
 		a := &addresses[n]
@@ -271,8 +273,11 @@ func (z *step) observeParent() {
 	if good == 0 {
 		return
 	}
-	if first && z.hasOurDS() {
-		z.f.DSTTL.see(unknownTTL, z.t) // of what stood there before our DS nothing was seen
+	if z.f.ParentMet == 0 {
+		z.f.ParentMet = z.t
+		if z.hasOurDS() {
+			z.f.DSTTL.see(unknownTTL, z.t) // of what stood there before our DS nothing was seen
+		}
 	}
 	z.f.DSTTL.seeAll(ttl, complete, 0, z.t)
 	z.forgetAddresses(-1, good, func(addr string) bool {

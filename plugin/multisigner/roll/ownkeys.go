@@ -83,7 +83,7 @@ func (z *step) entryKeys() {
 	if key.Role == CSK { // it must be good for data, too, before the DS names it alone
 		z.everywhere(&h, next)
 	}
-	if key.Double && !z.noDS() {
+	if key.Double && !z.neverDS() {
 		z.dsEverywhere(&h, next)
 	}
 	z.standStill(&h)
@@ -271,7 +271,7 @@ func (z *step) entryGone(h *hold, k int) {
 	if asked := z.f.Keys[next].Asked; asked != 0 && z.p.Parent != ParentNone {
 		z.olderCDS(h, asked, z.about("DS RRsets made from CDS without ", next, " to leave the caches"))
 	}
-	if z.noDS() {
+	if z.neverDS() {
 		return
 	}
 	z.dsEverywhere(h, next)
@@ -326,7 +326,7 @@ func (z *step) cdsHas(h *hold, k int) {
 		if i > 0 && !z.member(i) {
 			continue
 		}
-		if i > 0 && !z.fresh[i] {
+		if !z.fresh[i] && (i > 0 || z.f.Joining == 0) { // secondaries of a joiner get nothing yet
 			z.askFor(h, i, k)
 		}
 		for n := range z.addresses(i) {

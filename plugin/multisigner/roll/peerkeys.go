@@ -117,11 +117,11 @@ func (z *step) withdraw(k int) {
 		return
 	}
 	looks := 2 * moment(z.p.interval())
-	var resign moment
+	var resign, way moment
 	slowest := &peaks{}
 	for i := 1; i < len(z.f.Signers); i++ {
 		if z.ownedBy(key, i) {
-			slowest = larger(slowest, &z.f.Signers[i].DNSKEYTTL)
+			slowest, way = larger(slowest, &z.f.Signers[i].DNSKEYTTL), max(way, z.propagation(i))
 			if z.peers[i] != nil {
 				resign = max(resign, moment(z.peers[i].Resign))
 			}
@@ -129,14 +129,14 @@ func (z *step) withdraw(k int) {
 	}
 	h, ttl := z.leaving(k), slowest.max()
 	if stays := z.ttl("DNSKEY TTL of its owner", -1, slowest); ttl > looks {
-		z.made(key.Absent, stays)
+		z.made(key.Absent, stays, term{"propagation", -1, way})
 	} else {
-		z.made(key.Absent, term{"two looks", -1, looks})
+		z.made(key.Absent, term{"two looks", -1, looks}, term{"propagation", -1, way})
 	}
-	h.after(z, key.Absent+max(looks, ttl)+z.margin(), z.about("the owner to have stayed without ", k, ""))
+	h.after(z, key.Absent+max(looks, ttl)+way+z.margin(), z.about("the owner to have stayed without ", k, ""))
 	if key.LastSig != 0 {
-		z.made(key.LastSig, z.ttl("TTL of data", -1, z.ownerPeaks(key)), term{"re-signing", -1, resign}, term{"two looks", -1, looks})
-		h.after(z, key.LastSig+z.ownerTTL(key)+resign+looks+z.margin(), z.about("data signed by ", k, " to leave the caches"))
+		z.made(key.LastSig, z.ttl("TTL of data", -1, z.ownerPeaks(key)), term{"re-signing", -1, resign}, term{"two looks", -1, looks}, term{"propagation", -1, way})
+		h.after(z, key.LastSig+z.ownerTTL(key)+resign+looks+way+z.margin(), z.about("data signed by ", k, " to leave the caches"))
 	}
 	if h.blocked {
 		z.wait(waitRemoval, key.ID, "drop "+z.name(z.ownerOf(key))+"'s "+label(key), &h)

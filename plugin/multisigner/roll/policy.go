@@ -42,6 +42,7 @@ type Policy struct {
 	Margin      time.Duration // added to every wait
 	Propagation time.Duration // from our primary to the last of our servers, beyond what is seen
 	Interval    time.Duration // longest time between two looks; 0: ten minutes
+	EarlierTTL  time.Duration // the largest TTL of what was served before we first looked; 0: what is seen is all there was
 	Retain      time.Duration // how long a withdrawn key is kept, so that it can return; 0: a week
 	Bound       time.Duration // a wait for someone else alarms after this; 0: a day
 

@@ -237,7 +237,7 @@ func (z *step) shownInstead(k int) bool {
 func (z *step) knownToAll() bool {
 	signers := z.signedBefore(z.t + 1)
 	for i := 1; i < len(z.f.Signers); i++ {
-		if z.member(i) && !z.fresh[i] {
+		if (z.member(i) || z.peers[i] != nil) && !z.fresh[i] {
 			return false
 		}
 	}

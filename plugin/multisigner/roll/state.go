@@ -29,6 +29,7 @@ type facts struct {
 	Served    []served  `json:"served,omitempty"` // the oldest first; the last is what is served, or is about to be
 
 	DSTTL     peaks  `json:"ds_ttl"`
+	ParentMet moment `json:"parent_met,omitempty"` // when the parent was first seen
 	NoDS      moment `json:"no_ds,omitempty"`      // since when no address of the parent has any DS
 	UnknownDS moment `json:"unknown_ds,omitempty"` // when the parent last had a DS that belongs to no known key
 	Secured   bool   `json:"secured,omitempty"`    // a DS was seen at the parent at some time
@@ -115,6 +116,7 @@ const (
 // signer is us or a peer.
 type signer struct {
 	Name      string `json:"name"`
+	Met       moment `json:"met,omitempty"`   // all its addresses were seen for the first time; of us: to serve a version of ours
 	Since     moment `json:"since,omitempty"` // trusted, and its keys known, since then
 	DNSKEYTTL peaks  `json:"dnskey_ttl"`
 	MaxTTL    peaks  `json:"max_ttl"`
@@ -163,7 +165,7 @@ func (s State) Differs(old State) bool {
 	if a.Clock-b.Clock > moment(saveAfter) || b.Clock > a.Clock || old.Empty() {
 		return true
 	}
-	return a.Orders != b.Orders || a.NoDS != b.NoDS || a.Joining != b.Joining || a.Asked != b.Asked || a.Known != b.Known || a.CDSSince != b.CDSSince || a.Told != b.Told || a.Had != b.Had ||
+	return a.Orders != b.Orders || a.NoDS != b.NoDS || a.ParentMet != b.ParentMet || a.Joining != b.Joining || a.Asked != b.Asked || a.Known != b.Known || a.CDSSince != b.CDSSince || a.Told != b.Told || a.Had != b.Had ||
 		a.Algorithm != b.Algorithm || a.Moving != b.Moving || a.Unsigned != b.Unsigned || a.Deletion != b.Deletion || a.Secured != b.Secured || !slices.Equal(a.CDS, b.CDS) || !slices.Equal(a.Spread, b.Spread) ||
 		!slices.EqualFunc(a.Keys, b.Keys, sameKey) || !slices.Equal(a.Named, b.Named) || !slices.EqualFunc(a.Served, b.Served, func(v, o served) bool { return v.same(&o) }) || !slices.EqualFunc(a.Signers, b.Signers, sameSigner)
 }
@@ -175,7 +177,7 @@ func sameKey(a, b key) bool {
 }
 
 func sameSigner(a, b signer) bool {
-	return a.Name == b.Name && a.Since == b.Since && a.Signed == b.Signed && a.Whole == b.Whole && a.Clear == b.Clear && a.Proofs == b.Proofs && a.DNSKEYTTL.max() == b.DNSKEYTTL.max() && a.MaxTTL.max() == b.MaxTTL.max()
+	return a.Name == b.Name && a.Met == b.Met && a.Since == b.Since && a.Signed == b.Signed && a.Whole == b.Whole && a.Clear == b.Clear && a.Proofs == b.Proofs && a.DNSKEYTTL.max() == b.DNSKEYTTL.max() && a.MaxTTL.max() == b.MaxTTL.max()
 }
 
 // stateFormat is the version of the encoding. Raise it when a field is added whose

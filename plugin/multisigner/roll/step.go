@@ -29,6 +29,7 @@ type step struct {
 	rolling bool     // some rollover of ours has begun and not ended
 
 	parentFresh bool
+	orphaned    bool // the configuration has no parent although it had a DS
 	restarted   bool // something may have come and gone unseen at a peer
 	unknownDS   int  // DS records at an address of the parent that belong to no known key
 	red         bool // something that signs now is missing somewhere: no step but healing
@@ -65,6 +66,10 @@ func (z *step) begin(r *room, s *State, p *Policy, seen *Observation, now time.T
 	z.f.Served = append(r.served[:0], s.f.Served...)
 	z.f.Named = append(r.named[:0], s.f.Named...)
 	z.waited, z.f.Waiting = s.f.Waiting, r.waiting[:0]
+	if z.orphaned = p.Parent == ParentNone && z.f.Secured; z.orphaned {
+		policy := *p
+		policy.Parent, z.p = ParentScan, &policy // nobody looks at it: what needs it holds
+	}
 	z.f.advance(now, seen.Steady)
 	z.t = z.f.Clock
 	z.meet(p.Signer)
