@@ -80,6 +80,7 @@ func (l *layout) corefile(s Signer, secrets map[string]string) string {
 	}
 	line("        ttl dnskey %s", pace.ttl)
 	line("        margin %s", pace.margin)
+	line("        earlier-ttl %s", pace.ttl)
 	line("        propagation %s", pace.propagation)
 	line("        look %s %s", pace.busy, pace.idle)
 	line("        parent %s", l.Parent.Address)

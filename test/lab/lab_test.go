@@ -126,6 +126,7 @@ example.test:PORT {
         denial nsec3
         ttl dnskey 2s
         margin 1s
+        earlier-ttl 2s
         propagation 1s
         look 1s 2s
         parent PARENT

@@ -45,6 +45,8 @@ func (c *Config) engineConfig(apex zone.Name, root string, secrets map[string]st
 		DNSKEYTTL:   c.DNSKEYTTL,
 		Margin:      c.Margin,
 		Propagation: c.Propagation,
+		EarlierTTL:  c.EarlierTTL,
+		Ignore:      c.Ignore,
 		AlarmAfter:  c.AlarmAfter,
 		Standby:     c.Standby,
 		LookBusy:    c.LookBusy,

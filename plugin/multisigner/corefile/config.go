@@ -54,8 +54,10 @@ type Config struct {
 	LookIdle    time.Duration
 	Margin      time.Duration
 	Propagation time.Duration
+	EarlierTTL  time.Duration
 	AlarmAfter  time.Duration
 	Hook        []string // a command and its arguments
+	Ignore      []netip.Addr
 
 	given map[string]string // directive -> where it stands
 }
@@ -113,6 +115,7 @@ func defaults() Config {
 		LookIdle:    10 * time.Minute,    // a NOTIFY comes sooner; this is for the one that got lost
 		Margin:      time.Hour,           // our choice: more than clocks differ and caches overstay
 		Propagation: time.Minute,         // a NOTIFY and a transfer, with a retry
+		EarlierTTL:  24 * time.Hour,      // our choice: few zones and parents have had more
 		AlarmAfter:  24 * time.Hour,      // our choice: longer than parents take that look daily
 		given:       make(map[string]string),
 	}

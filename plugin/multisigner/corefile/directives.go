@@ -71,6 +71,17 @@ var blockDirectives = map[string]directive[Config]{
 	"alarm-after": span(func(c *Config) *time.Duration { return &c.AlarmAfter }),
 	"margin":      span(func(c *Config) *time.Duration { return &c.Margin }),
 	"propagation": span(func(c *Config) *time.Duration { return &c.Propagation }),
+	"earlier-ttl": span(func(c *Config) *time.Duration { return &c.EarlierTTL }),
+	"ignore": {usage: "IP...", min: 1, max: unlimited, many: true, take: func(p *parser, c *Config, l line) {
+		for _, text := range l.args {
+			addr, err := netip.ParseAddr(text)
+			if err != nil || addr.Zone() != "" {
+				p.add(l.where, "ignore %s: it is no IP address; a port does not belong here", text)
+				continue
+			}
+			c.Ignore = append(c.Ignore, addr.Unmap())
+		}
+	}},
 }
 
 // peerDirectives are those of a peer block.

@@ -221,7 +221,7 @@ multisigner {
 	xyzzy
 }`, `Corefile:2: unknown directive "fiel": do you mean file?
 Corefile:5: unknown directive "lookup": do you mean look?
-Corefile:6: unknown directive "xyzzy": these are known here: alarm-after, algorithm, allow-transfer, denial, ds-exchange, file, hook, key-tags, keys, lifetime, look, margin, outgoing, parent, parent-notify, parent-update, peer, propagation, resolver, secondary, serial, signatures, signer, standby, state, ttl`},
+Corefile:6: unknown directive "xyzzy": these are known here: alarm-after, algorithm, allow-transfer, denial, ds-exchange, earlier-ttl, file, hook, ignore, key-tags, keys, lifetime, look, margin, outgoing, parent, parent-notify, parent-update, peer, propagation, resolver, secondary, serial, signatures, signer, standby, state, ttl`},
 		{"outgoing", `
 multisigner {
 	file db

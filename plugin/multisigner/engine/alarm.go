@@ -44,6 +44,7 @@ var kinds = []kind{
 	{name: status.AlarmResolver, breaks: "nothing that depends on the parent goes on"},
 	{name: name(roll.AlarmParentSilent), breaks: "no change of the DS goes on, and what becomes of it is not seen", after: []status.AlarmName{status.AlarmResolver}},
 	{name: name(roll.AlarmParentBad), breaks: "no change of the DS goes on, and what becomes of it is not seen", after: []status.AlarmName{status.AlarmClock, status.AlarmResolver}},
+	{name: name(roll.AlarmNoParent), breaks: "no change of the DS goes on, and what becomes of it is not seen"},
 	{name: name(roll.AlarmDSGone), breaks: "nobody validates the zone, now"},
 	{name: name(roll.AlarmDSNotOurs), breaks: "resolvers find the answers of this signer bogus, now"},
 	{name: name(roll.AlarmParentUneven), breaks: "resolvers that go by the strongest digest type find that signer's answers bogus, now"},
@@ -68,7 +69,7 @@ var kinds = []kind{
 	{name: name(roll.AlarmAlgorithm), breaks: "nothing, but no key of the configured algorithm is made"},
 	{name: status.AlarmClockAhead, breaks: "validators refuse what has not begun"},
 	{name: status.AlarmUnfound, breaks: "no rollover goes on", after: []status.AlarmName{status.AlarmResolver}},
-	{name: status.AlarmUnrouted, breaks: "what is wrong there is not seen"},
+	{name: status.AlarmUnrouted, breaks: "no rollover goes on"},
 
 	{name: status.AlarmMatrix, breaks: "resolvers that hold those keys find those answers bogus, now",
 		after: []status.AlarmName{name(roll.AlarmDSNotOurs), name(roll.AlarmPeerLacksKey), name(roll.AlarmPeerUnsigned), status.AlarmClockAhead}},

@@ -39,6 +39,8 @@ type Config struct {
 	DNSKEYTTL   time.Duration
 	Margin      time.Duration // added to every wait
 	Propagation time.Duration // the least we take a change to need to reach all our servers
+	EarlierTTL  time.Duration // the largest TTL of what was served before we first looked; 0: what is seen is all there was
+	Ignore      []netip.Addr  // addresses of nameservers that nobody looks at and nothing waits for
 	AlarmAfter  time.Duration // a wait for somebody alarms after this; 0: a day
 	Hook        []string      // a command and its arguments, run when an alarm begins or ends; none: nothing is
 	Standby     bool          // keep a successor of each key published

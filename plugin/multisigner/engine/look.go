@@ -55,7 +55,7 @@ type gaze struct {
 	found    map[string][]netip.Addr
 	named    map[netip.Addr]bool
 	signers  map[string]bool // of the nameservers: it has the name of a signer
-	reached  map[string]bool // of the nameservers: an address of its is named
+	ignored  []netip.Addr
 	covered  map[string]bool
 	resolver netip.AddrPort
 	parent   *parent.Where

@@ -34,7 +34,7 @@ func (w *work) addOthers(cfg *Config, g *gaze) {
 		Memory: peer.Memory{Pins: pins}, Via: peer.Query,
 	}
 	g.named, g.resolver, g.found = map[netip.Addr]bool{}, cfg.Parent.Resolver, w.found
-	g.covered, g.signers, g.reached = map[string]bool{}, map[string]bool{}, map[string]bool{}
+	g.covered, g.signers, g.ignored = map[string]bool{}, map[string]bool{}, cfg.Ignore
 	for _, s := range subjects(cfg) {
 		g.named[s.server.Addr.Addr()] = true
 	}
@@ -52,9 +52,8 @@ func (g *gaze) addOther(host string, addrs []netip.Addr) {
 	g.covered[host] = true
 	for _, addr := range addrs {
 		g.covered[addr.String()] = true
-		g.reached[host] = g.reached[host] || g.named[addr]
 		at := netip.AddrPortFrom(addr, 53)
-		if _, twice := g.others.Hosts[at]; !twice && !g.named[addr] {
+		if _, twice := g.others.Hosts[at]; !twice && !g.named[addr] && !slices.Contains(g.ignored, addr) {
 			g.others.Hosts[at] = host
 			g.others.Servers = append(g.others.Servers, ask.Server{Addr: at})
 		}
@@ -71,7 +70,12 @@ func looksAtOthers(cfg *Config) bool {
 func (e *Engine) lookAtOthers(ctx context.Context, g gaze, s *sight) {
 	target, lost, found := e.findOthers(ctx, g, s.at)
 	s.found = found
-	s.unrouted = g.leaveUnrouted(&target, func(addr netip.AddrPort) bool { return e.client.Routed(ctx, addr) })
+	for _, server := range target.Servers {
+		if !e.client.Routed(ctx, server.Addr) {
+			s.unrouted = append(s.unrouted, server.Addr.Addr().String()+" ("+target.Hosts[server.Addr]+")")
+		}
+	}
+	slices.Sort(s.unrouted)
 	s.others = peer.Look(ctx, e.client, target, s.at)
 	s.others.Addresses = append(s.others.Addresses, lost...)
 }
@@ -125,29 +129,6 @@ func (e *Engine) addressesOf(ctx context.Context, resolver netip.AddrPort, host 
 	return addrs, ""
 }
 
-// leaveUnrouted leaves out of t addresses to which this machine has no route, if
-// it can look at their nameserver at another one: a host without IPv6 would else wait
-// for them for ever. A nameserver to which nothing leads stays, to be seen as
-// unreachable.
-func (g gaze) leaveUnrouted(t *peer.Target, leads func(netip.AddrPort) bool) (unrouted []string) {
-	routed, reached := map[netip.AddrPort]bool{}, map[string]bool{}
-	for _, s := range t.Servers {
-		routed[s.Addr] = leads(s.Addr)
-		host := t.Hosts[s.Addr]
-		reached[host] = reached[host] || routed[s.Addr] || g.reached[host]
-	}
-	t.Servers = slices.DeleteFunc(t.Servers, func(s ask.Server) bool {
-		host := t.Hosts[s.Addr]
-		if routed[s.Addr] || !reached[host] {
-			return false
-		}
-		unrouted = append(unrouted, s.Addr.Addr().String()+" ("+host+")")
-		return true
-	})
-	slices.Sort(unrouted)
-	return unrouted
-}
-
 // notCovered are the nameservers, and addresses of theirs, that the last look did not
 // know of: until the next one they could not be looked at.
 func (w *work) notCovered(cfg *Config) (hosts []string) {
@@ -157,7 +138,7 @@ func (w *work) notCovered(cfg *Config) (hosts []string) {
 	for host, addrs := range w.nameservers() {
 		covered := w.sight.covered[host]
 		for _, addr := range addrs {
-			covered = covered && w.sight.covered[addr.String()]
+			covered = covered && (w.sight.covered[addr.String()] || slices.Contains(cfg.Ignore, addr))
 		}
 		if !covered && !isSigners(cfg, host) {
 			hosts = append(hosts, host)
@@ -202,8 +183,8 @@ func (w *work) alarmsOfOthers() (alarms []alarm) {
 	}
 	if len(w.sight.unrouted) > 0 {
 		alarms = append(alarms, newAlarm(status.AlarmUnrouted, "",
-			"this machine has no route to "+strings.Join(w.sight.unrouted, ", ")+": what is served there is not seen, and not waited for",
-			"give the machine a route there (IPv6, most likely)"))
+			"this machine has no route to "+strings.Join(w.sight.unrouted, ", ")+": what is served there cannot be seen, and nothing that could break validation is done",
+			"give the machine a route there (IPv6, most likely); or write `ignore` with these addresses, if they serve what another address does"))
 	}
 	return alarms
 }

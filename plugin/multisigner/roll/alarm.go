@@ -27,6 +27,7 @@ const (
 	AlarmPeerUneven     AlarmName = "peer-cds-uneven"
 	AlarmPeerDeletes    AlarmName = "peer-asks-for-deletion"
 	AlarmParentUneven   AlarmName = "ds-uneven"
+	AlarmNoParent       AlarmName = "parent-not-configured"
 	AlarmParentStranger AlarmName = "ds-unknown"
 	AlarmParentSilent   AlarmName = "parent-unreachable"
 	AlarmParentBad      AlarmName = "parent-not-believed"

@@ -69,7 +69,7 @@ func (z *step) alarms() {
 	}
 	z.unevenAlarms()
 	if z.orphaned {
-		z.alarm("the configuration has no parent, and the parent has had a DS: nothing that it could break is done", "write the `parent` line back; to be without a parent, give `insecure` first")
+		z.alarm(AlarmNoParent, "", "the configuration has no parent, and the parent has had a DS: nothing that it could break is done", "write the `parent` line back; to be without a parent, give `insecure` first")
 	}
 	if z.f.Algorithm != 0 && z.p.Algorithm != 0 && z.f.Algorithm != z.p.Algorithm && z.f.Orders.Algorithm != z.p.Algorithm {
 		cure := "give `roll algorithm`, or set the algorithm back"
