@@ -11,7 +11,8 @@ import (
 
 // silent says why from gets no answer; "" when it does. While a zone refuses,
 // those who look at it, peers and we ourselves, are answered all the same: what
-// they wait for must be seen (protocol C3, C8).
+// they wait for must be seen (protocol C3, C8). Our own questions are known by their
+// marks: no address tells them, for between us and ourselves addresses may be translated.
 func silent(cfg *engine.Config, serving *engine.Serving, from asker) string {
 	switch {
 	case serving == nil || serving.Version == nil:
@@ -20,7 +21,7 @@ func silent(cfg *engine.Config, serving *engine.Serving, from asker) string {
 			why = serving.Refuse
 		}
 		return why
-	case serving.Refuse != "" && !isPeer(cfg, from) && !isAmong(cfg.Addresses, from.addr):
+	case serving.Refuse != "" && !from.own && !isPeer(cfg, from):
 		return serving.Refuse
 	}
 	return ""

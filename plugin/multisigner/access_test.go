@@ -47,16 +47,17 @@ func TestAccess(t *testing.T) {
 		{"198.51.100.7:1024", "", false, true, false, false},
 		{"203.0.113.1:1024", "far-key.", false, true, false, false},
 		{"192.0.2.9:1024", "", false, false, false, true},
-		{"192.0.2.53:1024", "", true, false, false, false},
+		{"192.0.2.53:1024", "", false, false, false, false}, // an address of ours tells nothing: anybody may send from it, and we may send from another
 		{"203.0.113.1:1024", "", false, false, false, false},
 	} {
-		from := asker{at(tc.from), tc.key}
+		from := asker{addr: at(tc.from), key: tc.key}
 		require.Equal(t, tc.asks, silent(cfg, refusing, from) == "", "answered while refusing: %v", tc)
 		require.Empty(t, silent(cfg, serving, from), "answered: %v", tc)
 		require.Equal(t, tc.transfers, noTransfer(cfg, serving, from) == "", "transfer: %v", tc)
 		require.Equal(t, tc.transfersThen, noTransfer(cfg, refusing, from) == "", "transfer while refusing: %v", tc)
 		require.Equal(t, tc.mayNotify, mayNotify(cfg, from), "notify: %v", tc)
 	}
+	require.Empty(t, silent(cfg, refusing, asker{addr: at("203.0.113.1:1"), own: true}), "we look at ourselves, by way of whatever is between")
 	require.Equal(t, "joining", silent(cfg, refusing, asker{addr: at("203.0.113.1:1")}))
 	require.NotEmpty(t, silent(cfg, &engine.Serving{}, asker{key: "peer-key."}), "nobody gets an answer out of nothing")
 	require.NotEmpty(t, silent(cfg, nil, asker{}))

@@ -78,6 +78,7 @@ type query struct {
 type asker struct {
 	addr netip.AddrPort
 	key  string
+	own  bool // it is a question of ours
 }
 
 // ServeDNS implements plugin.Handler.
@@ -168,6 +169,7 @@ var renderings = sync.Pool{New: func() any { return &rendering{wire: make([]byte
 // answer says what the zone has, all from one version.
 func (q query) answer() (int, error) {
 	serving := q.zone.Serving()
+	q.from.own = q.zone.Own(q.req)
 	if why := silent(q.zone.Config(), serving, q.from); why != "" {
 		return q.refuse(dns.RcodeServerFailure, dns.ExtendedErrorCodeNotReady, why)
 	}

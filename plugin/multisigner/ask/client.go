@@ -17,6 +17,7 @@ import (
 type Server struct {
 	Addr netip.AddrPort
 	TSIG *TSIG
+	Mark *Mark // by which we know our own questions, if it is we who are asked; nil: none
 }
 
 // String is the address.

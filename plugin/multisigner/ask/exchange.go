@@ -20,11 +20,13 @@ const maxUDPQuery = 512
 func (c *Client) exchange(ctx context.Context, s Server, m *dns.Msg, wait func(try int) time.Duration, tries int) (*dns.Msg, error) {
 	var last error
 	overTCP := false
+	own := s.Mark.open()
+	defer own.close()
 	for try := range tries {
 		if try > 0 && try == tries-1 {
 			overTCP = true // it may be UDP, or large answers over it, that does not get through
 		}
-		p, err := prepare(m, s.TSIG)
+		p, err := prepare(m, s.TSIG, own)
 		if err != nil {
 			return nil, err
 		}
@@ -45,7 +47,7 @@ func (c *Client) exchange(ctx context.Context, s Server, m *dns.Msg, wait func(t
 			}
 			// Truncated, or in doubt: over TCP nobody else can have sent it.
 			overTCP = true
-			if p, err = prepare(m, s.TSIG); err != nil {
+			if p, err = prepare(m, s.TSIG, own); err != nil {
 				return nil, err
 			}
 		}
@@ -79,9 +81,10 @@ type prepared struct {
 	chain chain
 }
 
-func prepare(m *dns.Msg, key *TSIG) (*prepared, error) {
+func prepare(m *dns.Msg, key *TSIG, own *numbers) (*prepared, error) {
 	p := &prepared{m: m.Copy()}
 	p.m.Id = dns.Id()
+	own.put(p.m)
 	wire, mac, err := key.sign(p.m)
 	if err != nil {
 		return nil, fmt.Errorf("the question cannot be made: %w", err)

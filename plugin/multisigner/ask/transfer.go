@@ -68,7 +68,7 @@ func (c *Client) Transfer(ctx context.Context, s Server, zone string, limit Limi
 // caller wants no more.
 func (c *Client) transfer(ctx context.Context, s Server, zone string, limit Limit, yield func(*dns.Msg, error) bool) error {
 	m := new(dns.Msg).SetAxfr(zone)
-	p, err := prepare(m, s.TSIG)
+	p, err := prepare(m, s.TSIG, nil)
 	if err != nil {
 		return err
 	}

@@ -70,6 +70,7 @@ var kinds = []kind{
 	{name: status.AlarmClockAhead, breaks: "validators refuse what has not begun"},
 	{name: status.AlarmUnfound, breaks: "no rollover goes on", after: []status.AlarmName{status.AlarmResolver}},
 	{name: status.AlarmUnrouted, breaks: "no rollover goes on"},
+	{name: status.AlarmOwnAddress, breaks: "no rollover goes on, and a signer that joins does not; resolvers may get what answers there"},
 
 	{name: status.AlarmMatrix, breaks: "resolvers that hold those keys find those answers bogus, now",
 		after: []status.AlarmName{name(roll.AlarmDSNotOurs), name(roll.AlarmPeerLacksKey), name(roll.AlarmPeerUnsigned), status.AlarmClockAhead}},
@@ -132,7 +133,7 @@ const noticedFor = 24 * time.Hour
 
 // reportAlarms gives the alarms, causes first, each followed by what follows from it.
 func (w *work) reportAlarms(cfg *Config, now time.Time) []status.Alarm {
-	all := slices.Concat(w.alarms, w.surveyAlarms(cfg), w.alarmsOfContent(), w.alarmsOfOthers(), w.alarmOfSize(cfg), w.alarmOfTelling(cfg), w.alarmOfResolver(cfg))
+	all := slices.Concat(w.alarms, w.surveyAlarms(cfg), w.alarmsOfContent(), w.alarmsOfOurs(cfg), w.alarmsOfOthers(), w.alarmOfSize(cfg), w.alarmOfTelling(cfg), w.alarmOfResolver(cfg))
 	if w.proving.withdrawn {
 		all = append(all, newAlarm(status.AlarmSignature, "", "a signature that had been served is bad: "+describe(w.proving.found),
 			"the zone is signed anew by itself; look for what made it: a key device, memory, another program in the state directory"))

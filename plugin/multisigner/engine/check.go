@@ -39,7 +39,12 @@ func (e *Engine) Check(ctx context.Context, apex zone.Name) (status.Matrix, erro
 	for rdata := range ds.Rdata.All() {
 		m.DS = append(m.DS, rdataText(apex, zone.TypeDS, rdata))
 	}
-	asked := ask.All(subjects(cfg), func(s subject) answers { return e.checkServer(ctx, s, sample(v), ds, apex, now) })
+	asked := ask.All(subjects(cfg), func(s subject) answers {
+		if s.signer == cfg.Signer {
+			s.server.Mark = e.marks.New()
+		}
+		return e.checkServer(ctx, s, sample(v), ds, apex, now)
+	})
 	for _, a := range asked {
 		m.Servers = append(m.Servers, status.Server{Signer: a.signer, Address: a.server.Addr.String(), Fault: a.fault})
 	}

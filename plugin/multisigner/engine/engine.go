@@ -42,6 +42,7 @@ type Engine struct {
 	store  store.Store
 	keys   *keystore.Dir
 	client *ask.Client
+	marks  ask.Marks // of the questions to addresses that may be our own
 	queue  *queue
 	fail   failpoints
 	// auditor verifies in the background what was shown on a sample.

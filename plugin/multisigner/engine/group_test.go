@@ -258,8 +258,9 @@ func (g *group) calm() bool {
 	return true
 }
 
-// ServeDNS answers from what the engine serves: those who ask here are peers, who are
-// answered even while outsiders are refused.
+// ServeDNS answers from what the engine serves. While outsiders are refused it answers
+// peers, by their key, and the engine's own looks: they come from the address that all
+// others come from, as if it was translated on the way.
 func (m *member) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	if m.quiet.Load() {
 		return
@@ -270,7 +271,7 @@ func (m *member) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 		if q.Opcode == dns.OpcodeNotify {
 			z.Notified(netip.MustParseAddrPort(w.RemoteAddr().String()))
 			reply.SetReply(q)
-		} else if v := z.Serving().Version; v != nil {
+		} else if v, own := z.Serving().Version, z.Own(q); v != nil && (own || q.IsTsig() != nil || z.Serving().Refuse == "") {
 			var r answer.Response
 			r.Plan(v, answer.Question{Name: zone.MustName(strings.ToLower(q.Question[0].Name)), Type: zone.Type(q.Question[0].Qtype), DO: true})
 			_, tcp := w.LocalAddr().(*net.TCPAddr)

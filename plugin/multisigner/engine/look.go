@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,6 +60,7 @@ type gaze struct {
 	covered  map[string]bool
 	resolver netip.AddrPort
 	parent   *parent.Where
+	refuses  bool // outsiders get no answers from us
 }
 
 // looksAtAll reports whether there is anybody to look at.
@@ -120,6 +122,7 @@ func (e *Engine) look(ctx context.Context, g gaze) *sight {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	if len(g.self.Servers) > 0 {
+		g.self.Servers = e.marked(g.self.Servers)
 		wg.Go(func() { s.self = peer.Look(ctx, e.client, g.self, s.at) })
 	}
 	if len(g.others.Servers)+len(g.unknown) > 0 {
@@ -138,6 +141,16 @@ func (e *Engine) look(ctx context.Context, g gaze) *sight {
 	}
 	wg.Wait()
 	return s
+}
+
+// marked gives servers that may be we with marks, so that we answer them whatever address
+// the questions seem to come from. Others must not mind the option (RFC 6891 6.1.2).
+func (e *Engine) marked(servers []ask.Server) []ask.Server {
+	servers = slices.Clone(servers)
+	for i := range servers {
+		servers[i].Mark = e.marks.New()
+	}
+	return servers
 }
 
 // beginLook starts a look beside the turns; what it sees comes with a turn of its own.

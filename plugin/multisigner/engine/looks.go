@@ -17,6 +17,7 @@ func (e *Engine) keepLooking(z *Zone, cfg *Config, asked wants, now time.Time) {
 	}
 	w.keepNames(cfg, w.steady()) // a version may have been shown in this turn
 	g := w.gaze(cfg)
+	g.refuses = z.Serving().Refuse != ""
 	if w.looks {
 		w.lookAgain = w.lookAgain || asked.look
 		return

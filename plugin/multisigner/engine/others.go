@@ -76,6 +76,9 @@ func (e *Engine) lookAtOthers(ctx context.Context, g gaze, s *sight) {
 		}
 	}
 	slices.Sort(s.unrouted)
+	if g.refuses { // else whoever asks is answered, and others need not see an option that they do not know
+		target.Servers = e.marked(target.Servers)
+	}
 	s.others = peer.Look(ctx, e.client, target, s.at)
 	s.others.Addresses = append(s.others.Addresses, lost...)
 }
@@ -166,6 +169,22 @@ func (w *work) attribute(cfg *Config, s *sight) {
 		}
 	}
 	s.others = peer.Report{}
+}
+
+// alarmsOfOurs are for addresses of ours at which something else answers.
+func (w *work) alarmsOfOurs(cfg *Config) (alarms []alarm) {
+	if w.sight == nil {
+		return nil
+	}
+	for _, a := range w.sight.self.Addresses {
+		ours := a.Host == "" && slices.Contains(cfg.Addresses, a.Server.Addr)
+		if ours && a.Status != peer.Good && a.Status != peer.Unreachable && !a.Server.Mark.Arrived() {
+			alarms = append(alarms, newAlarm(status.AlarmOwnAddress, a.Server.String(),
+				"at our own address "+a.Server.String()+" something else answers when it is asked for "+cfg.Apex.String()+": "+a.Err,
+				"see what listens there, and that this server does: the address stands in the `signer` line; what is in between must pass EDNS options on"))
+		}
+	}
+	return alarms
 }
 
 // alarmsOfOthers are for nameservers at which nobody can look.

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
@@ -107,6 +109,10 @@ func (z *Zone) level() slog.Level {
 	}
 	return slog.LevelInfo
 }
+
+// Own reports whether q was asked by this engine itself, when it looks at how others see
+// us. Each such question is known once.
+func (z *Zone) Own(q *dns.Msg) bool { return z.engine.marks.Own(q) }
 
 // Notified says that from told of a change. The caller has made sure that it is
 // somebody who may; the zone looks at peers and the parent now, but not more

@@ -31,6 +31,7 @@ const (
 	AlarmNotTold         AlarmName = "parent-not-told"
 	AlarmUnfound         AlarmName = "nameserver-address-unknown"
 	AlarmUnrouted        AlarmName = "no-route"
+	AlarmOwnAddress      AlarmName = "own-address-taken"
 	AlarmMatrix          AlarmName = "answers-bogus"
 	AlarmContent         AlarmName = "content-differs"
 	AlarmClockAhead      AlarmName = "clock-ahead"
