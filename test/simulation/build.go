@@ -35,7 +35,7 @@ func (w *world) build() {
 		}
 	}
 	for _, s := range w.signers {
-		s.taken, s.newest = make([]uint32, n), make([]uint32, n)
+		s.taken, s.newest, s.trusts = make([]uint32, n), make([]uint32, n), make([]trust, n)
 		s.answered = make([]int64, w.servers+len(w.parent.shown))
 		for _, other := range w.signers {
 			if other != s && (w.late(other) == 0 || w.late(s) != 0) {

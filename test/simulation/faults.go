@@ -55,7 +55,7 @@ func (w *world) fault() {
 func (w *world) save() {
 	for _, s := range w.signers {
 		if w.chance(30) && s.version != nil && w.t > w.grand {
-			s.backup, s.backupOwn = s.disk, s.own
+			s.backup, s.backupOwn, s.backupTrusts = s.disk, s.own, slices.Clone(s.trusts)
 			s.steps = roll.Steps{} // they would not let it be
 		}
 	}
@@ -418,6 +418,7 @@ func (s *signer) restore() {
 	w.note("%s is restored to an old state", s.name)
 	w.did("restored")
 	s.state, s.disk, s.backup = s.backup, s.backup, roll.State{}
+	copy(s.trusts, s.backupTrusts) // whose KSK has rolled since is not believed before somebody says so
 	s.version = nil
 	s.servers[0].cur = nil
 	s.silence()
@@ -456,6 +457,10 @@ func (s *signer) amnesia() {
 		}
 	}
 	if !w.Lost || w.t < w.grand || !s.canCrash() || s.policy.Parent == roll.ParentNone || w.parent.until > w.t || w.Late || len(w.parent.ds) == 0 || s.refuses || s.outside || s.version == nil {
+		return
+	}
+	if len(w.signers) > 1 && w.Foreign == 0 && w.chance(40) {
+		s.loseKeys()
 		return
 	}
 	w.note("%s loses its state; its keys are there", s.name)

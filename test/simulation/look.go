@@ -31,9 +31,8 @@ func (s *signer) look() *roll.Observation {
 		}
 		v.Addresses = s.see(v.Addresses, other, max(s.reach[other.n], s.upSince))
 		v.Addresses = s.take(v.Addresses, other)
-		v.Trusted = false // as one whose addresses follow by signature
-		for i := range v.Addresses {
-			v.Trusted = v.Trusted || v.Addresses[i].State == roll.Good || v.Addresses[i].State == roll.Partial
+		if v.Trusted = s.believe(other, v.Addresses); !v.Trusted && v.Why == "" {
+			v.Why = "its keys are not trusted"
 		}
 	}
 	seen.Parent.Addresses = w.parent.seenBy(s, seen.Parent.Addresses)

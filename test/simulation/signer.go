@@ -59,16 +59,19 @@ type signer struct {
 	blind     bool       // nobody was looked at since the start
 	backup    roll.State
 	backupOwn []roll.OwnKey
-	last      uint32 // the last serial
-	refuses   bool
-	own       []roll.OwnKey
-	plan      roll.Plan
-	waits     []waiting // of the last turns
-	version   *version
-	seen      roll.Observation // kept for its memory
-	wakeAt    int64            // its plan asks to be called again then
-	lookAt    int64            // what it would see then is new
-	phase     int64            // of its looks
+	trusts    []trust // of the others, by their numbers
+
+	backupTrusts []trust
+	last         uint32 // the last serial
+	refuses      bool
+	own          []roll.OwnKey
+	plan         roll.Plan
+	waits        []waiting // of the last turns
+	version      *version
+	seen         roll.Observation // kept for its memory
+	wakeAt       int64            // its plan asks to be called again then
+	lookAt       int64            // what it would see then is new
+	phase        int64            // of its looks
 
 	begun    bool
 	lowered  int64 // TTLs were lowered for its coming

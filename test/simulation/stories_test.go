@@ -99,6 +99,7 @@ var stories = []story{
 	{"state 2", "a crash loop shorter than a TTL", with(group(2), faults), []string{"crash loop"}},
 	{"state 3", "a crash between save and show", with(group(2), faults), []string{"crash before show"}},
 	{"state 4", "looks are lost, late and out of order", with(group(3), late), []string{"look lost", "look late"}},
+	{"trust", "a signer loses its keys, makes new ones, and is trusted anew by order", with(group(3), forgets, twoYears), []string{"keys lost", "rejoin", "trust", "joined"}},
 	{"keys 1", "split to csk and back", with(group(2), calm, twoYears), []string{"other keys"}},
 	{"keys 2", "standby keys, by DoubleDS", with(group(2), double, calm), []string{"standby"}},
 	{"freeze", "rollovers stand still by order for days", with(group(2), faults, twoYears), []string{"freeze", "thaw"}},

@@ -61,6 +61,8 @@ type gaze struct {
 	resolver netip.AddrPort
 	parent   *parent.Where
 	refuses  bool // outsiders get no answers from us
+
+	keysOfOthers map[string][]zone.DNSKEY // than a peer, by its name
 }
 
 // looksAtAll reports whether there is anybody to look at.
@@ -70,14 +72,14 @@ func (g gaze) looksAtAll() bool {
 
 // gaze says at whom the zone looks now, and by which keys it believes them.
 func (w *work) gaze(cfg *Config) gaze {
-	g := gaze{apex: cfg.Apex, peers: map[string]peer.Target{}}
+	g := gaze{apex: cfg.Apex, peers: map[string]peer.Target{}, keysOfOthers: map[string][]zone.DNSKEY{}}
 	g.self = peer.Target{Zone: cfg.Apex, Servers: ourServers(cfg), Memory: peer.Memory{Pins: w.ownEntry()}, Via: peer.Query}
 	for _, p := range cfg.Peers {
 		target := peer.Target{
-			Zone: cfg.Apex, Servers: servers(p.Addresses, p.TSIG), Trust: w.trust(cfg, p),
+			Zone: cfg.Apex, Servers: servers(p.Addresses, p.TSIG), Trust: p.Trust,
 			Memory: w.memory(p.Name), Via: p.Via, Algorithms: w.algorithms(cfg), Limit: ask.Limit{Time: transferTimeout},
 		}
-		g.peers[p.Name] = target
+		g.peers[p.Name], g.keysOfOthers[p.Name] = target, w.keysOfOthers(cfg, p)
 	}
 	if looksAtOthers(cfg) {
 		w.addOthers(cfg, &g)
@@ -140,6 +142,7 @@ func (e *Engine) look(ctx context.Context, g gaze) *sight {
 		wg.Go(func() { s.parent = parent.Look(ctx, e.client, *g.parent, g.apex, s.at) })
 	}
 	wg.Wait()
+	e.vouched(ctx, g, s)
 	return s
 }
 

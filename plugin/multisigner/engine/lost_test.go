@@ -240,6 +240,35 @@ func TestRestoredBackup(t *testing.T) {
 	}
 }
 
+// A state from before a peer's KSK was rolled knows nothing of the new one. The parent has
+// its DS, so that the peer is believed at the first look, and the first answer to outsiders
+// has its keys.
+func TestRestoredFromBeforeAPeersRollover(t *testing.T) {
+	g := newGroup(t, "a b", nil)
+	g.begin()
+	a, b := g.signers[0], g.signers[1]
+	backup := a.backup(t)
+	for _, role := range []string{"ksk", "zsk"} {
+		b.do("roll", role)
+		g.settle()
+		g.rounds(2)
+		g.until("b's rollover is over", g.calm)
+	}
+	g.rounds(4)
+	a.stop()
+	require.NoError(t, os.RemoveAll(a.dir))
+	restore(t, a.dir, backup)
+	a.serial = 0
+	a.start()
+	g.settle()
+	g.matrix()
+	for range 6 {
+		g.round()
+		require.False(t, alarmed(t, a.e.Load(), "not trusted"))
+	}
+	g.until("it is as it should be", func() bool { return a.version() != nil && g.calm() })
+}
+
 // Peers take what a restored state signs for a replay until it is later than what they
 // have seen of it, and the restored clock catches up only as others bear witness. So all
 // is signed anew often enough that it is believed soon after it can be; and both sides

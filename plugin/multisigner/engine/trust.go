@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -55,35 +56,45 @@ func (e *Engine) weigh(w *work, cfg *Config, name string, r peer.Report, at time
 	}
 }
 
-// trust gives a peer's seed. Where that is the parent's DS RRset, it is what all
-// addresses that were good at the last look have of it.
-func (w *work) trust(cfg *Config, p Peer) peer.Trust {
-	trust := p.Trust
-	if trust.Mode != peer.TrustParent || w.sight == nil {
-		return trust
+// vouched looks again at peers that show keys that are not trusted, if the parent has DS
+// records that may vouch for them: what the parent has now is known only now. So a signer
+// whose older state was restored believes the keys that a peer has rolled to since.
+func (e *Engine) vouched(ctx context.Context, g gaze, s *sight) {
+	for name, target := range g.peers {
+		unknown := slices.ContainsFunc(s.peers[name].Addresses, func(a peer.Address) bool { return len(a.Strangers) > 0 })
+		if !unknown || target.Trust.Mode == peer.TrustDS {
+			continue
+		}
+		if target.Trust.DS = standing(s.parent, g.apex, g.keysOfOthers[name]); target.Trust.DS.Exists() {
+			s.peers[name] = peer.Look(ctx, e.client, target, s.at)
+		}
 	}
+}
+
+// standing is the DS RRset that all addresses of the parent have that were good, but for
+// the records of some keys.
+func standing(r parent.Report, apex zone.Name, but []zone.DNSKEY) (ds zone.RRset) {
 	first := true
-	for _, a := range w.sight.parent.Addresses {
+	for _, a := range r.Addresses {
 		switch {
 		case a.Status != parent.Good:
 		case first:
-			trust.DS, first = a.DS, false
+			ds, first = a.DS, false
 		default:
-			trust.DS.Rdata = without(trust.DS.Rdata, func(ds string) bool { return !a.DS.Rdata.Has(ds) })
+			ds.Rdata = without(ds.Rdata, func(rdata string) bool { return !a.DS.Rdata.Has(rdata) })
 		}
 	}
-	others := w.keysOfOthers(cfg, p)
-	trust.DS.Rdata = without(trust.DS.Rdata, func(ds string) bool {
-		return slices.ContainsFunc(others, func(k zone.DNSKEY) bool {
-			of, err := k.DS(cfg.Apex, zone.DS(ds).DigestType())
-			return err == nil && string(of) == ds
+	ds.Rdata = without(ds.Rdata, func(rdata string) bool {
+		return slices.ContainsFunc(but, func(k zone.DNSKEY) bool {
+			of, err := k.DS(apex, zone.DS(rdata).DigestType())
+			return err == nil && string(of) == rdata
 		})
 	})
-	return trust
+	return ds
 }
 
 // keysOfOthers are the keys by which we and the peers but one are believed. Their DS
-// records vouch for them: an address of the one that shows what is another's has gone astray.
+// records vouch for nobody else: an address that shows another's keys has gone astray.
 func (w *work) keysOfOthers(cfg *Config, but Peer) []zone.DNSKEY {
 	keys := w.ownEntry()
 	for _, p := range cfg.Peers {

@@ -32,8 +32,8 @@ const (
 	TrustDS                      // by configured DS records
 )
 
-// Trust is the seed. DS is the parent's DS RRset, validated, without the records of
-// other signers' keys; or the configured one.
+// Trust is the seed. DS is the configured DS RRset, or else the parent's, validated, and
+// without the records of other signers' keys.
 type Trust struct {
 	Mode TrustMode
 	DS   zone.RRset
@@ -178,8 +178,7 @@ func Look(ctx context.Context, c *ask.Client, t Target, now time.Time) Report {
 			return Report{Addresses: seeded, Memory: t.Memory, Why: why(seeded)}
 		}
 	}
-	by := vouched{pinned(pins), l.vouches()}
-	r := Report{Addresses: ask.All(t.Servers, func(s ask.Server) Address { return l.whole(ctx, s, by) })}
+	r := Report{Addresses: ask.All(t.Servers, func(s ask.Server) Address { return l.whole(ctx, s, vouched{pinned(pins), l.vouches(s)}) })}
 	r.Memory = t.Memory.after(r.Addresses)
 	if t.Trust.Mode == TrustDS {
 		r.Memory.Spent = l.spent(r.Memory.Pins)

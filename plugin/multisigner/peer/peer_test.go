@@ -346,6 +346,22 @@ func TestVouchedAnew(t *testing.T) {
 	}
 }
 
+// Where trust came over TSIG, the DS at the parent vouches for what comes over TSIG, and
+// for nothing else.
+func TestVouchedOverTSIG(t *testing.T) {
+	lost, next, zsk := newKSK(), newKSK(), newZSK()
+	f := serve(t, usual(next, zsk))
+	for _, tc := range []struct {
+		server ask.Server
+		ds     zone.RRset
+		want   bool
+	}{{f.keyed(), next.ds(), true}, {f.Server, next.ds(), false}, {f.keyed(), lost.ds(), false}, {f.keyed(), zone.RRset{}, false}} {
+		target := trusting([]key{lost}, tc.server)
+		target.Trust = peer.Trust{Mode: peer.TrustTSIG, DS: tc.ds}
+		require.Equal(t, tc.want, lookAt(t, target).Trusted)
+	}
+}
+
 // A set that came over TSIG must still be signed by a key in it: TSIG says who
 // sends, DNSSEC whose keys they are.
 func TestTSIGAloneIsNotEnough(t *testing.T) {

@@ -91,13 +91,14 @@ func (v vouched) has(tag uint16, algorithm uint8) bool {
 	return v.pinned.has(tag, algorithm) || v.by.has(tag, algorithm)
 }
 
-// vouches gives the DS records that vouch for keys besides those that are pinned.
-func (l *look) vouches() delegated {
+// vouches gives the DS records that vouch for keys at s besides those that are pinned.
+// Where trust came over TSIG, the parent's are good for what comes over TSIG.
+func (l *look) vouches(s ask.Server) delegated {
 	ds := l.Trust.DS
-	switch l.Trust.Mode {
-	case TrustTSIG:
+	switch {
+	case l.Trust.Mode == TrustTSIG && s.TSIG == nil:
 		return delegated{}
-	case TrustDS:
+	case l.Trust.Mode == TrustDS:
 		var left []string
 		for rdata := range ds.Rdata.All() {
 			if !l.Memory.Spent.Has(rdata) {
