@@ -54,6 +54,9 @@ func (w *world) build() {
 	}
 	w.after(w.between(20*day, 60*day), w.order)
 	w.by(w.stream(3), func() { w.after(w.between(day, 60*day), w.edit) })
+	if w.Crowd {
+		w.by(w.stream(4), w.crowds)
+	}
 }
 
 func (s *signer) serveAt(name string) {

@@ -158,6 +158,11 @@ func (w *world) oldParent() {
 			return
 		}
 	}
+	for _, id := range p.before { // nobody can go on with a key that is lost
+		if !slices.ContainsFunc(w.signers[owner(id)].own, func(o roll.OwnKey) bool { return o.ID == id }) {
+			return
+		}
+	}
 	w.note("the parent restores old data")
 	w.did("old parent")
 	p.ds = p.before

@@ -32,6 +32,7 @@ type foreignKey struct {
 	signs, cds bool
 	data       bool // a KSK that signs data, too
 	hidden     bool // it is not in the DNSKEY RRset
+	junk       bool // nobody ever signs with it
 	since      int64
 }
 

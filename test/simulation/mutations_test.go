@@ -24,6 +24,8 @@ var where = map[string]string{
 	"a new key does not yield its tag":                    "C16",
 	"new keys may have a tag in sight":                    "C16",
 	"a CSK with a tag of another leaves one office alone": "C16",
+	"a peer's keys of one tag are all taken over":         "crowd",
+	"a rollover away from a clash waits for who made it":  "crowd",
 
 	"H4: a sample is proof of the whole":                                 "H4",
 	"H4: the re-signing time is not waited for":                          "H4",
@@ -135,5 +137,7 @@ var mutations = []mutation{
 	{"nobody looks for injuries", "decide.go", "\tz.checkHealth()\n", "", nil},
 	{"a new key does not yield its tag", "yield.go", "\t\tif other == nil {", "\t\tif true {", nil},
 	{"a CSK with a tag of another leaves one office alone", "yield.go", "old != k && ", "", nil},
+	{"a peer's keys of one tag are all taken over", "peerkeys.go", "case z.takes(k):", "case true:", nil},
+	{"a rollover away from a clash waits for who made it", "ownkeys.go", "h.blocked && z.signBeside(current, next)", "h.blocked && false", nil},
 	{"new keys may have a tag in sight", "ownkeys.go", "\t\tr.Avoid = append(r.Avoid, tag, tag+128, tag-128) // RFC 5011: REVOKE adds 128\n", "\t\t_ = tag\n", nil},
 }

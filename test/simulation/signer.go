@@ -271,6 +271,9 @@ func (s *signer) serve(v *version) {
 		}
 	}
 	s.version = v
+	if s.foreign == nil && w.Tags == 0 {
+		s.crowded(v)
+	}
 	v.owns, v.sep = ownedBy(v.dnskey, s.n), withSEP(v.dnskey)
 	v.signers = published(v.data, v)
 	if len(v.cds) > 0 || v.cdsDelete {

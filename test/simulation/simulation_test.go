@@ -134,6 +134,7 @@ func world(seed uint64) simulation.Config {
 	if c.Foreign > 0 && c.Signers > 2 && r.IntN(2) == 0 {
 		c.Foreign = 2 + r.IntN(c.Signers-2)
 	}
+	c.Crowd = c.Foreign == 1 && c.Tags == 0 && !c.Faults && !c.Moves && r.IntN(2) == 0
 	return c
 }
 

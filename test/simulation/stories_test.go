@@ -48,6 +48,7 @@ func csk(c *simulation.Config)       { c.CSK = true }
 func double(c *simulation.Config)    { c.Double = true }
 func moving(c *simulation.Config)    { c.Moves = moves }
 func fewTags(c *simulation.Config)   { c.Tags = 60 }
+func crowded(c *simulation.Config)   { c.Crowd = true }
 func twoYears(c *simulation.Config)  { c.Years = 2 }
 
 func anyKeys(c *simulation.Config) { c.CSK = c.Seed%2 == 0 }
@@ -99,6 +100,7 @@ var stories = []story{
 	{"state 2", "a crash loop shorter than a TTL", with(group(2), faults), []string{"crash loop"}},
 	{"state 3", "a crash between save and show", with(group(2), faults), []string{"crash before show"}},
 	{"state 4", "looks are lost, late and out of order", with(group(3), late), []string{"look lost", "look late"}},
+	{"crowd", "a foreign signer publishes many keys with the tag of one of ours, and takes none of ours", with(group(3), foreign, crowded, anyKeys, twoYears), []string{"crowd", "crowd that takes nothing"}},
 	{"trust", "a signer loses its keys, makes new ones, and is trusted anew by order", with(group(3), forgets, twoYears), []string{"keys lost", "rejoin", "trust", "joined"}},
 	{"keys 1", "split to csk and back", with(group(2), calm, twoYears), []string{"other keys"}},
 	{"keys 2", "standby keys, by DoubleDS", with(group(2), double, calm), []string{"standby"}},

@@ -61,6 +61,7 @@ var kinds = []kind{
 	{name: name(roll.AlarmPeerLacksKey), breaks: "resolvers that hold the keys of that peer find the answers of this signer bogus, now"},
 	{name: name(roll.AlarmPeerAlgorithm), breaks: "that key is not taken over, and what it signs is bogus to who holds our keys"},
 	{name: name(roll.AlarmPeerKeys), breaks: "its further keys are not taken over, and what they sign is bogus to who holds our keys"},
+	{name: name(roll.AlarmPeerIntake), breaks: "what those keys sign is bogus to who holds our keys"},
 	{name: name(roll.AlarmPeerLacksCDS), breaks: "a parent that asks there alone takes the DS of this signer out: its answers are bogus then"},
 	{name: name(roll.AlarmPeerKeepsKey), breaks: "nothing yet; the DNSKEY RRset grows, and another key may come to have the same tag"},
 	{name: name(roll.AlarmPeerUneven), breaks: "no change of the DS goes on; a parent that takes them cuts that signer off"},

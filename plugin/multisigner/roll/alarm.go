@@ -21,6 +21,7 @@ const (
 	AlarmPeerUnsigned   AlarmName = "peer-unsigned"
 	AlarmPeerAlgorithm  AlarmName = "peer-algorithm"
 	AlarmPeerKeys       AlarmName = "peer-too-many-keys"
+	AlarmPeerIntake     AlarmName = "peer-keys-not-taken"
 	AlarmPeerLacksKey   AlarmName = "peer-lacks-key"
 	AlarmPeerKeepsKey   AlarmName = "peer-keeps-withdrawn-key"
 	AlarmPeerLacksCDS   AlarmName = "peer-lacks-cds"

@@ -113,7 +113,7 @@ func (z *step) meetKey(i int, id KeyID, seps []KeyID) int {
 		return k
 	}
 	if z.limitReached(i) {
-		z.alarm(AlarmPeerKeys, z.name(i), "peer "+z.name(i)+" publishes more keys than one signer needs: new ones are not taken over",
+		z.alarm(AlarmPeerKeys, z.name(i), "peer "+z.name(i)+" publishes more keys than one signer needs: new ones are not looked at",
 			"ask its operator to remove keys")
 		return -1
 	}
@@ -124,10 +124,6 @@ func (z *step) meetKey(i int, id KeyID, seps []KeyID) int {
 	return z.add(key{ID: id, Role: role, SEP: sep, Owner: -1, Candidates: 1 << i, Shown: z.t})
 }
 
-// keysPerPeer is how many keys of one peer we take over: our choice. Two rollovers of
-// two algorithms need eight.
-const keysPerPeer = 24
-
 func (z *step) limitReached(i int) bool {
 	n := 0
 	for k := range z.f.Keys {
@@ -135,7 +131,7 @@ func (z *step) limitReached(i int) bool {
 			n++
 		}
 	}
-	return n >= keysPerPeer || z.full()
+	return n >= keysMet || z.full()
 }
 
 // settleOwners gives keys to the signer that is seen to sign with them, and notes

@@ -9,6 +9,9 @@ func (z *step) dataKeys() {
 	current := z.incumbent((*key).signing)
 	need := current < 0 || z.dataDue(&z.f.Keys[current])
 	z.rolling = z.rolling || need
+	if current >= 0 && need && z.accompanied(current) {
+		return // it goes when its companion is everywhere
+	}
 	if !need && (!z.p.Standby || z.f.Moving != 0) {
 		return
 	}
@@ -27,6 +30,9 @@ func (z *step) dataKeys() {
 		h := z.leaving(current)
 		z.everywhere(&h, next)
 		z.standStill(&h)
+		if h.blocked && z.signBeside(current, next) {
+			return
+		}
 		if h.blocked {
 			z.wait(waitDataKey, key.ID, "sign the zone with "+label(key), &h)
 			return

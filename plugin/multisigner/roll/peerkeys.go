@@ -4,6 +4,7 @@ package roll
 // moment its owner shows it anywhere, until its owner was seen without it for so long
 // that nobody can need our copy.
 func (z *step) peerKeys() {
+	var out []int
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
 		if key.Owner == 0 {
@@ -21,8 +22,14 @@ func (z *step) peerKeys() {
 					"give all signers the same algorithm")
 				continue
 			}
-			if !key.published() {
+			switch {
+			case key.published() && z.stays(k):
+			case key.published():
+				key.Gone = z.t
+			case z.takes(k):
 				key.Pub, key.Gone = z.t, 0
+			default:
+				out = append(out, k)
 			}
 			continue
 		}
@@ -30,6 +37,7 @@ func (z *step) peerKeys() {
 			z.withdraw(k)
 		}
 	}
+	z.leftOut(out)
 }
 
 // mayBeForeign reports whether a key that was not seen to sign anything may belong to

@@ -26,7 +26,7 @@ func (z *step) inUse(k *key) bool { return k.LastSig != 0 || k.DSSince != 0 }
 func (z *step) clash(k *key) *key {
 	for n := range z.f.Keys {
 		other := &z.f.Keys[n]
-		if other.ID != k.ID && other.ID.Tag == k.ID.Tag && other.ID.Algorithm == k.ID.Algorithm && other.Gone == 0 &&
+		if other.ID != k.ID && other.sameTag(k) && other.Gone == 0 &&
 			!(other.Owner == 0 && other.Compromised) {
 			return other
 		}
@@ -43,8 +43,12 @@ func (z *step) clashes(k *key) bool {
 			return false
 		}
 	}
-	other := z.clash(k)
-	return other != nil && (other.Owner != 0 && (z.inUse(other) || other.published()))
+	for n := range z.f.Keys {
+		if other := &z.f.Keys[n]; other.Owner != 0 && other.sameTag(k) && (other.Gone == 0 && (z.inUse(other) || other.published()) || z.ownerShows(n)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (z *step) ownerOf(k *key) int {

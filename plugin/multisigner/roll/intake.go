@@ -1,0 +1,145 @@
+package roll
+
+import "strings"
+
+// What a peer publishes it may publish in any number, and with any tags. A validator tries
+// every key of a signature's tag, and gives up after a few (KeyTrap, CVE-2023-50387): BIND
+// at the first that fails (max-validation-failures-per-fetch, and 9.18 since 9.18.24),
+// PowerDNS Recursor looks at two keys of one algorithm and tag (dnssec.max_dnskeys), Unbound
+// makes eight tries for an RRset (MAX_VALIDATE_RRSIGS). So not all keys of peers are taken
+// over: a key that was seen to sign comes first, and what nobody needs stays out.
+const (
+	// keysPerPeer is how many keys of one peer stand in our DNSKEY RRset: our choice. KSKs
+	// and ZSKs of two algorithms, each with its successor and one that stands by, are twelve.
+	keysPerPeer = 12
+	// keysInAll is how many keys stand there, as long as no more are in use: as many as
+	// peers of our kind look at. BIND takes a hundred (max-records-per-rrset).
+	keysInAll = 64
+	// keysMet is how many keys of one peer are remembered: our choice.
+	keysMet = 2 * keysPerPeer
+)
+
+// takes reports whether key k of a peer, which is not in our DNSKEY RRset, may enter it. One
+// that is in use takes the place of one that is not. Nobody needs two keys of one tag
+// from one peer; and while a key of that tag is there already, another one is taken only
+// if it is in use: its owner's data would else be bogus to whoever has our keys.
+func (z *step) takes(k int) bool {
+	key := &z.f.Keys[k]
+	used, i := z.inUse(key), z.ownerOf(key)
+	likes := func(n int) bool { return z.f.Keys[n].sameTag(key) }
+	of := func(n int) bool { return z.f.Keys[n].Owner != 0 && z.ownerOf(&z.f.Keys[n]) == i }
+	return z.room(k, 1, used, true, func(n int) bool { return of(n) && likes(n) }) && z.room(k, keysPerPeer, used, true, of) &&
+		z.room(k, 1, used, false, likes) && z.room(k, keysInAll, used, false, func(int) bool { return true })
+}
+
+// stays reports whether key k of a peer, which is in our DNSKEY RRset, may stay there: not
+// if nobody signs with it and we sign with a key of its tag.
+func (z *step) stays(k int) bool {
+	key := &z.f.Keys[k]
+	if z.inUse(key) {
+		return true
+	}
+	for _, n := range z.ours {
+		if ours := &z.f.Keys[n]; ours.sameTag(key) && ours.published() && (ours.signing() || ours.entry()) {
+			return false
+		}
+	}
+	return true
+}
+
+// room reports whether fewer than most published keys are so, key k left out; if k is in
+// use, what is not makes room. strict: there is none even for a key in use when all are.
+func (z *step) room(k, most int, used, strict bool, is func(n int) bool) bool {
+	there, spare := 0, -1
+	for n := range z.f.Keys {
+		other := &z.f.Keys[n]
+		soon := other.Owner == 0 && other.Pub == 0 && !other.Compromised // ours, just made
+		if n == k || !other.published() && !soon || !is(n) {
+			continue
+		}
+		there++
+		if other.Owner != 0 && !z.inUse(other) {
+			spare = n
+		}
+	}
+	switch {
+	case there < most:
+		return true
+	case !used:
+		return false
+	case spare >= 0:
+		z.f.Keys[spare].Gone = z.t
+		return true
+	}
+	return !strict
+}
+
+func (k *key) sameTag(o *key) bool {
+	return k.ID.Tag == o.ID.Tag && k.ID.Algorithm == o.ID.Algorithm
+}
+
+// namedAtMost is how many keys an alarm names: our choice.
+const namedAtMost = 4
+
+// leftOut tells which keys of which peer were not taken over.
+func (z *step) leftOut(out []int) {
+	for i := 1; i < len(z.f.Signers); i++ {
+		var names []string
+		for _, k := range out {
+			if z.ownerOf(&z.f.Keys[k]) == i {
+				names = append(names, label(&z.f.Keys[k]))
+			}
+		}
+		if len(names) == 0 {
+			continue
+		}
+		more := ""
+		if n := len(names) - namedAtMost; n > 0 {
+			names, more = names[:namedAtMost], " and "+itoa(n)+" more"
+		}
+		z.alarm(AlarmPeerIntake, z.name(i), "peer "+z.name(i)+" publishes keys that are not taken over, "+strings.Join(names, ", ")+more+": validators give up at many keys, or at several of one tag",
+			"have those removed there that nobody signs with, and keys of one tag replaced")
+	}
+}
+
+// signBeside lets key next, the successor of one whose tag clashes with a peer's, sign
+// beside it when nobody holds that up but who made the clash. Data signed by both is good
+// wherever it was before; the old one stops when that peer has the new key, too (see
+// settleData). So nobody can keep us from what cures his own fault.
+func (z *step) signBeside(current, next int) bool {
+	if !z.clashes(&z.f.Keys[current]) || z.f.Keys[current].ID.Algorithm != z.f.Keys[next].ID.Algorithm || !z.f.Keys[next].published() {
+		return false
+	}
+	var h hold
+	for i := range z.f.Signers {
+		if i == 0 || z.member(i) && !z.clashesWith(i, &z.f.Keys[current]) {
+			z.servedAt(&h, i, next)
+		}
+	}
+	z.standStill(&h)
+	if h.blocked {
+		return false
+	}
+	z.f.Keys[next].DataOn = z.t
+	return true
+}
+
+// clashesWith reports whether signer i, a peer, has made a key of k's tag.
+func (z *step) clashesWith(i int, k *key) bool {
+	for n := range z.f.Keys {
+		if other := &z.f.Keys[n]; other.Owner != 0 && z.ownedBy(other, i) && other.sameTag(k) && (other.Gone == 0 || z.ownerShows(n)) {
+			return true
+		}
+	}
+	return false
+}
+
+// accompanied reports whether a younger key without a clash signs beside k already.
+func (z *step) accompanied(k int) bool {
+	for _, n := range z.ours {
+		if other := &z.f.Keys[n]; n != k && other.signing() && z.ofZone(other) && !other.Compromised && other.Created > z.f.Keys[k].Created && !z.clashes(other) {
+			return !z.f.Keys[k].Compromised
+		}
+	}
+	return false
+}
