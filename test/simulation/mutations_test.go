@@ -39,8 +39,8 @@ var where = map[string]string{
 // strategies, amendments taken back.
 var mutations = []mutation{
 	{"DNSKEY wait without the TTL", "hold.go", "since+s.DNSKEYTTL.max()+z.propagation(i)+z.margin()", "since+min(s.DNSKEYTTL.max(), 1)+z.margin()", nil},
-	{"new ZSK signs when published by us alone", "ownkeys.go", "\t\tz.everywhere(&h, next)\n\t\tz.standStill(&h)\n\t\tif h.blocked {\n\t\t\tz.wait(waitDataKey", "\t\tz.servedAt(&h, 0, next)\n\t\tz.standStill(&h)\n\t\tif h.blocked {\n\t\t\tz.wait(waitDataKey", nil},
-	{"new ZSK signs at once", "ownkeys.go", "\t\tz.everywhere(&h, next)\n\t\tz.standStill(&h)\n\t\tif h.blocked {\n\t\t\tz.wait(waitDataKey", "\t\tz.standStill(&h)\n\t\tif h.blocked {\n\t\t\tz.wait(waitDataKey", nil},
+	{"new ZSK signs when published by us alone", "ownkeys.go", "\t\tz.everywhere(&h, next)\n\t\tz.standStill(&h)\n\t\tif h.blocked && z.signBeside(", "\t\tz.servedAt(&h, 0, next)\n\t\tz.standStill(&h)\n\t\tif h.blocked && z.signBeside(", nil},
+	{"new ZSK signs at once", "ownkeys.go", "\t\tz.everywhere(&h, next)\n\t\tz.standStill(&h)\n\t\tif h.blocked && z.signBeside(", "\t\tz.standStill(&h)\n\t\tif h.blocked && z.signBeside(", nil},
 	{"old ZSK goes without the data's TTL", "served.go", "h.after(z, v.Passed+v.MaxTTL+z.propagation(0)+z.margin(), ", "h.after(z, v.Passed, ", nil},
 	{"old ZSK goes at once", "ownkeys.go", "\t\tz.signaturesGone(&h, k)\n", "", nil},
 	{"secondaries are not waited for", "served.go", "if z.reached(a, next) {", "if n >= 0 {", nil},
@@ -55,7 +55,7 @@ var mutations = []mutation{
 	{"CDS of ourselves alone", "cds.go", "if i == 0 || z.peers[i] != nil || z.member(i) {\n\t\t\twant", "if i == 0 {\n\t\t\twant",
 		&mutation{"", "cds.go", "\t\t\tz.wantsNothing(h, i)\n\t\t}\n\t}\n}\n\n// wantsNothing", "\t\t}\n\t}\n}\n\n// wantsNothing", nil}},
 	{"peers' keys are not taken over", "peerkeys.go", "key.Pub, key.Gone = z.t, 0", "key.Pub, key.Gone = 0, 0", nil},
-	{"KSK-like keys of peers are not taken over", "peerkeys.go", "\t\t\tif !key.published() {", "\t\t\tif !key.published() && !key.SEP {", nil},
+	{"KSK-like keys of peers are not taken over", "peerkeys.go", "case z.takes(k):", "case !key.SEP && z.takes(k):", nil},
 	{"a copy at any peer keeps a key", "ownership.go", "\tfor i, end := z.owners(k); i < end; i++ {\n\t\tif !z.ownedBy(k, i) {\n\t\t\tcontinue\n\t\t}\n\t\tv := z.views[i]\n\t\tif v == nil || !v.Trusted || !z.fresh[i] {",
 		"\tfor i := 1; i < len(z.f.Signers); i++ {\n\t\tv := z.views[i]\n\t\tif v == nil || !v.Trusted || !z.fresh[i] {", nil},
 	{"peers' keys go at once", "peerkeys.go", "\tif h.blocked {\n\t\tz.wait(waitRemoval, key.ID, \"drop ", "\tif false {\n\t\tz.wait(waitRemoval, key.ID, \"drop ", nil},

@@ -92,3 +92,20 @@ func TestKeysOfPeers(t *testing.T) {
 	_, again := roll.Step(state, policy, seen, start.Add(time.Minute))
 	require.Equal(t, plan.DNSKEY, again.DNSKEY)
 }
+
+// A key that nobody signs with and that was taken over goes again when a key of ours signs
+// that has its tag: both were made in one moment.
+func TestUnusedKeyMakesRoom(t *testing.T) {
+	policy := roll.Policy{Signer: "a", Split: true, Algorithm: 13, Peers: []roll.Peer{{Name: "b", Foreign: true}}}
+	id := func(tag uint16, sum uint64) roll.KeyID { return roll.KeyID{Algorithm: 13, Tag: tag, Sum: sum} }
+	b := roll.View{Name: "b", Trusted: true, Addresses: []roll.Address{{Addr: "b", State: roll.Good, Seen: start,
+		DNSKEY: []roll.KeyID{id(11, 11), id(2, 100)}, SEP: []roll.KeyID{id(11, 11)}, Entry: []roll.KeyID{id(11, 11)}, DataSigners: []roll.KeyID{id(11, 11)}}}}
+	seen := roll.Observation{Own: []roll.OwnKey{{ID: id(1, 1), Role: roll.KSK, SEP: true}}, Peers: []roll.View{b}}
+	state, plan := roll.Step(roll.State{}, policy, seen, start)
+	require.Contains(t, plan.DNSKEY, id(2, 100))
+	seen.Own = append(seen.Own, roll.OwnKey{ID: id(2, 2), Role: roll.ZSK})
+	state, _ = roll.Step(state, policy, seen, start)
+	_, plan = roll.Step(state, policy, seen, start)
+	require.Equal(t, []roll.KeyID{id(2, 2)}, plan.SignData)
+	require.NotContains(t, plan.DNSKEY, id(2, 100))
+}
