@@ -91,9 +91,9 @@ func TestWhichRule(t *testing.T) {
 		{"203.0.113.1:1024", "far-key.", ""},
 		{"192.0.2.5:1024", "", ""},
 	} {
-		require.Equal(t, tc.why, noTransfer(cfg, serving, asker{at(tc.addr), tc.key}))
+		require.Equal(t, tc.why, noTransfer(cfg, serving, asker{addr: at(tc.addr), key: tc.key}))
 	}
 	serving.Refuse = "joining"
 	require.Equal(t, "while the zone refuses only peers may transfer it", noTransfer(cfg, serving, asker{addr: at("192.0.2.5:1024")}))
-	require.Empty(t, noTransfer(cfg, serving, asker{at("203.0.113.1:1024"), "peer-key."}))
+	require.Empty(t, noTransfer(cfg, serving, asker{addr: at("203.0.113.1:1024"), key: "peer-key."}))
 }

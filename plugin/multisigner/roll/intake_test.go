@@ -100,7 +100,7 @@ func TestUnusedKeyMakesRoom(t *testing.T) {
 	id := func(tag uint16, sum uint64) roll.KeyID { return roll.KeyID{Algorithm: 13, Tag: tag, Sum: sum} }
 	b := roll.View{Name: "b", Trusted: true, Addresses: []roll.Address{{Addr: "b", State: roll.Good, Seen: start,
 		DNSKEY: []roll.KeyID{id(11, 11), id(2, 100)}, SEP: []roll.KeyID{id(11, 11)}, Entry: []roll.KeyID{id(11, 11)}, DataSigners: []roll.KeyID{id(11, 11)}}}}
-	seen := roll.Observation{Own: []roll.OwnKey{{ID: id(1, 1), Role: roll.KSK, SEP: true}}, Peers: []roll.View{b}}
+	seen := roll.Observation{Looked: true, Own: []roll.OwnKey{{ID: id(1, 1), Role: roll.KSK, SEP: true}}, Peers: []roll.View{b}}
 	state, plan := roll.Step(roll.State{}, policy, seen, start)
 	require.Contains(t, plan.DNSKEY, id(2, 100))
 	seen.Own = append(seen.Own, roll.OwnKey{ID: id(2, 2), Role: roll.ZSK})
