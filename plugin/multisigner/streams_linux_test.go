@@ -44,14 +44,14 @@ func (r *running) limited(from string) *net.TCPConn {
 	require.Eventually(r.t, func() bool {
 		c = r.connect(from)
 		timeout := 0
-		served(r.t, c, func(fd int) { timeout, _ = unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT) })
+		serverSide(r.t, c, func(fd int) { timeout, _ = unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT) })
 		return timeout > 0
 	}, 10*time.Second, 10*time.Millisecond)
 	return c
 }
 
-// served looks at the server's end of a connection. It is nil when there is none.
-func served(t testing.TB, c net.Conn, look func(fd int)) (there bool) {
+// serverSide looks at the server's end of a connection. It is nil when there is none.
+func serverSide(t testing.TB, c net.Conn, look func(fd int)) (there bool) {
 	t.Helper()
 	client := addrPort(c.LocalAddr())
 	require.NoError(t, sockets(func(fd int) error {
@@ -83,7 +83,7 @@ func TestLimitsOfStreams(t *testing.T) {
 	limits := func() (options [4]int) {
 		c := r.limited("127.0.0.8")
 		require.Eventually(t, func() bool {
-			return served(t, c, func(fd int) {
+			return serverSide(t, c, func(fd int) {
 				for i, o := range [][2]int{{unix.SOL_SOCKET, unix.SO_SNDBUF}, {unix.SOL_SOCKET, unix.SO_RCVBUF}, {unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT}, {unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT}} {
 					options[i], _ = unix.GetsockoptInt(fd, o[0], o[1])
 				}
@@ -121,7 +121,7 @@ func TestUnreadAnswers(t *testing.T) {
 			header := make([]byte, 2)
 			_, err = io.ReadFull(conn, header)
 			require.NoError(t, err)
-			require.True(t, served(t, raw, nil))
+			require.True(t, serverSide(t, raw, nil))
 
 			go func() { // until it is cut off
 				for {
@@ -130,7 +130,7 @@ func TestUnreadAnswers(t *testing.T) {
 					}
 				}
 			}()
-			require.Eventually(t, func() bool { return !served(t, raw, nil) }, 30*time.Second, 50*time.Millisecond, "%s over %s", name, transport)
+			require.Eventually(t, func() bool { return !serverSide(t, raw, nil) }, 30*time.Second, 50*time.Millisecond, "%s over %s", name, transport)
 			raw.Close()
 		}
 		r.stop()
@@ -162,7 +162,7 @@ func TestSlowTransfers(t *testing.T) {
 	require.Greater(t, len(all), 12000)
 	require.Eventually(t, func() bool {
 		for _, c := range slow {
-			if served(t, c, nil) {
+			if serverSide(t, c, nil) {
 				return false
 			}
 		}
