@@ -6,6 +6,7 @@ package ask
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"time"
@@ -29,7 +30,12 @@ type Client struct {
 	Timeout time.Duration // how long one try waits, and a transfer for its next message; 0: 2 s
 	Tries   int           // how often a question is sent; 0: 3. The last goes over TCP
 	Budget  *Budget       // of the process; nil: none
+	Dial    Dial          // connects; nil: over the system's network
 }
+
+// Dial connects as net.Dialer's DialContext does: network is udp or tcp, address an IP
+// address with its port. It must heed the end of ctx, and the connection deadlines.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 const (
 	defaultTimeout = 2 * time.Second // our choice: a round trip around the world takes a fifth

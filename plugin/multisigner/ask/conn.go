@@ -13,8 +13,13 @@ import (
 
 // dial connects, and lets every read and write fail after wait or when ctx ends.
 func (c *Client) dial(ctx context.Context, network string, s Server, wait time.Duration) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: wait, LocalAddr: local(ctx, network, s)}
-	conn, err := dialer.DialContext(ctx, network, s.Addr.String())
+	connect := c.Dial
+	if connect == nil {
+		connect = (&net.Dialer{LocalAddr: local(ctx, network, s)}).DialContext
+	}
+	within, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	conn, err := connect(within, network, s.Addr.String())
 	if err != nil {
 		if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
 			return nil, failed(ErrUnreachable, "no connection within %s", wait)

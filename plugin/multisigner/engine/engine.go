@@ -28,6 +28,13 @@ type Options struct {
 	// Key gives the key to use in the place of one that was found in the key
 	// directory or made there; nil: that one. Tests put devices in front of keys.
 	Key func(keystore.Key) keystore.Key
+	// Dial connects to all that is asked or told; nil: over the system's network.
+	Dial ask.Dial
+	// FilesEvery is how often files are looked at; 0: each second.
+	FilesEvery time.Duration
+	// NoMatrix: no look is followed by a survey of all answers under all keys, which
+	// costs most of a look and on which no rule acts.
+	NoMatrix bool
 
 	hookTimeout time.Duration // 0: the ordinary one
 }
@@ -50,6 +57,9 @@ type Engine struct {
 	hooks   *hooks
 	// openKey gives the key to use for one of the key directory.
 	openKey func(keystore.Key) keystore.Key
+	// filesEvery is the least between two rounds of the watcher.
+	filesEvery time.Duration
+	noMatrix   bool
 
 	zones   atomic.Pointer[map[zone.Name]*Zone]
 	ordered atomic.Pointer[[]*Zone]
@@ -81,7 +91,7 @@ func Open(stateDir string, o Options) (*Engine, error) {
 	e := &Engine{
 		dir: stateDir, home: home, log: o.Logger, clock: o.Clock, store: st, keys: keys, fail: o.failpoints,
 		openKey: o.Key, auditor: newAuditor(), hooks: newHooks(o.hookTimeout),
-		client:  newClient(),
+		client: newClient(o.Dial), filesEvery: max(o.FilesEvery, time.Second), noMatrix: o.NoMatrix,
 		telling: make(chan struct{}, tellers),
 		looking: make(chan struct{}, lookers),
 	}

@@ -26,8 +26,8 @@ const transferTimeout = 5 * time.Second
 // queriesPerSecond bounds what the looks of a process may ask.
 const queriesPerSecond = 2000
 
-func newClient() *ask.Client {
-	return &ask.Client{Timeout: 2 * time.Second, Tries: 2, Budget: ask.NewBudget(queriesPerSecond)}
+func newClient(dial ask.Dial) *ask.Client {
+	return &ask.Client{Timeout: 2 * time.Second, Tries: 2, Budget: ask.NewBudget(queriesPerSecond), Dial: dial}
 }
 
 // sight is what one look at everybody saw.

@@ -43,7 +43,7 @@ const surveyNames = 3
 // parent, nobody holds other keys than ours, and nobody starts from a DS.
 func (e *Engine) keepSurveying(z *Zone, cfg *Config) {
 	w := &z.work
-	if w.surveys {
+	if w.surveys || e.noMatrix {
 		return
 	}
 	if w.signed == nil || len(cfg.Peers) == 0 && cfg.Parent.Mode == ParentNone || !w.signed.Top().Has(zone.TypeDNSKEY) {

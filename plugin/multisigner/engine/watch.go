@@ -24,7 +24,7 @@ func (e *Engine) watch(ctx context.Context, clocks *times) {
 			z.watchFiles(e.clock.Steady())
 			e.watchKeys(z)
 		}
-		if !e.pause(ctx, began+time.Duration(1+len(e.list())/looksPerSecond)*time.Second) {
+		if !e.pause(ctx, began+max(e.filesEvery, time.Duration(1+len(e.list())/looksPerSecond)*time.Second)) {
 			return
 		}
 	}
