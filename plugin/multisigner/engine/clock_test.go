@@ -67,6 +67,18 @@ func (m *manual) step(d time.Duration) {
 	}
 }
 
+// awaits reports whether somebody waits for the moment in which d has passed.
+func (m *manual) awaits(d time.Duration) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, due := range m.waiting {
+		if due == m.steady+d {
+			return true
+		}
+	}
+	return false
+}
+
 // set sets the wall clock, forward or back by d; no time passes.
 func (m *manual) set(d time.Duration) {
 	m.mu.Lock()

@@ -21,6 +21,8 @@ func TestFileThatIsReplacedAllTheTime(t *testing.T) {
 	n := 0
 	replace := func(text string) {
 		n++
+		// Once the last look is over: the next must find another file than that.
+		require.Eventually(t, func() bool { return clock.awaits(time.Second) }, 10*time.Second, 100*time.Microsecond)
 		require.NoError(t, os.WriteFile(file+".new", []byte(text), 0o644))
 		at := moment.Add(time.Duration(n) * time.Millisecond)
 		require.NoError(t, os.Chtimes(file+".new", at, at))

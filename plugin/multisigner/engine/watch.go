@@ -9,8 +9,8 @@ import (
 // thousand zones cost a disk no more than a thousand looks.
 const looksPerSecond = 1000
 
-// watch looks at the files of every zone, in rounds of a second or as long as
-// looksPerSecond makes them, and gives a turn to the zones whose files changed.
+// watch looks at the files of every zone, in rounds as long as looksPerSecond makes
+// them and with a second between two, and gives a turn to the zones whose files changed.
 // When a change counts is the source.Watcher's to say.
 func (e *Engine) watch(ctx context.Context, clocks *times) {
 	for {
@@ -24,7 +24,9 @@ func (e *Engine) watch(ctx context.Context, clocks *times) {
 			z.watchFiles(e.clock.Steady())
 			e.watchKeys(z)
 		}
-		if !e.pause(ctx, began+max(e.filesEvery, time.Duration(1+len(e.list())/looksPerSecond)*time.Second)) {
+		// From the end of the round on: two looks in a row at a file that is being written
+		// would else follow each other at once when the machine is busy, and see the same.
+		if !e.pause(ctx, e.clock.Steady()+e.filesEvery) {
 			return
 		}
 	}
