@@ -5,7 +5,7 @@ SIM_YEARS ?= 1000000
 SBIN = PATH=$$PATH:/usr/sbin:/sbin
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build test race interop interop-all lab lint bench bench-peers fuzz proof soak clean
+.PHONY: help build test race interop interop-all lab lint bench bench-peers fuzz proof player soak clean
 
 build: ## bin/coredns and bin/multisigner
 	@test -x bin/coredns || echo "The first build takes some minutes: it compiles CoreDNS and all that it uses."
@@ -17,6 +17,7 @@ help: ## what can be made
 test: ## every test that needs Go alone, the end-to-end ones too; and signers that die at failpoints
 	$(GO) test ./...
 	$(GO) test -tags failpoints -run 'Crashes|ProcessDies|Disk|FrozenZone|LongBefore|WhileNothing|OthersAreAway' ./plugin/multisigner/engine
+	$(GO) test -tags failpoints -run CrashesInAlgorithmRollovers ./test/player
 
 race: ## the packages that share memory between goroutines, under the race detector
 	$(GO) test -race ./plugin/... ./test/lab/...
@@ -47,6 +48,9 @@ fuzz: ## each fuzz target for FUZZTIME
 proof: ## thousands of simulated zone-years, every story, rollovers of real processes, and the figures in docs/PROOF.md
 	PROOF=$(CURDIR)/docs/PROOF.md SIM_YEARS=$${SIM_YEARS:-5000} $(GO) test -count 1 -timeout 0 -v -run 'Worlds|Stories' ./test/simulation
 	.ci/packages && $(SBIN) PROOF=$(CURDIR)/docs/PROOF.md $(GO) test -tags interop -parallel 4 -count 1 -timeout 1h ./test/e2e
+
+player: ## whole engines in virtual time: PLAYER_SEEDS worlds (100), and a death at each passing of each failpoint
+	PLAYER_SEEDS=$${PLAYER_SEEDS:-100} CRASHES=all $(GO) test -tags failpoints -count 1 -timeout 0 ./test/player
 
 soak: ## a million simulated zone-years, every mutation, and the figures in docs/PROOF.md; a death at every failpoint
 	PROOF=$(CURDIR)/docs/PROOF.md SIM_YEARS=$(SIM_YEARS) SIM_MUTATIONS=all SIM_RECORD=1 $(GO) test -count 1 -timeout 0 -v ./test/simulation

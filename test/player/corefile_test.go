@@ -16,6 +16,7 @@ type settings struct {
 	lookBusy, lookIdle       time.Duration
 	parent                   string // none, or ""
 	secondaries              []*secondary
+	allow                    []netip.Addr // who else may transfer
 	peers                    []*peering
 }
 
@@ -77,6 +78,9 @@ func (c settings) text(s *signer) string {
 	}
 	for _, sec := range c.secondaries {
 		line("secondary %s", sec.addr)
+	}
+	for _, addr := range c.allow {
+		line("allow-transfer %s", addr)
 	}
 	for _, p := range c.peers {
 		line("peer %s {", p.of.name)

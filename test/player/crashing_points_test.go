@@ -5,6 +5,7 @@ package player
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -82,6 +83,35 @@ func (w *world) revive() {
 	for _, l := range due {
 		w.must(l.e.Close())
 		w.note("%s is back", l.s.name)
-		l.s.start()
+		l.s.begin()
 	}
+}
+
+// bury closes what is dead still.
+func (c *crashing) bury() {
+	for _, l := range c.dead {
+		l.s.w.must(l.e.Close())
+	}
+	c.dead = nil
+}
+
+// count is how often each point was passed since watch.
+func (c *crashing) count() map[string]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.passed)
+}
+
+// crash has a signer die at some failpoint soon, if none is about to.
+func (w *world) crash(s *signer, d *drawn) bool {
+	w.crashing.mu.Lock()
+	busy := len(w.crashing.dead) > 0
+	w.crashing.mu.Unlock()
+	if !busy && s.now() != nil {
+		point := oneOf(d, "save-before", "save-after", "publish-before", "publish-before", "tell-before", "sign", "make-before", "make-after", "retire-before", "snapshot-before", "snapshot-written")
+		nth := 1 + d.r.IntN(3)
+		w.note("%s is to die at passing %d of %s", s.name, nth, point)
+		w.crashing.watch(s.name, point, nth, oneOf(d, 0, d.between(minute, day)))
+	}
+	return true
 }

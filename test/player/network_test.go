@@ -8,9 +8,13 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 // network carries messages between hosts. Each has one address; all servers listen
@@ -22,8 +26,10 @@ type network struct {
 	cut map[[2]netip.Addr]time.Time
 	// unrouted are addresses to which a host has no route.
 	unrouted map[[2]netip.Addr]bool
-	lost     func() bool // decides about each message; nil: none is lost
-	carried  int         // questions
+	// muted are the types about which an address says nothing to those who look at it.
+	muted   map[netip.Addr]string
+	lost    func() bool // decides about each message; nil: none is lost
+	carried int         // questions
 }
 
 // server answers a message from somewhere; none: it is silent.
@@ -34,7 +40,26 @@ type server interface {
 const latency = 20 * time.Millisecond // one way
 
 func newNetwork() *network {
-	return &network{hosts: map[netip.Addr]server{}, cut: map[[2]netip.Addr]time.Time{}, unrouted: map[[2]netip.Addr]bool{}}
+	return &network{hosts: map[netip.Addr]server{}, cut: map[[2]netip.Addr]time.Time{}, unrouted: map[[2]netip.Addr]bool{}, muted: map[netip.Addr]string{}}
+}
+
+// mute has an address say nothing about types, to whoever asks over the network.
+func (n *network) mute(addr netip.Addr, types string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.muted[addr] = types
+}
+
+// mutes reports whether an address says nothing to a question.
+func (n *network) mutes(addr netip.Addr, wire []byte) bool {
+	n.mu.Lock()
+	types := strings.Fields(n.muted[addr])
+	n.mu.Unlock()
+	if len(types) == 0 {
+		return false
+	}
+	q := new(dns.Msg)
+	return q.Unpack(wire) == nil && len(q.Question) == 1 && slices.Contains(types, dns.TypeToString[q.Question[0].Qtype])
 }
 
 // at puts a server at an address, or takes it away (nil).
@@ -53,6 +78,13 @@ func (n *network) cutOff(from, to netip.Addr, until time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.cut[[2]netip.Addr{from, to}] = until
+}
+
+// lose has messages get lost as lost says; nil: none does.
+func (n *network) lose(lost func() bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lost = lost
 }
 
 func (n *network) passes(from, to netip.Addr) bool {
@@ -165,6 +197,9 @@ func (c *conn) carry(q []byte) error {
 			return io.EOF
 		}
 		return &net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ECONNREFUSED)}
+	}
+	if c.network.mutes(c.to.Addr(), q) {
+		return nil
 	}
 	answers := s.serve(c.from, c.tcp, q)
 	if err := c.wait(latency); err != nil {

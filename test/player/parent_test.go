@@ -23,6 +23,7 @@ type parent struct {
 	lag   time.Duration // from a change to the second nameserver
 	ttl   time.Duration // of the DS RRset
 	ns    []nameserver  // the delegation
+	deaf  bool          // it takes nothing
 
 	mu    sync.Mutex
 	ds    []*dns.DS   // of the registry
@@ -70,11 +71,16 @@ func (p *parent) run(ctx context.Context) {
 
 // look has the registry take over what it finds, if it may.
 func (p *parent) look(ctx context.Context, client *ask.Client) {
+	if p.deaf {
+		return
+	}
 	if p.kind == person {
 		p.paste(ctx)
 		return
 	}
+	p.mu.Lock()
 	asked := slices.Clone(p.ns)
+	p.mu.Unlock()
 	if p.kind == askOne {
 		asked = asked[p.w.luck.IntN(len(asked)):][:1]
 	}
@@ -158,7 +164,7 @@ func (p *parent) cds(ctx context.Context, client *ask.Client, ns nameserver) (ds
 			return nil, true, nil
 		}
 		d := cds.DS
-		d.Hdr = dns.RR_Header{Name: apex, Rrtype: dns.TypeDS, Class: dns.ClassINET, Ttl: uint32(p.ttl / time.Second)}
+		d.Hdr = dns.RR_Header{Name: apex, Rrtype: dns.TypeDS, Class: dns.ClassINET}
 		ds = append(ds, &d)
 	}
 	// What would break the chain is not taken (RFC 7344 4.1).
@@ -182,7 +188,7 @@ func (p *parent) paste(ctx context.Context) {
 	}
 	var ds []*dns.DS
 	for _, text := range z.DS {
-		rr, err := dns.NewRR(fmt.Sprintf("%s %d IN DS %s", apex, p.ttl/time.Second, text))
+		rr, err := dns.NewRR(fmt.Sprintf("%s 0 IN DS %s", apex, text))
 		p.w.must(err)
 		ds = append(ds, rr.(*dns.DS))
 	}
@@ -190,6 +196,19 @@ func (p *parent) paste(ctx context.Context) {
 	if ctx.Err() == nil {
 		p.put(ds)
 	}
+}
+
+// set changes the TTL of the DS RRset, and delegate the NS RRset.
+func (p *parent) set(ttl time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ttl = ttl
+}
+
+func (p *parent) delegate(ns []nameserver) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ns = ns
 }
 
 func (p *parent) current() []*dns.DS {
@@ -232,7 +251,9 @@ func (p *parent) show(i int, ds []*dns.DS) {
 func dsSet(ds []*dns.DS, ttl time.Duration) *rrset {
 	s := &rrset{name: apex, t: dns.TypeDS, ttl: ttl}
 	for _, d := range ds {
-		s.rrs = append(s.rrs, d)
+		d := *d
+		d.Hdr.Ttl = uint32(ttl / time.Second)
+		s.rrs = append(s.rrs, &d)
 	}
 	s.identify()
 	return s
@@ -267,7 +288,7 @@ func (r registry) serve(_ netip.AddrPort, _ bool, wire []byte) [][]byte {
 		return nil
 	}
 	r.p.mu.Lock()
-	ds, ns := r.p.shown[r.i], r.p.ns
+	ds, ns, ttl := r.p.shown[r.i], r.p.ns, r.p.ttl
 	r.p.mu.Unlock()
 	reply := new(dns.Msg).SetReply(q)
 	soa, _ := dns.NewRR("org. 300 SOA ns.org. hostmaster.org. 1 7200 900 1209600 300")
@@ -279,9 +300,7 @@ func (r registry) serve(_ netip.AddrPort, _ bool, wire []byte) [][]byte {
 		}
 	case t == dns.TypeDS && len(ds) > 0:
 		reply.Authoritative = true
-		for _, d := range ds {
-			reply.Answer = append(reply.Answer, d)
-		}
+		reply.Answer = dsSet(ds, ttl).rrs
 	case t == dns.TypeDS:
 		reply.Authoritative, reply.Ns = true, []dns.RR{soa}
 	case t == dns.TypeSOA && dns.CanonicalName(q.Question[0].Name) == "org.":

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coredns/coredns/plugin/tsig"
 	"github.com/miekg/dns"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/answer"
@@ -97,12 +98,23 @@ func (s *secondary) sleep(d time.Duration) {
 	s.asleep = time.Now().Add(d)
 }
 
-// serve implements server.
+// serve implements server. Whoever asks with the group's key gets signed answers.
 func (s *secondary) serve(from netip.AddrPort, tcp bool, wire []byte) [][]byte {
-	q := new(dns.Msg)
-	if q.Unpack(wire) != nil || len(q.Question) != 1 {
-		return nil
-	}
+	signs := &tsig.TSIGServer{Zones: []string{"."}, Next: transferred{s, tcp}}
+	return respond(signs, netip.AddrPortFrom(s.addr, 53), from, tcp, wire)
+}
+
+// transferred answers from what a secondary has.
+type transferred struct {
+	*secondary
+	tcp bool
+}
+
+// Name implements plugin.Handler.
+func (transferred) Name() string { return "secondary" }
+
+// ServeDNS implements plugin.Handler.
+func (s transferred) ServeDNS(_ context.Context, w dns.ResponseWriter, q *dns.Msg) (int, error) {
 	s.mu.Lock()
 	v := s.version
 	s.mu.Unlock()
@@ -118,9 +130,9 @@ func (s *secondary) serve(from netip.AddrPort, tcp bool, wire []byte) [][]byte {
 	case v != nil:
 		var r answer.Response
 		r.Plan(v, answer.Question{Name: name, Type: zone.Type(q.Question[0].Qtype), DO: true})
-		reply = r.Msg(q, 4096, tcp)
+		reply = r.Msg(q, 4096, s.tcp)
 	}
-	return pack(reply)
+	return dns.RcodeSuccess, w.WriteMsg(reply)
 }
 
 func pack(m *dns.Msg) [][]byte {

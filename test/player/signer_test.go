@@ -45,8 +45,9 @@ type signer struct {
 	life    *life // nil: it is down
 	lives   int
 	handler atomic.Pointer[plugin.Handler]
-	boot    time.Time     // of the machine: its steady clock began then
-	skew    time.Duration // of its wall clock
+	boot    time.Time    // of the machine: its steady clock began then
+	skew    atomic.Int64 // of its wall clock
+	insists int          // how often an order was given in vain
 	backups []backup
 
 	polling sync.Mutex
@@ -75,12 +76,22 @@ func (s *signer) zoneFile() string { return filepath.Join(s.dir, "db.example.org
 // clock is a signer's time.
 type clock struct{ s *signer }
 
-func (c clock) Now() time.Time        { return time.Now().Add(c.s.skew).Round(0) }
+func (c clock) Now() time.Time        { return time.Now().Add(time.Duration(c.s.skew.Load())).Round(0) }
 func (c clock) Steady() time.Duration { return time.Since(c.s.boot) }
 
 func (c clock) At(due time.Duration) (<-chan time.Time, func()) {
 	timer := time.NewTimer(due - c.Steady())
 	return timer.C, func() { timer.Stop() }
+}
+
+// set sets the wall clock wrong by so much.
+func (s *signer) set(by time.Duration) { s.skew.Store(int64(by)) }
+
+// begin starts it, unless it runs.
+func (s *signer) begin() {
+	if s.now() == nil {
+		s.start()
+	}
 }
 
 // start begins a process, from the state directory as it is.
@@ -90,6 +101,7 @@ func (s *signer) start() {
 	s.w.crashing.arm(l, &o)
 	e, err := engine.Open(l.state, o)
 	s.w.must(err)
+	s.w.note("%s starts", s.name)
 	l.e = e
 	p, err := e.Prepare(context.Background(), []engine.Config{s.config()})
 	s.w.must(err)
@@ -160,6 +172,7 @@ func (s *signer) stop() {
 	if l == nil {
 		return
 	}
+	s.w.note("%s is stopped", s.name)
 	s.handler.Store(nil)
 	s.w.must(l.e.Close())
 	next := s.stateDir(s.lives + 1)
@@ -172,6 +185,7 @@ func (s *signer) stateDir(n int) string { return filepath.Join(s.dir, fmt.Sprint
 // kill ends the process as a power failure does: what is on the disk is the next one's.
 func (s *signer) kill() {
 	if l := s.now(); l != nil {
+		s.w.note("%s is killed", s.name)
 		s.w.must(copyDir(s.stateDir(s.lives+1), l.state))
 		l.end()
 		s.w.must(l.e.Close())
@@ -223,6 +237,11 @@ func (s *signer) do(kind string, args ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	text, err := l.e.Do(ctx, apexName, engine.Command{Kind: kind, Args: args})
+	select {
+	case <-l.dead:
+		err = fmt.Errorf("it died, and gave no answer")
+	default:
+	}
 	s.w.note("%s is told: %s %s: %s (%v)", s.name, kind, strings.Join(args, " "), text, err)
 	return err
 }

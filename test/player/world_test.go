@@ -35,14 +35,36 @@ type world struct {
 	judged   time.Time
 	crashing crashing
 
+	events []event // that are to come
+
 	mu    sync.Mutex
 	story []string
+	told  map[string]time.Time // when each was last added to it
+}
+
+// event is something that is to happen.
+type event struct {
+	at time.Time
+	do func()
+}
+
+// after has something happen later.
+func (w *world) after(d time.Duration, do func()) {
+	w.events = append(w.events, event{time.Now().Add(d), do})
+	slices.SortStableFunc(w.events, func(a, b event) int { return a.at.Compare(b.at) })
+}
+
+// settle lets all happen that is to come.
+func (w *world) settle() {
+	for len(w.events) > 0 {
+		w.pass(max(tick, time.Until(w.events[len(w.events)-1].at)))
+	}
 }
 
 // content is the zone file.
 type content struct {
 	ns  []nameserver
-	ttl time.Duration // of the data
+	ttl time.Duration // of the data below the apex, which no look asks for
 }
 
 // from is when worlds begin: after this program was written.
@@ -65,18 +87,21 @@ func play(t *testing.T, seed uint64, story func(w *world)) (faults []string) {
 		ctx, end := context.WithCancel(context.Background())
 		w = &world{
 			t: t, network: newNetwork(), caches: newCaches(), luck: rand.New(rand.NewPCG(seed, 7)),
-			life: ctx, dir: dir, began: time.Now(), judged: time.Now(), content: content{ttl: 2 * hour},
+			life: ctx, dir: dir, told: map[string]time.Time{}, began: time.Now(), judged: time.Now(), content: content{ttl: 2 * hour},
 		}
 		w.parent = &parent{w: w, every: 3 * hour, lag: 10 * minute, ttl: hour, poke: make(chan struct{}, 1)}
 		defer func() {
 			for _, s := range w.signers {
 				s.kill()
 			}
+			w.crashing.bury()
 			end()
 		}()
 		story(w)
 		w.caches.again()
-		faults = w.caches.found()
+		if faults = w.caches.found(); len(faults) > 2 {
+			faults = append(faults[:2], fmt.Sprintf("and %d more", len(faults)-2))
+		}
 	})
 	if len(faults) > 0 || t.Failed() || testing.Verbose() {
 		t.Log(w.tale())
@@ -93,10 +118,14 @@ func (w *world) tale() string {
 
 // note adds to the story.
 func (w *world) note(format string, args ...any) {
-	text := stamp(time.Now()) + "  " + fmt.Sprintf(format, args...)
+	what := fmt.Sprintf(format, args...)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.story = append(w.story, text)
+	if when, known := w.told[what]; known && time.Since(when) < day {
+		return // it is said again and again
+	}
+	w.told[what] = time.Now()
+	w.story = append(w.story, stamp(time.Now())+"  "+what)
 }
 
 // quiet does so only where all is to be told.
@@ -151,12 +180,12 @@ func (w *world) group(parents int, secondaries ...int) {
 // write puts a zone file in place.
 func (s *signer) write(c content) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "$ORIGIN %s\n$TTL %d\n", apex, int(c.ttl/time.Second))
+	fmt.Fprintf(&b, "$ORIGIN %s\n$TTL 3600\n", apex)
 	fmt.Fprintf(&b, "@ SOA ns-a hostmaster 1 7200 900 1209600 600\n")
 	for _, ns := range c.ns {
 		fmt.Fprintf(&b, "@ NS %s\n%s A %s\n", ns.host, ns.host, ns.addr)
 	}
-	fmt.Fprintf(&b, "www A 192.0.2.80\n*.wild A 192.0.2.81\n")
+	fmt.Fprintf(&b, "www %[1]d A 192.0.2.80\n*.wild %[1]d A 192.0.2.81\n", int(c.ttl/time.Second))
 	name := s.zoneFile()
 	s.w.must(os.WriteFile(name+".new", []byte(b.String()), 0o600))
 	s.w.must(os.Rename(name+".new", name))
@@ -166,7 +195,15 @@ func (s *signer) write(c content) {
 func (w *world) pass(d time.Duration) {
 	end := time.Now().Add(d)
 	for left := time.Until(end); left > 0; left = time.Until(end) {
+		if len(w.events) > 0 {
+			left = min(left, max(0, time.Until(w.events[0].at)))
+		}
 		<-time.After(min(left, tick))
+		for len(w.events) > 0 && !time.Now().Before(w.events[0].at) {
+			do := w.events[0].do
+			w.events = w.events[1:]
+			do()
+		}
 		for _, s := range w.signers {
 			s.poll()
 		}
