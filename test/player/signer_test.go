@@ -48,6 +48,7 @@ type signer struct {
 	boot    time.Time    // of the machine: its steady clock began then
 	skew    atomic.Int64 // of its wall clock
 	insists int          // how often an order was given in vain
+	ordered []string     // the last order that all were given
 	backups []backup
 
 	polling sync.Mutex

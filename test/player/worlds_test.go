@@ -373,7 +373,10 @@ func (d *drawn) move(*signer) {
 	d.moved = true
 	all := func(after, within time.Duration, kind string, args ...string) {
 		for _, s := range d.w.signers {
-			d.w.after(after+d.between(0, within), func() { s.insist(kind, args...) })
+			d.w.after(after+d.between(0, within), func() {
+				s.ordered = append([]string{kind}, args...)
+				s.insist(kind, args...)
+			})
 		}
 	}
 	if d.chance(35) {
@@ -440,6 +443,9 @@ func (d *drawn) lose(s *signer) {
 	d.w.after(d.between(0, 6*hour), func() {
 		s.begin()
 		s.insist("recover")
+		if len(s.ordered) > 0 { // what it was told with all others it has forgotten
+			d.w.after(hour, func() { s.insist(s.ordered[0], s.ordered[1:]...) })
+		}
 	})
 }
 
