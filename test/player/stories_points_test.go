@@ -28,7 +28,6 @@ var deaths = []story{
 	{
 		name:  "a ZSK signs, and that is shown to one secondary alone before the process dies",
 		tells: "the data that the other one serves is waited out",
-		open:  "an observation without addresses passes for one in which all have the version",
 		play: func(w *world) {
 			w.group(1, 2)
 			a := w.signers[0]

@@ -36,7 +36,6 @@ var stories = []story{
 	{
 		name:  "restart while a secondary lags",
 		tells: "the first turn after a start has seen nothing: what was not looked at has not been reached",
-		open:  "an observation without addresses passes for one in which all have the version",
 		play: func(w *world) {
 			w.group(1, 1)
 			w.atRest()
@@ -56,7 +55,6 @@ var stories = []story{
 	{
 		name:  "the same in a group",
 		tells: "as above, and the peer knows no better",
-		open:  "an observation without addresses passes for one in which all have the version",
 		play: func(w *world) {
 			w.group(1, 1, 0)
 			w.atRest()
@@ -75,7 +73,6 @@ var stories = []story{
 	{
 		name:  "a large TTL is lowered while a secondary lags",
 		tells: "the TTL of a version counts until every address has passed its serial",
-		open:  "the old TTL expires from our own change",
 		play: func(w *world) {
 			w.content.ttl = day
 			w.group(1, 1)
@@ -95,7 +92,6 @@ var stories = []story{
 	{
 		name:  "a nameserver that the delegation alone names",
 		tells: "what the parent said of nameservers counts while it is silent",
-		open:  "it is forgotten when the parent does not answer",
 		play: func(w *world) {
 			w.group(1, 1)
 			a, a2 := w.signers[0], w.signers[0].secondaries[0]
@@ -114,7 +110,6 @@ var stories = []story{
 	{
 		name:  "a nameserver that lags leaves",
 		tells: "resolvers ask it for as long as they hold an NS RRset with its name",
-		open:  "it drops out of every gate at once",
 		play: func(w *world) {
 			w.group(1, 1)
 			w.atRest()
@@ -214,7 +209,6 @@ var stories = []story{
 	{
 		name:  "a secondary that the signers do not see has an old CDS",
 		tells: "a parent that asks one server may take it up again as long as it is served",
-		open:  "own servers that are not seen are not asked for their CDS",
 		play: func(w *world) {
 			w.parent.kind = askOne
 			w.group(1, 1)
