@@ -63,7 +63,7 @@ func (w *writer) WriteMsg(m *dns.Msg) error {
 }
 
 func (w *writer) Write(b []byte) (int, error) {
-	w.sent = append(w.sent, b)
+	w.sent = append(w.sent, append([]byte(nil), b...)) // its memory is its owner.s again
 	return len(b), nil
 }
 
