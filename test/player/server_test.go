@@ -63,7 +63,7 @@ func (w *writer) WriteMsg(m *dns.Msg) error {
 }
 
 func (w *writer) Write(b []byte) (int, error) {
-	w.sent = append(w.sent, append([]byte(nil), b...)) // its memory is its owner.s again
+	w.sent = append(w.sent, append([]byte(nil), b...)) // the next answer is written into the same
 	return len(b), nil
 }
 

@@ -174,10 +174,10 @@ var befallings = []struct {
 	{1, "", (*drawn).lossy},
 	{1, "", (*drawn).parentTTL},
 	{1, "", (*drawn).move},
-	{3, "restarts and edits while a secondary lags", (*drawn).sleep},
+	{3, "", (*drawn).sleep},
 	{1, "a restored state is served", (*drawn).backup},
 	{1, "recover while peers are out of sight", (*drawn).lose},
-	{1, "a nameserver that leaves is in no gate", (*drawn).leave},
+	{1, "", (*drawn).leave},
 }
 
 func (d *drawn) befall() {
