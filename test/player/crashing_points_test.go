@@ -57,6 +57,9 @@ func (c *crashing) pass(l *life, point string) error {
 	c.dead = append(c.dead, l)
 	c.from[l] = time.Now()
 	l.end()
+	go func() { // this goroutine is one of those that Close waits for
+		l.closed <- l.e.Close()
+	}()
 	return fmt.Errorf("dead")
 }
 
@@ -81,7 +84,7 @@ func (w *world) revive() {
 	})
 	c.mu.Unlock()
 	for _, l := range due {
-		w.must(l.e.Close())
+		w.must(<-l.closed)
 		w.note("%s is back", l.s.name)
 		l.s.begin()
 	}
@@ -90,7 +93,7 @@ func (w *world) revive() {
 // bury closes what is dead still.
 func (c *crashing) bury() {
 	for _, l := range c.dead {
-		l.s.w.must(l.e.Close())
+		l.s.w.must(<-l.closed)
 	}
 	c.dead = nil
 }

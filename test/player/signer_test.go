@@ -64,6 +64,8 @@ type life struct {
 	e     *engine.Engine
 	dead  chan struct{} // closed when it is no more: nothing that it does has an effect
 	once  sync.Once
+	// closed gets what came of closing the engine of one that has died by itself.
+	closed chan error
 }
 
 // backup is a state directory as it was.
@@ -97,7 +99,7 @@ func (s *signer) begin() {
 
 // start begins a process, from the state directory as it is.
 func (s *signer) start() {
-	l := &life{s: s, state: filepath.Join(s.dir, fmt.Sprintf("state-%d", s.lives)), dead: make(chan struct{})}
+	l := &life{s: s, state: filepath.Join(s.dir, fmt.Sprintf("state-%d", s.lives)), dead: make(chan struct{}), closed: make(chan error, 1)}
 	o := engine.Options{Logger: slog.New(listener{l}), Clock: clock{s}, Dial: l.dial(), FilesEvery: 10 * time.Minute, NoMatrix: !s.w.matrix}
 	s.w.crashing.arm(l, &o)
 	e, err := engine.Open(l.state, o)
