@@ -242,7 +242,7 @@ func TestPeersAreHeard(t *testing.T) {
 	h := newHome(t)
 	h.zone("example.org", 7, "www A 192.0.2.1")
 	peer, asked := listenFor(t)
-	r := h.start(`
+	corefile := `
 		.:0 {
 			COMMON
 			tsig {
@@ -257,7 +257,8 @@ func TestPeersAreHeard(t *testing.T) {
 					key xfr-key.
 				}
 			}
-		}`)
+		}`
+	r := h.start(corefile)
 	exchange := func(m *dns.Msg) *dns.Msg {
 		client := &dns.Client{TsigSecret: map[string]string{"xfr-key.": keySecret}}
 		got, _, err := client.Exchange(m, r.udp())
@@ -266,6 +267,12 @@ func TestPeersAreHeard(t *testing.T) {
 	}
 	sign := func(m *dns.Msg) *dns.Msg { return m.SetTsig("xfr-key.", dns.HmacSHA256, 300, time.Now().Unix()) }
 
+	// A zone that is met for the first time has nothing to show before the first look. So
+	// it is started twice.
+	signed := func() bool { return len(answers(exchange(sign(query4("www.example.org.", dns.TypeA))))) == 1 }
+	require.Eventually(t, signed, 30*time.Second, 20*time.Millisecond)
+	r.stop()
+	r = h.start(corefile)
 	outsider := exchange(query4("www.example.org.", dns.TypeA).SetEdns0(1232, false))
 	require.Equal(t, dns.RcodeServerFailure, outsider.Rcode)
 	_, why := reason(outsider)

@@ -87,7 +87,7 @@ var mutations = []mutation{
 		&mutation{"", "cds.go", "\t\t\tif want.has(k) {\n\t\t\t\tz.standsOn(", "\t\t\tif want.has(k) && i > 0 {\n\t\t\t\tz.standsOn(", nil}},
 	{"the old DS is not looked for, nor the new one", "ownkeys.go", "\t\tz.dsNowhere(h, k)\n", "",
 		&mutation{"", "ownkeys.go", "\tz.dsEverywhere(h, next)\n\tif !z.f.Keys[next].Double {", "\tif !z.f.Keys[next].Double {", nil}},
-	{"DoubleDS does not wait for the DS", "ownkeys.go", "\tif key.Double && !z.noDS() {\n\t\tz.dsEverywhere(&h, next)\n\t}\n", "",
+	{"DoubleDS does not wait for the DS", "ownkeys.go", "\tif key.Double && !z.neverDS() {\n\t\tz.dsEverywhere(&h, next)\n\t}\n", "",
 		&mutation{"", "ownkeys.go", "\tz.dsEverywhere(h, next)\n\tif !z.f.Keys[next].Double {", "\tif !z.f.Keys[next].Double {", nil}},
 
 	// Algorithm rollovers (protocol b.6.7).
@@ -126,6 +126,10 @@ var mutations = []mutation{
 	{"a version is past when the next is shown", "served.go", "\t\tpassed, behind = false, behind || a.State == Good\n", "", nil},
 	{"a version that comes back at a server is past", "served.go", "\t\tcase behind:\n\t\t\tv.Passed = 0\n", "\t\tcase behind && v.Passed == 0:\n", nil},
 
+	{"an address that answers in part counts as good", "observe.go", "\t\tcase Good:\n\t\t\tkeyTTL", "\t\tcase Good, Partial:\n\t\t\tkeyTTL", nil},
+	{"what was served before the first look had the TTLs of today", "hold.go", "if earlier == 0 ||", "if earlier >= 0 ||", nil},
+	{"a DS set that is gone without an order is gone for good", "ownkeys.go", "\tif z.neverDS() {\n\t\treturn", "\tif z.noDS() {\n\t\treturn", nil},
+	{"where no parent is configured there is no DS", "step.go", "p.Parent == ParentNone && z.f.Secured", "p.Parent == ParentNone && z.f.Secured && len(p.Signer) > 99", nil},
 	{"an address that nothing names any more is forgotten at once", "named.go", "\t\t\tz.addUnasked(&n)\n", "", nil},
 
 	// What the parent hears (b.15 C6, C7; I5, I8).

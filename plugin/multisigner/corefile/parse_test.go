@@ -75,6 +75,9 @@ multisigner example.org {
 	alarm-after 12h
 	outgoing 192.0.2.53 2001:db8::53
 	hook bin/tell --to "on call"
+	earlier-ttl 2h
+	ignore 2001:db8::7
+	ignore 192.0.2.7 192.0.2.8
 	secondary 192.0.2.60 192.0.2.61:54 key xfr-key. hmac-sha512
 	allow-transfer 192.0.2.0/24 2001:db8::1 key xfr-key
 	allow-transfer key xfr-key.
@@ -111,7 +114,7 @@ multisigner example.org {
 		Algorithm: 15, Tags: engine.Tags{Lo: 0, Hi: 32767}, Denial: denial.NSEC3OptOut, Serial: sign.Date,
 		LifetimeKSK: 14 * 24 * time.Hour, LifetimeZSK: 30 * 24 * time.Hour,
 		Validity: 240 * time.Hour, Refresh: 36 * time.Hour, DNSKEYTTL: 30 * time.Minute,
-		Margin: 15 * time.Minute, Propagation: 2 * time.Minute, Standby: true, Variant: roll.DoubleDS, AlarmAfter: 12 * time.Hour, Hook: []string{"/root/bin/tell", "--to", "on call"}, LookBusy: 30 * time.Second, LookIdle: 5 * time.Minute,
+		Margin: 15 * time.Minute, Propagation: 2 * time.Minute, Standby: true, Variant: roll.DoubleDS, AlarmAfter: 12 * time.Hour, EarlierTTL: 2 * time.Hour, Ignore: []netip.Addr{netip.MustParseAddr("2001:db8::7"), netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("192.0.2.8")}, Hook: []string{"/root/bin/tell", "--to", "on call"}, LookBusy: 30 * time.Second, LookIdle: 5 * time.Minute,
 		Outgoing: []netip.Addr{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")},
 		Secondaries: []engine.Secondary{
 			{Server: ask.Server{Addr: ap("192.0.2.60:53"), TSIG: key512}},
@@ -129,7 +132,7 @@ multisigner example.org {
 		Peers: []engine.Peer{{
 			Name: "a.example.net", Addresses: []netip.AddrPort{ap("203.0.113.1:53"), ap("203.0.113.2:5353")},
 			TSIG: key, Via: peer.Query, Trust: peer.Trust{Mode: peer.TrustDS, DS: dsSet}, Foreign: true, Online: true,
-			Resign: 72 * time.Hour, Propagation: 4 * time.Hour, Where: "Corefile:27",
+			Resign: 72 * time.Hour, Propagation: 4 * time.Hour, Where: "Corefile:31",
 		}},
 	}}
 	require.Equal(t, []Site{want}, blocks[0].Build("/root", secrets))
@@ -222,6 +225,13 @@ multisigner {
 }`, `Corefile:2: unknown directive "fiel": do you mean file?
 Corefile:5: unknown directive "lookup": do you mean look?
 Corefile:6: unknown directive "xyzzy": these are known here: alarm-after, algorithm, allow-transfer, denial, ds-exchange, earlier-ttl, file, hook, ignore, key-tags, keys, lifetime, look, margin, outgoing, parent, parent-notify, parent-update, peer, propagation, resolver, secondary, serial, signatures, signer, standby, state, ttl`},
+		{"ignore", `
+multisigner {
+	file db
+	parent none
+	ignore 192.0.2.1:53 ns.example.org
+}`, `Corefile:4: ignore 192.0.2.1:53: it is no IP address; a port does not belong here
+Corefile:4: ignore ns.example.org: it is no IP address; a port does not belong here`},
 		{"outgoing", `
 multisigner {
 	file db

@@ -162,12 +162,14 @@ func TestAlarmResolver(t *testing.T) {
 	cfg.Parent = engine.Parent{Mode: engine.ParentResolver, Resolver: netip.AddrPortFrom(nobody.Addr(), 1)}
 	e := serve(t, t.TempDir(), cfg)
 	defer e.Close()
-	require.Eventually(t, func() bool { return len(statusOf(t, e).Alarms) > 1 }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(statusOf(t, e).Alarms) > 2 }, 20*time.Second, 10*time.Millisecond)
 	s := statusOf(t, e)
 	require.Equal(t, status.AlarmName("resolver-unreachable"), s.Alarms[0].Name)
 	require.Contains(t, s.Alarms[0].What, "127.0.0.1:1 does not answer")
-	require.Equal(t, status.AlarmName("keys-not-made"), s.Alarms[1].Name)
-	require.Equal(t, status.AlarmName("resolver-unreachable"), s.Alarms[1].Under)
+	for i, follows := range []status.AlarmName{"parent-unreachable", "keys-not-made"} {
+		require.Equal(t, follows, s.Alarms[i+1].Name)
+		require.Equal(t, status.AlarmName("resolver-unreachable"), s.Alarms[i+1].Under)
+	}
 
 	// One that answers, whatever it finds, is not the cause.
 	cfg.Parent.Resolver = nobody
