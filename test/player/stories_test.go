@@ -131,7 +131,6 @@ var stories = []story{
 	{
 		name:  "recover while a peer is out of sight",
 		tells: "a configured peer that was never seen may have keys that our caches' DNSKEY RRsets lack",
-		open:  "it is no member then, and all are answered without its keys",
 		play: func(w *world) {
 			w.group(1, 0, 0)
 			w.atRest()
@@ -150,7 +149,6 @@ var stories = []story{
 	{
 		name:  "the parent is none for a while",
 		tells: "where a DS was ever seen, no key of it goes because nobody looks any more",
-		open:  "the old KSK goes while its DS stands",
 		play: func(w *world) {
 			w.group(1, 0)
 			w.atRest()
@@ -171,7 +169,6 @@ var stories = []story{
 	{
 		name:  "the DS vanishes for days",
 		tells: "a DS RRset that goes without an order may come back",
-		open:  "rollovers go on as if there were none",
 		play: func(w *world) {
 			w.group(1, 0, 0)
 			w.atRest()
@@ -225,7 +222,6 @@ var stories = []story{
 	{
 		name:  "TTLs are lowered just before a signer joins",
 		tells: "what is seen first is not all that there ever was",
-		open:  "the first DS and DNSKEY TTLs seen are taken for all there were",
 		play: func(w *world) {
 			w.parent.ttl = day
 			w.group(1, 0, 0)
