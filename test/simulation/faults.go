@@ -251,7 +251,7 @@ func (w *world) stranger() {
 // vanish takes the DS set away at the parent, without an order, and brings it back as it was.
 func (w *world) vanish() {
 	p := w.parent
-	if len(p.ds) == 0 || w.t < w.grand || p.until > w.t || w.Late || w.t-p.changed < 6*day {
+	if len(p.ds) == 0 || w.Moves || p.until > w.t || w.Late || w.t-p.changed < 6*day { // an order to go insecure could not tell it from its own work
 		return
 	}
 	length := w.between(hour, 6*day)
