@@ -417,7 +417,7 @@ func (s *signer) alone() bool {
 // a backup; its keys are all there. One that then sees nobody cannot know.
 func (s *signer) restore() {
 	w := s.w
-	if s.backup.Empty() || !w.Faults || !w.chance(25) || len(w.signers) == 1 || w.Foreign > 0 || w.Late || w.Tags > 0 || w.t < w.grand || !s.told() || s.alone() {
+	if s.backup.Empty() || !w.Faults || !w.chance(25) || len(w.signers) == 1 || w.Foreign > 0 || w.parent.until > w.t || w.Late || w.Tags > 0 || w.t < w.grand || !s.told() || s.alone() {
 		return
 	}
 	w.note("%s is restored to an old state", s.name)
