@@ -55,6 +55,9 @@ func (w *world) crowd() {
 
 // cured demands that what a signer serves is signed by a key of another tag.
 func (w *world) cured(s *signer, target roll.KeyID) {
+	if s.plan.Frozen {
+		return // by order
+	}
 	for _, id := range s.version.data {
 		if id.Tag != target.Tag {
 			return

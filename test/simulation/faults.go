@@ -464,7 +464,7 @@ func (s *signer) amnesia() {
 	if !w.Lost || w.t < w.grand || !s.canCrash() || s.policy.Parent == roll.ParentNone || w.parent.until > w.t || w.Late || len(w.parent.ds) == 0 || s.refuses || s.outside || s.version == nil {
 		return
 	}
-	if len(w.signers) > 1 && w.Foreign == 0 && w.chance(40) {
+	if len(w.signers) > 1 && w.Foreign == 0 && w.complete() && w.chance(40) { // nobody can help one that is alone
 		s.loseKeys()
 		return
 	}
