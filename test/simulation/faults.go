@@ -410,7 +410,7 @@ func (s *signer) alone() bool {
 			}
 		}
 	}
-	return w.cut[s.n][len(w.signers)] > w.t
+	return w.cut[s.n][len(w.signers)] > w.t || !slices.Equal(w.parent.shown[0], w.parent.shown[1]) // else the DS vouches for nobody
 }
 
 // restore gives the signer, now and then, an old state, as if its disk had come from
