@@ -179,6 +179,10 @@ var states = map[peer.Status]roll.AddressState{
 	peer.Unfound:          roll.Unfound,
 }
 
+// parentNamed is for how long resolvers may go on asking an address of the parent when
+// its NS RRset names it no more: our choice, the TTL of most delegations from the root.
+const parentNamed = 48 * time.Hour
+
 func (w *work) parentView(r parent.Report, where *parent.Where) roll.ParentView {
 	var v roll.ParentView
 	if where == nil {
@@ -190,6 +194,11 @@ func (w *work) parentView(r parent.Report, where *parent.Where) roll.ParentView 
 			out.DS, out.UnknownDS = w.known.find(a.DS.Rdata)
 			out.UnevenDS = w.known.uneven(a.DS.Rdata)
 			out.TTL = seconds(a.DS.TTL)
+		}
+		if a.Host != "" { // what the resolver has found it may not find tomorrow
+			out.Named = parentNamed
+		}
+		if a.Status == parent.Good {
 			out.NS, out.NSTTL = hosts(a.NS), seconds(a.NS.TTL)
 		}
 		v.Addresses = append(v.Addresses, out)

@@ -115,7 +115,7 @@ func (l *look) hosts(ctx context.Context) error {
 		for _, addr := range ask.Reachable(f.addrs, routed) {
 			l.add(netip.AddrPortFrom(addr, port), hosts[i])
 		}
-		if f.err != nil {
+		if f.err != nil && len(f.addrs) == 0 { // many resolvers stumble over AAAA alone
 			errs = append(errs, f.err)
 		}
 	}

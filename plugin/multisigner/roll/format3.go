@@ -54,5 +54,8 @@ func (e *encoded3) upgraded() facts {
 	if f.DSTTL.max() != 0 {
 		f.ParentMet = 1
 	}
+	if f.Unsigned { // it has gone insecure by order
+		f.Secured = false
+	}
 	return f
 }

@@ -13,6 +13,7 @@ type served struct {
 	MaxTTL  moment `json:"max_ttl,omitempty"` // the largest of its data
 	KeyTTL  moment `json:"key_ttl,omitempty"` // of its DNSKEY RRset
 	First   uint32 `json:"first,omitempty"`   // the serial of the first of them; 0: not known
+	Last    uint32 `json:"last,omitempty"`    // and of the last
 	Passed  moment `json:"passed,omitempty"`  // every server of ours is seen with a later version since then
 }
 
@@ -44,13 +45,14 @@ func (f *facts) serve(p *Published) {
 	if p.none() {
 		return
 	}
-	next := served{Signers: slices.Clone(p.Signers), MaxTTL: moment(max(p.MaxTTL, p.DNSKEYTTL)), KeyTTL: moment(p.DNSKEYTTL), First: p.Serial}
+	next := served{Signers: slices.Clone(p.Signers), MaxTTL: moment(max(p.MaxTTL, p.DNSKEYTTL)), KeyTTL: moment(p.DNSKEYTTL), First: p.Serial, Last: p.Serial}
 	if n := len(f.Served); n > 0 {
 		last := &f.Served[n-1]
-		switch before := last.First != 0 && int32(p.Serial-last.First) < 0; {
+		switch before := last.Last != 0 && int32(p.Serial-last.Last) < 0; {
 		case before: // the last was noted, and a crash kept it from being shown, or kept
 			return
 		case last.alike(&next):
+			last.Last = p.Serial
 			return
 		case last.First == p.Serial: // it was noted before all of it was known
 			last.add(&next)
@@ -73,14 +75,22 @@ func (v *served) add(o *served) {
 	v.MaxTTL, v.KeyTTL = max(v.MaxTTL, o.MaxTTL), max(v.KeyTTL, o.KeyTTL)
 }
 
-// mergeOldest makes the two oldest one.
+// mergeOldest makes two that follow each other one: the oldest that the same keys have
+// signed, so that no key seems to have signed for longer than it did; else the oldest.
 func mergeOldest(all []served) []served {
-	a, b := all[0], all[1]
+	n := 0
+	for i := range len(all) - 1 {
+		if sameKeys(all[i].Signers, all[i+1].Signers) {
+			n = i
+			break
+		}
+	}
+	a, b := all[n], all[n+1]
 	a.add(&b)
-	if a.Passed = max(a.Passed, b.Passed); all[0].Passed == 0 || b.Passed == 0 {
+	if a.Passed = max(a.Passed, b.Passed); all[n].Passed == 0 || b.Passed == 0 {
 		a.Passed = 0
 	}
-	return append([]served{a}, all[2:]...)
+	return append(append(slices.Clone(all[:n]), a), all[n+2:]...)
 }
 
 // observeServed brings the ledger up to what our servers were seen with.
@@ -152,7 +162,7 @@ func (z *step) past(i int) (passed, behind bool) {
 	if next == 0 {
 		return false, false
 	}
-	if p := &z.seen.Published; p.none() || int32(p.Serial-next) < 0 {
+	if p, last := &z.seen.Published, &z.f.Served[len(z.f.Served)-1]; p.none() || int32(p.Serial-last.Last) < 0 && int32(p.Serial-next) < 0 {
 		return false, true
 	}
 	passed = true
@@ -169,7 +179,7 @@ func (z *step) past(i int) (passed, behind bool) {
 // reached reports whether a, an address of ours, was seen to serve our version of a
 // serial or a later one (RFC 1982).
 func (z *step) reached(a *Address, serial uint32) bool {
-	return a.reached(serial) && int32(z.seen.Published.Serial-a.Serial) >= 0
+	return a.State == Good && a.Serial == z.seen.Published.Serial || a.reached(serial) && int32(z.seen.Published.Serial-a.Serial) >= 0
 }
 
 // signaturesGone holds until no cache can hold data signed by key k, one of ours.
@@ -201,8 +211,14 @@ func (z *step) hasSigned(id KeyID) bool {
 // assume notes that keys of ours may have signed, until now, what caches keep for as long as
 // a TTL: nobody knows any more what was served.
 func (f *facts) assume(signers keyIDs, ttl moment, t moment) {
-	if len(f.Served) > 0 && f.Served[0].First == 0 {
-		f.Served = f.Served[1:]
+	if len(f.Served) > 0 && f.Served[0].First == 0 { // one of this kind is enough, if it is the worse of both
+		v := f.Served[0]
+		v.add(&served{Signers: signers, MaxTTL: ttl, KeyTTL: ttl})
+		if v.Passed = max(v.Passed, t); t == 0 || f.Served[0].Passed == 0 {
+			v.Passed = 0
+		}
+		f.Served = append([]served{v}, f.Served[1:]...)
+		return
 	}
 	f.Served = append([]served{{Signers: signers, MaxTTL: ttl, KeyTTL: ttl, Passed: t}}, f.Served...)
 }
