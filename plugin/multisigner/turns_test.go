@@ -3,6 +3,7 @@ package multisigner
 import (
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,23 +87,23 @@ func TestTurnsThatNobodyHas(t *testing.T) {
 func TestPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPace(2, time.Second, true)
-		working := 0
+		var working atomic.Int32
 		work := func(d time.Duration) {
 			end := p.begin()
-			working++
+			working.Add(1)
 			<-time.After(d)
-			working--
+			working.Add(-1)
 			end()
 		}
 		for _, d := range []time.Duration{time.Hour, time.Hour, 100 * time.Millisecond, 100 * time.Millisecond} {
 			go work(d)
 			synctest.Wait()
 		}
-		require.Equal(t, 2, working)
+		require.EqualValues(t, 2, working.Load())
 		<-time.After(time.Second + time.Millisecond)
-		require.Equal(t, 4, working, "the first two wait for somebody")
+		require.EqualValues(t, 4, working.Load(), "the first two wait for somebody")
 		<-time.After(100 * time.Millisecond)
-		require.Equal(t, 2, working)
+		require.EqualValues(t, 2, working.Load())
 		begun := time.Now()
 		p.begin()()
 		require.Equal(t, 99*time.Millisecond, time.Since(begun), "who has worked rests as long")

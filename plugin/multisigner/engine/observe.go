@@ -208,8 +208,8 @@ func (w *work) parentView(r parent.Report, where *parent.Where) roll.ParentView 
 			v.Addresses = append(v.Addresses, roll.ParentAddress{Addr: addr.String()})
 		}
 	}
-	if r.Err != "" { // there may be more of them
-		v.Addresses = append(v.Addresses, roll.ParentAddress{Addr: "its other nameservers", State: roll.Unfound})
+	for _, host := range r.Unfound {
+		v.Addresses = append(v.Addresses, roll.ParentAddress{Addr: host, State: roll.Unfound})
 	}
 	return v
 }

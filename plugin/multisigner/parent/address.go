@@ -22,6 +22,7 @@ type look struct {
 	child   zone.Name
 	now     time.Time
 	targets []target
+	unfound []string
 
 	parent   zone.Name  // found through the resolver; "" without
 	keys     zone.RRset // the parent's, validated

@@ -28,6 +28,7 @@ func (l *look) find(ctx context.Context) error {
 	}
 	keysErr := l.findKeys(ctx)
 	if l.parent == "" {
+		l.unfound = []string{"the nameservers of the parent"}
 		return keysErr
 	}
 	return errors.Join(l.hosts(ctx), keysErr)
@@ -93,6 +94,7 @@ func (l *look) enclosing(ctx context.Context, name zone.Name) (zone.Name, error)
 func (l *look) hosts(ctx context.Context) error {
 	m, err := l.recurse(ctx, l.parent, zone.TypeNS, l.where.Anchor != "")
 	if err != nil {
+		l.unfound = []string{"the nameservers of " + l.parent.String()}
 		return fmt.Errorf("find the servers of %s: %w", l.parent, err)
 	}
 	var hosts []string
@@ -115,8 +117,11 @@ func (l *look) hosts(ctx context.Context) error {
 		for _, addr := range ask.Reachable(f.addrs, routed) {
 			l.add(netip.AddrPortFrom(addr, port), hosts[i])
 		}
-		if f.err != nil && len(f.addrs) == 0 { // many resolvers stumble over AAAA alone
+		if f.err != nil {
 			errs = append(errs, f.err)
+		}
+		if f.err != nil && len(f.addrs) == 0 { // many resolvers stumble over AAAA alone
+			l.unfound = append(l.unfound, hosts[i])
 		}
 	}
 	if len(l.targets) == 0 {

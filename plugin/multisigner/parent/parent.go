@@ -75,6 +75,7 @@ type Address struct {
 type Report struct {
 	Zone      zone.Name // the parent's; "" when it was not found
 	Addresses []Address // those that were configured, then those that were found
+	Unfound   []string  // nameservers of which no address is known, or all of them, in words; there may be more of each
 	Err       string    // of finding servers or keys; the addresses that are known were asked all the same
 	NoAnswer  string    // of the resolver: why it did not answer, or would not; "" when it did, whatever it said
 }
@@ -94,7 +95,7 @@ func Look(ctx context.Context, c *ask.Client, w Where, child zone.Name, now time
 		r.NoAnswer = l.noAnswer
 	}
 	r.Addresses = ask.All(l.targets, func(t target) Address { return l.at(ctx, t) })
-	r.Zone = l.parent
+	r.Zone, r.Unfound = l.parent, l.unfound
 	for _, a := range r.Addresses {
 		if r.Zone == "" && a.zone != "" {
 			r.Zone = a.zone

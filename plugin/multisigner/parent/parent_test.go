@@ -243,6 +243,13 @@ func TestResolverThatFails(t *testing.T) {
 	require.Contains(t, r.Err, "for ns.test AAAA: answered REFUSED")
 	require.Equal(t, parent.Good, r.Addresses[0].Status)
 	require.Len(t, r.Addresses, 2)
+	require.Empty(t, r.Unfound, "one address of it was found")
+	nowhere := without("ns.test. AAAA", nil)
+	nowhere["ns.test. A"] = nil
+	r = lookAt(t, parent.Where{Servers: []netip.AddrPort{s.addr}, Resolver: serve(t, nowhere).addr}, child)
+	require.Equal(t, []string{"ns.test."}, r.Unfound)
+	r = lookAt(t, parent.Where{Servers: []netip.AddrPort{s.addr}, Resolver: serve(t, without("test. SOA", nil)).addr}, child)
+	require.Equal(t, []string{"the nameservers of the parent"}, r.Unfound)
 }
 
 // With an anchor, the way to the parent's keys is validated here, past names where
