@@ -26,8 +26,8 @@ import (
 // repository is its root, seen from here.
 const repository = "../.."
 
-// fence finds the Corefiles of a README.
-var fence = regexp.MustCompile("(?ms)^(?:~~~|```) *corefile$(.*?)^(?:~~~|```)$")
+// fence finds the Corefiles of a README, those in lists too, which are indented.
+var fence = regexp.MustCompile("(?ms)^ *(?:~~~|```) *corefile$(.*?)^ *(?:~~~|```)$")
 
 // Every Corefile that a README shows starts, and answers for its zones. The zone
 // files that it names are made up.
@@ -60,8 +60,9 @@ func TestReadmeCorefiles(t *testing.T) {
 			})
 		}
 	}
-	require.NotZero(t, shown["README.md"])
-	require.NotZero(t, shown["plugin/multisigner/README.md"])
+	for _, readme := range []string{"README.md", "plugin/multisigner/README.md", "docs/GUIDE.md"} {
+		require.NotZero(t, shown[readme], readme)
+	}
 }
 
 // Every example starts as it stands, with its own zone files.
