@@ -2,6 +2,7 @@ package corefile
 
 import (
 	"net/netip"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -50,6 +51,30 @@ func mustRead(t *testing.T, text string) []*Config {
 	blocks, faults := read(text)
 	require.Empty(t, faults)
 	return blocks
+}
+
+// The manual's table of defaults is a block that says all of them: it means the same as
+// one that says none.
+func TestManualDefaults(t *testing.T) {
+	manual, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(manual), "\n## Defaults\n")
+	require.True(t, found)
+	_, text, found := strings.Cut(section, "\nexample.org {\n")
+	require.True(t, found)
+	text, _, found = strings.Cut(text, "\n}\n")
+	require.True(t, found)
+	said := mustRead(t, strings.ReplaceAll(text, "    multisigner", "multisigner"))
+	silent := mustRead(t, "multisigner {\nfile db.example.org\nparent none\n}")
+	require.Equal(t, silent[0].Build(".", nil), said[0].Build(".", nil))
+	for name := range blockDirectives {
+		switch name {
+		case "key-tags", "standby", "outgoing", "secondary", "allow-transfer", "parent-notify", "parent-update", "resolver", "peer", "ignore", "hook":
+			require.False(t, said[0].has(name)) // absent is the default, and cannot be written
+		default:
+			require.True(t, said[0].has(name), "%s is not among the defaults of the manual", name)
+		}
+	}
 }
 
 // Every directive arrives in the engine's configuration: a setting that is read
