@@ -13,6 +13,7 @@ import (
 
 	"github.com/multisigner/multisigner/plugin/multisigner/control/client"
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -75,6 +76,34 @@ func TestReload(t *testing.T) {
 	r.stop()
 	require.Empty(t, process.engines())
 	require.True(t, h.free())
+}
+
+// A zone that was signed alone gets a peer by a reload: its signer keeps the name that it
+// had when it needed none, as the guide says. By another name the zone is not served from
+// that state.
+func TestReloadAddsAPeer(t *testing.T) {
+	h := newLoadHome(t)
+	r := h.start(block("example.org", ""))
+	see := func() status.Zone {
+		z, err := client.New(h.state()).Zone(t.Context(), "example.org")
+		require.NoError(t, err)
+		return z
+	}
+	require.Eventually(t, func() bool { return len(see().Keys) == 2 }, 10*time.Second, 10*time.Millisecond)
+	require.Equal(t, "self", see().Signer)
+	keys := see().Keys
+	named := func(name string) caddy.Input {
+		return h.corefile(".:0 {\nCOMMON\ntsig {\nsecret k. NoTCJU+DMqFWywaPyxSijrDEA/eC3nK0xi3AMEZuPVk=\n}\n" +
+			"multisigner example.org {\nfile db.{zone}\nparent none\nsigner " + name + "\npeer b {\naddress 127.0.0.1:1\nkey k.\n}\n}\n}")
+	}
+	require.NoError(t, r.restart(named("self")))
+	require.Equal(t, "org", r.served("example.org."))
+	require.Eventually(t, func() bool { return len(see().Peers) == 1 }, 10*time.Second, 10*time.Millisecond)
+	require.Equal(t, keys[0].Tag, see().Keys[0].Tag)
+	require.True(t, see().Serving)
+	r.stop()
+
+	require.Empty(t, h.start(string(named("a").Body())).served("example.org."))
 }
 
 // A reload may say something else about a zone than the load that it replaces.
