@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/coredns/caddy"
@@ -23,9 +24,19 @@ const (
 	receiveBuffer = 64 << 10
 )
 
-// unread is how long a client may leave what we sent unread: our choice, as long as
-// CoreDNS waits for the next question. It is no constant for the tests' sake.
-var unread = 10 * time.Second
+// maxUnread is how long a client may leave what we sent unread: our choice, as long as
+// CoreDNS waits for the next question.
+const maxUnread = 10 * time.Second
+
+// patience is what a test has in its place, in nanoseconds; 0: no test has less.
+var patience atomic.Int64
+
+func unread() time.Duration {
+	if d := patience.Load(); d != 0 {
+		return time.Duration(d)
+	}
+	return maxUnread
+}
 
 // limiter is started with the servers of a load, when all listen, and sets the
 // limits of what they listen at. It serves nothing itself.

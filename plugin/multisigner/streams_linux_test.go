@@ -19,9 +19,8 @@ import (
 
 // impatient makes this process wait for clients for a moment only.
 func impatient(t *testing.T) {
-	before := unread
-	unread = 700 * time.Millisecond
-	t.Cleanup(func() { unread = before })
+	patience.Store(int64(700 * time.Millisecond))
+	t.Cleanup(func() { patience.Store(0) })
 }
 
 // connect is a client at an address of its own, with little room for what it does

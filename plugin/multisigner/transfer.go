@@ -133,7 +133,7 @@ func (q query) send(rrs []dns.RR, first bool) error {
 		q.w.TsigTimersOnly(true)
 	}
 	withOPT(q.req, m)
-	late := time.AfterFunc(unread, q.cutOff)
+	late := time.AfterFunc(unread(), q.cutOff)
 	defer late.Stop()
 	return q.w.WriteMsg(m)
 }

@@ -3,6 +3,7 @@ package multisigner
 import (
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -19,9 +20,12 @@ func TestTurns(t *testing.T) {
 		client := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}) }
 		var order []int
 		var ends []func()
+		var mu sync.Mutex
 		come := func(i int) {
 			go func() {
 				done, err := turns.take(client(i))
+				mu.Lock()
+				defer mu.Unlock()
 				if err != nil {
 					order = append(order, -i)
 					return
@@ -50,6 +54,7 @@ func TestTurns(t *testing.T) {
 		}
 
 		<-time.After(maxWait + time.Second)
+		synctest.Wait()
 		require.ElementsMatch(t, []int{-3, -4}, order[len(order)-2:], "nobody waits for ever")
 		require.Empty(t, turns.waiting)
 		for i, end := range ends {

@@ -65,10 +65,10 @@ func (s *Server) keep(listener *net.UnixListener) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for listener != nil {
-		gone, ended := make(chan struct{}), make(chan struct{})
+		gone, ended, room := make(chan struct{}), make(chan struct{}), newRoom(listener, maxConnections)
 		s.all.Go(func() {
 			defer close(ended)
-			err := s.http.Serve(newRoom(listener, maxConnections))
+			err := s.http.Serve(room)
 			select {
 			case <-gone:
 			default:
