@@ -169,7 +169,7 @@ type worker struct {
 func (w *worker) turn(n int) {
 	bound, b := w.front.current.Load(), w.batch
 	began := w.begin(bound)
-	answers, handed, lost := 0, 0, 0
+	answers, lost := 0, 0
 	for i := range n {
 		packet, ok := b.packet(i)
 		if !ok {
@@ -182,19 +182,20 @@ func (w *worker) turn(n int) {
 			w.samples[answers].ipv6 = b.ipv6(i)
 			b.reply(answers, i, wire)
 			answers++
-		} else if bound.slow.hand(b.session(w.socket, i)) {
-			handed++
-		} else {
+			continue
+		}
+		w.stats.handed.Add(1) // before anybody has the answer
+		if !bound.slow.hand(b.session(w.socket, i)) {
+			w.stats.handed.Add(^uint64(0))
 			lost++
 		}
 	}
 	if answers > 0 {
+		w.stats.answered.Add(uint64(answers))
 		_ = b.send(w.socket, answers)
 		w.count(answers, began)
 	}
-	w.stats.answered.Add(uint64(answers))
-	if handed+lost > 0 {
-		w.stats.handed.Add(uint64(handed))
+	if lost > 0 {
 		w.stats.lost.Add(uint64(lost))
 	}
 }
