@@ -45,6 +45,9 @@ func (b *Builder) Put(s RRset) {
 	if s.Name != b.name && !s.Name.Under(b.apex) {
 		panic("zone: " + s.Name.String() + " is not in " + b.apex.String())
 	}
+	if len(s.Spelling) != len(s.Name)+len(s.Rdata) {
+		s.Spelling = "" // it is of another name or other data
+	}
 	if s.Type == TypeNSEC3 {
 		b.putHashed(s)
 		return

@@ -88,3 +88,19 @@ func TestSpellingChanges(t *testing.T) {
 		require.Equal(t, uint32(9), zone.SOASerial(rdata))
 	}
 }
+
+// An RRset that got another name has the spelling of neither: it is stored without one,
+// and what is stored beside it stays as it is.
+func TestSpellingOfAnotherName(t *testing.T) {
+	v := zone.MustVersion(spelled)
+	moved, ok := v.RRset(zone.MustName("mail.example."), zone.TypeMX)
+	require.True(t, ok)
+	require.NotEmpty(t, moved.Spelling)
+	moved.Name, moved.Sigs = zone.MustName("longer.mail.example."), zone.Pack(strings.Repeat("s", 40))
+	b := v.Edit()
+	b.Put(moved)
+	got, ok := b.Version().RRset(moved.Name, zone.TypeMX)
+	require.True(t, ok)
+	moved.Spelling = ""
+	require.Equal(t, moved, got)
+}
