@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/control/client"
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
 )
 
 // A secondary takes NOTIFY from the addresses at which it knows us, which are those of
@@ -74,8 +75,11 @@ func TestNotifyLeavesFromBind(t *testing.T) {
 	for e := range envelopes {
 		require.NoError(t, e.Error)
 	}
-	s, err := client.New(h.state()).Zone(t.Context(), "example.org")
-	require.NoError(t, err)
+	var s status.Zone
+	require.Eventually(t, func() bool { // it is told a moment after the last message
+		s, err = client.New(h.state()).Zone(t.Context(), "example.org")
+		return err == nil && len(s.Secondaries) == 1 && s.Secondaries[0].Transfer != nil
+	}, 10*time.Second, 10*time.Millisecond)
 	require.Len(t, s.Secondaries, 1)
 	require.True(t, s.Secondaries[0].Notify.Taken)
 	require.Equal(t, "full", s.Secondaries[0].Transfer.Result)
