@@ -35,10 +35,26 @@ func TestTurns(t *testing.T) {
 			}()
 			synctest.Wait()
 		}
+		came := func() []int {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(order)
+		}
+		end := func(i int) {
+			mu.Lock()
+			done := ends[i]
+			mu.Unlock()
+			done()
+		}
+		going := func() (int, int, int) {
+			turns.mu.Lock()
+			defer turns.mu.Unlock()
+			return turns.going, len(turns.waiting), len(turns.clients)
+		}
 		for _, i := range []int{1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 6, 7} {
 			come(i)
 		}
-		require.Equal(t, []int{1, 1, 2, 2, 3, 3, 4, 4, 5, 6}, order, "two of each client, ten of all")
+		require.Equal(t, []int{1, 1, 2, 2, 3, 3, 4, 4, 5, 6}, came(), "two of each client, ten of all")
 		for _, tc := range []struct {
 			end, next int
 			why       string
@@ -47,23 +63,28 @@ func TestTurns(t *testing.T) {
 			{8, 7, "and so have 1, 3 and 4"},
 			{0, 1, "now 1 has one only"},
 		} {
-			ends[tc.end]()
+			end(tc.end)
 			synctest.Wait()
-			require.Equal(t, tc.next, order[len(order)-1], tc.why)
-			require.Equal(t, maxTransfers, turns.going)
+			now := came()
+			require.Equal(t, tc.next, now[len(now)-1], tc.why)
+			n, _, _ := going()
+			require.Equal(t, maxTransfers, n)
 		}
 
 		<-time.After(maxWait + time.Second)
 		synctest.Wait()
-		require.ElementsMatch(t, []int{-3, -4}, order[len(order)-2:], "nobody waits for ever")
-		require.Empty(t, turns.waiting)
-		for i, end := range ends {
+		now := came()
+		require.ElementsMatch(t, []int{-3, -4}, now[len(now)-2:], "nobody waits for ever")
+		_, waiting, _ := going()
+		require.Zero(t, waiting)
+		for i := range len(now) - 2 {
 			if !slices.Contains([]int{2, 8, 0}, i) {
-				end()
+				end(i)
 			}
 		}
-		require.Zero(t, turns.going)
-		require.Empty(t, turns.clients)
+		n, _, clients := going()
+		require.Zero(t, n)
+		require.Zero(t, clients)
 	})
 }
 
