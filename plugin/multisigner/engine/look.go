@@ -65,9 +65,9 @@ type gaze struct {
 	keysOfOthers map[string][]zone.DNSKEY // than a peer, by its name
 }
 
-// looksAtAll reports whether there is anybody to look at.
-func (g gaze) looksAtAll() bool {
-	return len(g.self.Servers) > 0 || len(g.peers) > 0 || len(g.others.Servers)+len(g.unknown) > 0 || g.parent != nil
+// looksAtAnybody reports whether there is anybody to look at.
+func looksAtAnybody(cfg *Config) bool {
+	return len(cfg.Addresses) > 0 || len(cfg.Secondaries) > 0 || looksAtOthers(cfg)
 }
 
 // gaze says at whom the zone looks now, and by which keys it believes them.

@@ -16,8 +16,6 @@ func (e *Engine) keepLooking(z *Zone, cfg *Config, asked wants, now time.Time) {
 		return
 	}
 	w.keepNames(cfg, w.steady()) // a version may have been shown in this turn
-	g := w.gaze(cfg)
-	g.refuses = z.Serving().Refuse != ""
 	if w.looks {
 		w.lookAgain = w.lookAgain || asked.look
 		return
@@ -36,13 +34,15 @@ func (e *Engine) keepLooking(z *Zone, cfg *Config, asked wants, now time.Time) {
 		}
 	}
 	if w.sight == nil || !now.Before(w.lookAt) {
+		g := w.gaze(cfg)
+		g.refuses = z.Serving().Refuse != ""
 		e.beginLook(z, g)
 	}
 }
 
 // lookAtNobody makes the look at nobody, where there is nobody to look at, and reports that.
 func (w *work) lookAtNobody(cfg *Config, now time.Time) bool {
-	if w.gaze(cfg).looksAtAll() {
+	if looksAtAnybody(cfg) {
 		return false
 	}
 	w.sight, w.lookAt = &sight{at: now}, time.Time{}
