@@ -190,15 +190,13 @@ func (w *work) parentView(r parent.Report, where *parent.Where) roll.ParentView 
 	}
 	for _, a := range r.Addresses {
 		out := roll.ParentAddress{Addr: a.Addr.String(), State: parentStates[a.Status], Seen: a.At}
-		if a.Status == parent.Good {
-			out.DS, out.UnknownDS = w.known.find(a.DS.Rdata)
-			out.UnevenDS = w.known.uneven(a.DS.Rdata)
-			out.TTL = seconds(a.DS.TTL)
-		}
 		if a.Host != "" { // what the resolver has found it may not find tomorrow
 			out.Named = parentNamed
 		}
 		if a.Status == parent.Good {
+			out.DS, out.UnknownDS = w.known.find(a.DS.Rdata)
+			out.UnevenDS = w.known.uneven(a.DS.Rdata)
+			out.TTL = seconds(a.DS.TTL)
 			out.NS, out.NSTTL = hosts(a.NS), seconds(a.NS.TTL)
 		}
 		v.Addresses = append(v.Addresses, out)
