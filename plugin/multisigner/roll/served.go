@@ -28,7 +28,7 @@ func (v *served) same(o *served) bool {
 // stays is for how long a cache may keep anything of v.
 func (v *served) stays() moment { return max(v.MaxTTL, v.KeyTTL) }
 
-// servedAtMost bounds the ledger: our choice. Beyond it the two oldest count as one.
+// servedAtMost bounds the ledger: our choice. Beyond it two neighbours count as one.
 const servedAtMost = 24
 
 // Shown returns the state in which a version is about to be shown. Save that, then show
