@@ -47,8 +47,8 @@ const (
 	// stepLasts is how long the wall clock must keep a step forward until signatures
 	// are judged by it: our choice, in which somebody has noticed a wrong one.
 	stepLasts = 24 * time.Hour
-	// clockReach is how far from the mark the wall clock is followed when signatures
-	// are dated: their times are compared modulo 136 years (RFC 4034 3.1.5).
+	// clockReach is how far from the mark the wall clock is followed when signatures are
+	// dated and judged: their times are compared modulo 136 years (RFC 4034 3.1.5).
 	clockReach = 60 * 365 * 24 * time.Hour
 )
 
@@ -91,17 +91,19 @@ func (t *times) witness(at time.Time) {
 }
 
 // judged is the time by which it is judged whether a signature has ended.
-func (t *times) judged() time.Time { return later(t.mark, t.run) }
+func (t *times) judged() time.Time { return later(t.mark, t.withinReach(t.run)) }
 
 // latest is the time by which signatures are renewed, and from which they last.
 func (t *times) latest() time.Time { return later(t.mark, t.dated()) }
 
 // dated is what the wall clock shows, within reach of the mark.
-func (t *times) dated() time.Time {
-	if last := t.mark.Add(clockReach); t.wall.After(last) {
+func (t *times) dated() time.Time { return t.withinReach(t.wall) }
+
+func (t *times) withinReach(at time.Time) time.Time {
+	if last := t.mark.Add(clockReach); at.After(last) {
 		return last
 	}
-	return later(t.wall, t.mark.Add(-clockReach))
+	return later(at, t.mark.Add(-clockReach))
 }
 
 // alarm says what is wrong with the wall clock; "" when nothing is.

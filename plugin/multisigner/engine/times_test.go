@@ -57,14 +57,21 @@ func (w *world) sound(left time.Duration) string {
 	return ""
 }
 
+// pass lets d pass, once the signer and its watcher wait for that: what they do takes
+// none of this time.
+func (w *world) pass(d time.Duration) {
+	require.Eventually(w, func() bool { return w.clock.awaits(time.Second) && w.e.Idle() }, 10*time.Second, 100*time.Microsecond)
+	w.clock.step(d)
+	w.truth = w.truth.Add(d)
+}
+
 // check demands that what is served is good at this very moment, and that signatures
 // are renewed as they should be as soon as the zone has had its turn.
 func (w *world) check(what string) {
 	if !w.blind {
 		require.Empty(w, w.sound(0), "at once after: %s", what)
 	}
-	w.clock.step(2 * time.Second) // the watcher's round
-	w.truth = w.truth.Add(2 * time.Second)
+	w.pass(2 * time.Second) // the watcher's round
 	if w.blind {
 		return
 	}
@@ -95,8 +102,7 @@ func (w *world) obey(word string) {
 		w.clock.set(w.truth.Sub(w.clock.Now()))
 		if w.blind {
 			w.blind = false
-			w.clock.step(2 * time.Second)
-			w.truth = w.truth.Add(2 * time.Second)
+			w.pass(2 * time.Second)
 			require.Eventually(w, func() bool { return w.sound(0) == "" }, 10*time.Second, time.Millisecond)
 		}
 	case word[0] == '+' || word[0] == '-':
@@ -112,8 +118,7 @@ func (w *world) obey(word string) {
 		w.start()
 	default:
 		for d := duration(word); d > 0; d -= 6 * time.Hour {
-			w.clock.step(6 * time.Hour)
-			w.truth = w.truth.Add(6 * time.Hour)
+			w.pass(6 * time.Hour)
 			w.check(word)
 		}
 	}
