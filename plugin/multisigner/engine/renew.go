@@ -35,14 +35,16 @@ func (e *Engine) carryOn(ctx context.Context, z *Zone, cfg *Config, planned roll
 	return joinOther(err, renewErr)
 }
 
-// unsaved says whether a version may be shown that could not be saved, which err tells
-// of. After a crash nobody here remembers its serial, but secondaries tell; nor for how
-// long caches may hold it: so that must be no longer than for what is shown.
-func (w *work) unsaved(out sign.Output, err error) error {
+// mayBeUnsaved reports whether a version may be shown that could not be saved, and says
+// so if not. After a crash nobody here remembers its serial, but secondaries tell; nor for
+// how long caches may hold it: so that must be no longer than for what is shown.
+func (w *work) mayBeUnsaved(out sign.Output) bool {
 	if !out.Changed || out.Version.MaxTTL() <= w.signed.MaxTTL() {
-		return nil
+		return true
 	}
-	return fmt.Errorf("content with a TTL of %d waits until the state can be saved, because no other has been as long: %w", out.Version.MaxTTL(), err)
+	w.alarm(status.AlarmTurn, fmt.Sprintf("content with a TTL of %d waits until the state can be saved, because no other has been as long", out.Version.MaxTTL()),
+		"make room on the disk, or mend it; it is tried again")
+	return false
 }
 
 // renew gives what is shown fresh signatures.

@@ -193,7 +193,7 @@ func joinOther(err, other error) error {
 
 // bring signs what the plan wants, has it looked at by the guard, saves, and shows
 // it. durable is false when the rules take no step: then signatures are shown even if
-// the disk takes nothing, and content as far as unsaved admits it, because expiry and
+// the disk takes nothing, and content as far as mayBeUnsaved admits it, because expiry and
 // what an operator cannot change are worse than a serial that a restart does not
 // remember (reliability X5).
 func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.State, plan roll.Plan, now time.Time, durable bool) error {
@@ -222,10 +222,7 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 	}
 	next.Held = w.held
 	if err := e.save(ctx, z, &next, state, plan, out.Changed, now); err != nil {
-		if durable {
-			return err
-		}
-		if err := w.unsaved(out, err); err != nil {
+		if durable || !w.mayBeUnsaved(out) {
 			return err
 		}
 		w.record.Serial, w.dirty = next.Serial, true // it is tried again until it is saved
