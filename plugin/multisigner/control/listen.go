@@ -29,8 +29,9 @@ type Server struct {
 	away string // directory of the socket, where the state directory's path is too long for one
 	http *http.Server
 	log  *slog.Logger
-	end  chan struct{} // closed by Close
-	all  sync.WaitGroup
+	end  chan struct{}  // closed by Close
+	kept sync.WaitGroup // keep
+	all  sync.WaitGroup // what answers
 }
 
 // Listen opens the socket in dir, the engine's state directory, and answers on it
@@ -53,7 +54,7 @@ func Listen(dir string, zones Zones, log *slog.Logger) (*Server, error) {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	s.all.Go(func() { s.keep(listener) })
+	s.kept.Go(func() { s.keep(listener) })
 	return s, nil
 }
 
@@ -80,7 +81,6 @@ func (s *Server) keep(listener *net.UnixListener) {
 		next := s.awaitGone(listener, tick.C)
 		if next != nil {
 			close(gone)
-			listener.SetUnlinkOnClose(false) // the name is the next one's
 			listener.Close()
 			<-ended
 		}
@@ -146,6 +146,7 @@ func (s *Server) open() (*net.UnixListener, error) {
 	if err != nil {
 		return nil, err
 	}
+	listener.SetUnlinkOnClose(false) // clean does it: the name may be the next one's
 	// Until now the mode of the directory, 0700 in both cases, kept others out.
 	if err := os.Chmod(path, 0o600); err != nil {
 		listener.Close()
@@ -167,6 +168,7 @@ func (s *Server) clean() error {
 // Close ends all connections and removes the socket.
 func (s *Server) Close() error {
 	close(s.end)
+	s.kept.Wait() // no listener is opened any more
 	err := s.http.Close()
 	s.all.Wait()
 	if s.away != "" {
