@@ -18,8 +18,9 @@ import (
 var generic = regexp.MustCompile(`\\# \d+ ?([0-9A-Fa-f ]*)`)
 
 // What is legal in text is what two of BIND, Knot and NSD take, or BIND where it alone
-// knows the type; in octets, what BIND takes: Knot and NSD hardly look at them, but a BIND
-// secondary refuses the transfer. What is taken is the octets that BIND makes of it.
+// knows the type; in octets, what BIND takes, and only BIND is asked: NSD hardly looks at
+// them, Knot's checker crashes at some every other time, but a BIND secondary refuses the
+// transfer. What is taken is the octets that BIND makes of it.
 // Where we differ, it says why.
 // go test -tags interop ./plugin/multisigner/source -run TestTypesElsewhere -update writes it anew.
 func TestTypesElsewhere(t *testing.T) {
@@ -27,16 +28,22 @@ func TestTypesElsewhere(t *testing.T) {
 	cases := readTypes(t)
 	for i, c := range cases {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "zone"), []byte(base+"x "+c.line+"\n"), 0o600))
+		typ, data, _ := strings.Cut(c.line, " ")
+		octets := strings.HasPrefix(data, `\#`)
 		var said []string
 		legal := 0
-		for _, checker := range []struct {
+		checkers := []struct {
 			name string
 			args []string
 		}{
 			{"named-checkzone", []string{"-i", "none", "-k", "ignore", "-n", "ignore", "example.org.", "zone"}},
 			{"kzonecheck", []string{"-o", "example.org.", "zone"}},
 			{"nsd-checkzone", []string{"example.org.", "zone"}},
-		} {
+		}
+		if octets {
+			checkers = checkers[:1]
+		}
+		for _, checker := range checkers {
 			cmd := exec.Command(checker.name, checker.args...)
 			cmd.Dir = dir
 			out, err := cmd.CombinedOutput()
@@ -51,9 +58,8 @@ func TestTypesElsewhere(t *testing.T) {
 			}
 			said = append(said, checker.name+" "+verdict)
 		}
-		typ, data, _ := strings.Cut(c.line, " ")
 		bind := strings.HasSuffix(said[0], " ok")
-		taken := legal >= 2 && (bind || !strings.HasPrefix(data, `\#`)) || bind && slices.Contains(bindOnly, typ)
+		taken := legal >= 2 || bind && (octets || slices.Contains(bindOnly, typ))
 		cases[i].others = strings.Join(said, ", ")
 		if !*update {
 			require.Equal(t, c.others, cases[i].others, c.line)
