@@ -19,6 +19,7 @@ type Server struct {
 	Addr netip.AddrPort
 	TSIG *TSIG
 	Mark *Mark // by which we know our own questions, if it is we who are asked; nil: none
+	TLS  TLS   // nothing but TLS is spoken to it (Addr should have PortTLS); zero: clear text
 }
 
 // String is the address.

@@ -31,6 +31,15 @@ func (c *Client) dial(ctx context.Context, network string, s Server, wait time.D
 	}
 	conn.SetDeadline(time.Now().Add(wait))
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	if network == "tcp" && s.TLS.On() {
+		over, err := secure(within, conn, s)
+		if err != nil {
+			stop()
+			conn.Close()
+			return nil, err
+		}
+		conn = over
+	}
 	return &cancelled{Conn: conn, stop: stop}, nil
 }
 
@@ -56,17 +65,19 @@ func writeMessage(conn net.Conn, wire []byte) error {
 }
 
 // readMessage receives one.
-func readMessage(conn net.Conn, wait time.Duration) ([]byte, error) {
+func readMessage(from io.Reader, wait time.Duration) ([]byte, error) {
 	var size [2]byte
-	n, err := io.ReadFull(conn, size[:])
+	n, err := io.ReadFull(from, size[:])
 	if err == nil {
 		wire := make([]byte, binary.BigEndian.Uint16(size[:]))
-		if n, err = io.ReadFull(conn, wire); err == nil {
+		if n, err = io.ReadFull(from, wire); err == nil {
 			return wire, nil
 		}
 		n += len(size)
 	}
 	switch {
+	case errors.Is(err, ErrLimit) || errors.Is(err, ErrUnreachable):
+		return nil, err
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, failed(ErrUnreachable, "no whole message within %s", wait)
 	case errors.Is(err, io.EOF) && n == 0:

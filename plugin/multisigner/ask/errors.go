@@ -17,6 +17,8 @@ var (
 	ErrGarbled = errors.New("garbled")
 	// ErrTSIG: the answer is not signed as it must be, or the server did not take our signature.
 	ErrTSIG = errors.New("TSIG")
+	// ErrTLS: the server does not prove who it is, or speaks no DNS over TLS as it must be.
+	ErrTLS = errors.New("TLS")
 	// ErrLimit: a transfer was larger or slower than allowed.
 	ErrLimit = errors.New("limit")
 )

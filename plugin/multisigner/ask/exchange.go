@@ -19,7 +19,7 @@ const maxUDPQuery = 512
 // exchange asks up to tries times, each with an id, a port and a signature of its own.
 func (c *Client) exchange(ctx context.Context, s Server, m *dns.Msg, wait func(try int) time.Duration, tries int) (*dns.Msg, error) {
 	var last error
-	overTCP := false
+	overTCP := s.TLS.On()
 	own := s.Mark.open()
 	defer own.close()
 	for try := range tries {
@@ -61,7 +61,9 @@ func (c *Client) exchange(ctx context.Context, s Server, m *dns.Msg, wait func(t
 		if ctx.Err() != nil {
 			return nil, ended(ctx.Err(), last)
 		}
-		last = fmt.Errorf("over TCP: %w", err)
+		if last = err; !s.TLS.On() {
+			last = fmt.Errorf("over TCP: %w", err)
+		}
 	}
 	return nil, last
 }

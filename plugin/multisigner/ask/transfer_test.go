@@ -3,6 +3,7 @@ package ask_test
 import (
 	"fmt"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -27,6 +28,13 @@ func stream(q *dns.Msg, n int) []*dns.Msg {
 	last := messages[n-1]
 	last.Answer = append(last.Answer, rr(soa))
 	return messages
+}
+
+// padded puts n messages without records after the first.
+func padded(messages []*dns.Msg, n int) []*dns.Msg {
+	empty := messages[1].Copy()
+	empty.Answer = nil
+	return slices.Insert(messages, 1, slices.Repeat([]*dns.Msg{empty}, n)...)
 }
 
 // signEvery signs the first message, every n-th after it and, if so told, the last
@@ -89,6 +97,18 @@ func TestTransferUnsigned(t *testing.T) {
 	require.Equal(t, 5, records)
 }
 
+// Messages without records pad a stream, and change nothing of it.
+func TestTransferPadded(t *testing.T) {
+	s := serve(t, nil, func(conn net.Conn, q *dns.Msg, _ []byte) {
+		for _, m := range padded(stream(q, 3), 100) {
+			send(conn, pack(m))
+		}
+	})
+	records, err := collect(client(), t, ask.Server{Addr: s.addr}, ask.Limit{})
+	require.NoError(t, err)
+	require.Equal(t, 5, records)
+}
+
 // What must be refused, and what the operator is told. At an error, nothing that
 // was not verified has been handed out.
 func TestTransferRefused(t *testing.T) {
@@ -135,7 +155,10 @@ func TestTransferRefused(t *testing.T) {
 			return m
 		}), nil, ask.Limit{}, ask.ErrGarbled, "records after the closing SOA", 10},
 		{"another id in the middle", plainly(func(m []*dns.Msg) []*dns.Msg { m[5].Id++; return m }), nil, ask.Limit{}, ask.ErrGarbled, "another id", 6},
-		{"an empty message", plainly(func(m []*dns.Msg) []*dns.Msg { m[5].Answer = nil; return m }), nil, ask.Limit{}, ask.ErrGarbled, "without records", 6},
+		{"begins with an empty message", plainly(func(m []*dns.Msg) []*dns.Msg { m[0].Answer = nil; return m }), nil, ask.Limit{}, ask.ErrGarbled, "the answer has no records", 0},
+		{"empty messages without end", plainly(func(m []*dns.Msg) []*dns.Msg { return padded(m, 101) }), nil, ask.Limit{}, ask.ErrLimit, "101 messages in a row without records", 2},
+		{"never ends: messages", endless, nil, ask.Limit{Messages: 50}, ask.ErrLimit, "more than the 50 messages allowed", -1},
+		{"of another class", plainly(func(m []*dns.Msg) []*dns.Msg { m[5].Answer[0].Header().Class = dns.ClassCHAOS; return m }), nil, ask.Limit{}, ask.ErrGarbled, "a record of class CH", 6},
 		{"never ends: octets", endless, nil, ask.Limit{Octets: 100_000}, ask.ErrLimit, "more than the 100000 octets allowed", -1},
 		{"never ends: records", endless, nil, ask.Limit{Records: 50}, ask.ErrLimit, "more than the 50 records allowed", -1},
 		{"never ends: time", endless, nil, ask.Limit{Time: 50 * time.Millisecond}, ask.ErrLimit, "not ended within 50ms", -1},
