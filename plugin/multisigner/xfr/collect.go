@@ -37,6 +37,10 @@ type collector struct {
 	ended bool
 	sets  map[setKey]*gathered
 	order []setKey
+
+	skips   bool // leave out what is not in the zone
+	skipped int
+	outside zone.Name // the owner of the first that was left out
 }
 
 type setKey struct {
@@ -60,20 +64,35 @@ func (c *collector) message(m *dns.Msg) error {
 }
 
 func (c *collector) record(rr dns.RR) error {
+	r, skip, err := c.read(rr)
+	if err != nil || skip {
+		return err
+	}
+	return c.take(r)
+}
+
+// read judges one record by itself. skip says that it is not in the zone, and is left out.
+func (c *collector) read(rr dns.RR) (r zone.Record, skip bool, err error) {
 	h := rr.Header()
 	if h.Class != dns.ClassINET {
-		return fmt.Errorf("record of %q is of class %s", h.Name, dns.Class(h.Class))
+		return r, false, fmt.Errorf("record of %q is of class %s", h.Name, dns.Class(h.Class))
 	}
 	if meta(h.Rrtype) {
-		return fmt.Errorf("record of %q is of type %s, which no zone has", h.Name, dns.Type(h.Rrtype))
+		return r, false, fmt.Errorf("record of %q is of type %s, which no zone has", h.Name, dns.Type(h.Rrtype))
 	}
-	r, err := zone.ReadRR(rr)
-	if err != nil {
-		return err
+	if r, err = zone.ReadRR(rr); err != nil {
+		return r, false, err
 	}
-	if err := check(r, c.apex); err != nil {
-		return err
+	if c.skips && !r.Name.Under(c.apex) {
+		if c.skipped++; c.skipped == 1 {
+			c.outside = r.Name
+		}
+		return r, true, nil
 	}
+	return r, false, check(r, c.apex)
+}
+
+func (c *collector) take(r zone.Record) error {
 	soa := r.Type == zone.TypeSOA && r.Name == c.apex
 	switch {
 	case c.ended:
