@@ -22,7 +22,7 @@ const module = "github.com/multisigner/multisigner"
 // floors says which room may import which, of ours. Rooms are named as below
 // plugin/multisigner; "." is the plugin itself. What is not named here may not be there.
 var floors = func() map[string][]string {
-	thinking := []string{"zone", "rdata", "roll", "status", "commands", "denial", "xfr", "update", "validate", "sign", "answer"}
+	thinking := []string{"zone", "rdata", "roll", "status", "commands", "denial", "xfr", "update", "validate", "sign", "answer", "source/primary"}
 	hands := []string{"ask", "keystore", "store", "source", "peer", "parent"}
 	lab := []string{"corefile", "control/client", "status", "zone", "denial", "sign", "answer", "validate", "keystore", "ask"}
 	return map[string][]string{
@@ -35,14 +35,17 @@ var floors = func() map[string][]string {
 		"xfr":      {"zone"},
 		"update":   {"zone"},
 		"validate": {"zone"},
-		"sign":     {"zone", "denial"},
-		"answer":   {"zone", "denial"},
+
+		"source/primary": {"zone"},
+
+		"sign":   {"zone", "denial"},
+		"answer": {"zone", "denial"},
 
 		"ask":      {},
 		"keystore": {},
 		"store":    {},
 		"certs":    {},
-		"source":   {"zone", "rdata", "xfr", "validate", "ask"},
+		"source":   {"zone", "rdata", "xfr", "validate", "ask", "source/primary"},
 		"peer":     {"zone", "xfr", "validate", "ask"},
 		"parent":   {"zone", "xfr", "validate", "ask"},
 		"fastpath": {"zone", "xfr", "validate", "ask", "answer"},
@@ -62,7 +65,7 @@ var floors = func() map[string][]string {
 }()
 
 // timeless are the floors that read no clock and touch nothing of the world.
-var timeless = []string{"zone", "rdata", "roll", "status", "commands", "denial", "xfr", "update", "validate", "sign", "answer"}
+var timeless = []string{"zone", "rdata", "roll", "status", "commands", "denial", "xfr", "update", "validate", "sign", "answer", "source/primary"}
 
 // listed is what `go list -json` says of a package.
 type listed struct {
