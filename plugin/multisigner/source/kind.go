@@ -31,6 +31,10 @@ func made(t zone.Type) bool {
 	return false
 }
 
+// isPrivate reports whether t is the type in which BIND keeps at the apex how far its
+// signing has come: its sig-signing-type, as it is if nobody sets another.
+func isPrivate(t zone.Type) bool { return t == 65534 }
+
 // isMeta reports whether t is no type of records that are kept (RFC 6895 3.1).
 func isMeta(t zone.Type) bool {
 	return t == 0 || t == zone.Type(dns.TypeOPT) || t >= 128 && t <= 255

@@ -27,8 +27,8 @@ type Content struct {
 	// be neither what it was nor what it is going to be.
 	Torn bool
 	// Dropped counts the records that were left out because the signer makes them:
-	// DNSKEY, RRSIG, NSEC, NSEC3, NSEC3PARAM, CDS and CDNSKEY; and ZONEMD, which
-	// signing makes wrong. One Problem tells of them all.
+	// DNSKEY, RRSIG, NSEC, NSEC3, NSEC3PARAM, CDS and CDNSKEY; TYPE65534 at the apex;
+	// and ZONEMD, which signing makes wrong. One Problem tells of them all.
 	Dropped int
 }
 
