@@ -19,19 +19,47 @@ import (
 // 9077 3.2). An error means that the apex is too long for NSEC3 owners below it,
 // or that two names have the same hash; then m cannot be used for this content.
 func Update(old, content *zone.Version, m Mode, ttl uint32) ([]zone.Change, error) {
-	if m.Hashed() && labelSize+len(content.Apex()) > zone.MaxName {
-		return nil, fmt.Errorf("NSEC3 for %s: no room for a hash before the name", content.Apex())
-	}
 	c := chain{content: content, mode: m, ttl: ttl}
-	switch anew := old == nil || !continues(old, m, ttl); {
+	c.emit = func(change zone.Change) { c.changes = append(c.changes, change) }
+	return c.update(old)
+}
+
+// Put is Update that puts the changes into edit, of which content is the version so
+// far: a whole chain need not be listed then. After an error edit is of no use.
+func Put(edit *zone.Builder, old, content *zone.Version, m Mode, ttl uint32) error {
+	c := chain{content: content, mode: m, ttl: ttl}
+	put := func(change zone.Change) {
+		if change.New.Exists() {
+			edit.Put(change.New)
+		} else {
+			edit.Delete(change.Old.Name, change.Old.Type)
+		}
+	}
+	c.emit = put
+	if old != nil && continues(old, m, ttl) {
+		c.emit = func(change zone.Change) { c.changes = append(c.changes, change) }
+	}
+	changes, err := c.update(old)
+	for _, change := range changes {
+		put(change)
+	}
+	return err
+}
+
+func (c *chain) update(old *zone.Version) ([]zone.Change, error) {
+	m := c.mode
+	if m.Hashed() && labelSize+len(c.content.Apex()) > zone.MaxName {
+		return nil, fmt.Errorf("NSEC3 for %s: no room for a hash before the name", c.content.Apex())
+	}
+	switch anew := old == nil || !continues(old, m, c.ttl); {
 	case anew && m.Hashed():
 		return c.allHashed()
 	case anew:
 		return c.all(), nil
 	case m.Hashed():
-		return c.relinkHashed(moves(old, content, m))
+		return c.relinkHashed(moves(old, c.content, m))
 	default:
-		return c.relink(moves(old, content, m)), nil
+		return c.relink(moves(old, c.content, m)), nil
 	}
 }
 
@@ -54,19 +82,20 @@ type chain struct {
 	mode    Mode
 	ttl     uint32
 	changes []zone.Change
+	emit    func(zone.Change) // takes a change
 }
 
 // set records that s takes the place of is, unless they are the same.
 func (c *chain) set(is, s zone.RRset) {
 	if !is.SameData(s) {
-		c.changes = append(c.changes, zone.Change{Old: is, New: s})
+		c.emit(zone.Change{Old: is, New: s})
 	}
 }
 
 // drop records that is goes, if it is there.
 func (c *chain) drop(is zone.RRset) {
 	if is.Exists() {
-		c.changes = append(c.changes, zone.Change{Old: is})
+		c.emit(zone.Change{Old: is})
 	}
 }
 

@@ -23,7 +23,6 @@ func (c *chain) allHashed() ([]zone.Change, error) {
 	}
 	slices.SortFunc(links, func(a, b link) int { return bytes.Compare(a.hash[:], b.hash[:]) })
 	begin := len(c.changes)
-	c.changes = slices.Grow(c.changes, len(links))
 	var bitmap [512]byte
 	for i, l := range links {
 		after := &links[(i+1)%len(links)]
@@ -48,13 +47,15 @@ func (c *chain) allHashed() ([]zone.Change, error) {
 // in which there are no more nodes than names.
 func (c *chain) dropNSEC() *zone.Version {
 	edit := c.content.Edit()
+	some := false
 	for n := range c.content.All() {
 		if is, ok := n.Get(zone.TypeNSEC); ok {
+			some = true
 			c.drop(is)
 			edit.Delete(n.Name(), zone.TypeNSEC)
 		}
 	}
-	if len(c.changes) == 0 {
+	if !some {
 		return c.content
 	}
 	return edit.Version()

@@ -32,16 +32,8 @@ func (s *signing) unsigned() (*zone.Version, error) {
 		edit.Delete(s.apex, zone.TypeNSEC3PARAM)
 	}
 	next = edit.Version()
-	changes, err := denial.Update(s.Old, next, s.Denial, ttl)
-	if err != nil {
+	if err := denial.Put(edit, s.Old, next, s.Denial, ttl); err != nil {
 		return nil, err
-	}
-	for _, c := range changes {
-		if c.New.Exists() {
-			edit.Put(c.New)
-		} else {
-			edit.Delete(c.Old.Name, c.Old.Type)
-		}
 	}
 	return edit.Version(), nil
 }

@@ -6,6 +6,8 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/binary"
 	"fmt"
 	"math/big"
@@ -119,49 +121,65 @@ func publicKey(algorithm uint8, public crypto.PublicKey) ([]byte, error) {
 	return nil, fmt.Errorf("a %T is no key of algorithm %d, or that is not known", public, algorithm)
 }
 
-// header begins the RRSIG that k makes over s.
-func (k Key) header(s zone.RRset, signer zone.Name, inception, expiration uint32) []byte {
+// appendHeader appends what begins the RRSIG that k makes over s.
+func (k *signerKey) appendHeader(h []byte, s zone.RRset, signer zone.Name, inception, expiration uint32) []byte {
 	labels := s.Name.Labels()
 	if s.Name.IsWildcard() {
 		labels-- // RFC 4034 3.1.3
 	}
-	h := make([]byte, 0, 18+len(signer)+128)
 	h = binary.BigEndian.AppendUint16(h, uint16(s.Type))
 	h = append(h, k.Record.Algorithm(), byte(labels))
 	h = binary.BigEndian.AppendUint32(h, s.TTL)
 	h = binary.BigEndian.AppendUint32(h, expiration)
 	h = binary.BigEndian.AppendUint32(h, inception)
-	h = binary.BigEndian.AppendUint16(h, k.Record.Tag())
+	h = binary.BigEndian.AppendUint16(h, k.tag)
 	return append(h, signer...)
 }
 
-// sign gives the signature over a message in its wire form.
-func (k Key) sign(message []byte) ([]byte, error) {
-	a := algorithms[k.Record.Algorithm()]
-	if a.hash == 0 {
-		return k.Signer.Sign(nil, message, a.hash)
+// digest is what the private key signs: the message, or its hash, for which room is used.
+func (a algorithm) digest(room *[]byte, message []byte) []byte {
+	switch a.hash {
+	case crypto.SHA256:
+		sum := sha256.Sum256(message)
+		*room = append((*room)[:0], sum[:]...)
+	case crypto.SHA384:
+		sum := sha512.Sum384(message)
+		*room = append((*room)[:0], sum[:]...)
+	case crypto.SHA512:
+		sum := sha512.Sum512(message)
+		*room = append((*room)[:0], sum[:]...)
+	default:
+		return message
 	}
-	h := a.hash.New()
-	h.Write(message)
-	signature, err := k.Signer.Sign(nil, h.Sum(nil), a.hash)
-	if err != nil || a.size == 0 {
-		return signature, err
-	}
-	return rawECDSA(signature, a.size)
+	return *room
 }
 
-// rawECDSA turns a DER sequence of two integers into two numbers of a fixed size
+// appendSignature appends the signature over a digest in its wire form.
+func (k *signerKey) appendSignature(dst, digest []byte) ([]byte, error) {
+	signature, err := k.Signer.Sign(nil, digest, k.hash)
+	switch {
+	case err != nil:
+		return dst, err
+	case k.size == 0:
+		return append(dst, signature...), nil
+	}
+	return appendECDSA(dst, signature, k.size)
+}
+
+// appendECDSA appends a DER sequence of two integers as two numbers of a fixed size
 // (RFC 6605 4). Both are below 2^384, so that all lengths are one octet.
-func rawECDSA(der []byte, size int) ([]byte, error) {
-	bad := fmt.Errorf("an ECDSA signature of %d octets is not DER", len(der))
+func appendECDSA(dst, der []byte, size int) ([]byte, error) {
+	whole, begin := len(der), len(dst)
+	bad := func() ([]byte, error) {
+		return dst[:begin], fmt.Errorf("an ECDSA signature of %d octets is not DER", whole)
+	}
 	if len(der) < 2 || der[0] != 0x30 || int(der[1]) != len(der)-2 {
-		return nil, bad
+		return bad()
 	}
 	der = der[2:]
-	raw := make([]byte, 2*size)
-	for i := range 2 {
+	for range 2 {
 		if len(der) < 2 || der[0] != 0x02 || len(der)-2 < int(der[1]) {
-			return nil, bad
+			return bad()
 		}
 		number := der[2 : 2+int(der[1])]
 		der = der[2+int(der[1]):]
@@ -169,12 +187,15 @@ func rawECDSA(der []byte, size int) ([]byte, error) {
 			number = number[1:]
 		}
 		if len(number) > size {
-			return nil, bad
+			return bad()
 		}
-		copy(raw[(i+1)*size-len(number):], number)
+		for range size - len(number) {
+			dst = append(dst, 0)
+		}
+		dst = append(dst, number...)
 	}
 	if len(der) != 0 {
-		return nil, bad
+		return bad()
 	}
-	return raw, nil
+	return dst, nil
 }

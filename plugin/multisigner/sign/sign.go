@@ -45,12 +45,19 @@ type Input struct {
 	// Stop is asked before each signature: an error ends the call, with that error
 	// and no version. nil: it goes on to its end.
 	Stop func() error
+	// Place is asked for by each goroutine before it signs, and may wait. It gives what
+	// is called after some RRsets each, which may wait as well, and what is called at
+	// the end. nil: there is room for all.
+	Place func() (keep, leave func())
+	// Progress is told, while a large zone is signed as a whole, how many of how many
+	// names are done; from any of the goroutines, and at times. nil: nobody.
+	Progress func(done, all int)
 }
 
 // Output is the version that came of it.
 type Output struct {
 	Version *zone.Version // Old when nothing changed
-	Diff    zone.Diff     // from Old, which may be nil, to Version
+	Diff    zone.Diff     // from Old to Version; without an Old it lists nothing, since all is new
 	Signed  int           // RRsets that were signed
 	Changed bool
 	// Refresh is when signatures are due for renewal next; zero without any.
@@ -81,14 +88,14 @@ func Zone(in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	work := s.work(next)
+	l, work := s.work(next)
 	if !in.Renumber && s.same(next) && !some(work) {
 		return Output{Version: in.Old, Diff: s.diff(in.Old), Refresh: s.times.next(in.Old)}, nil
 	}
 	if in.Old != nil && !zone.SerialAfter(in.Serial, in.Old.Serial()) {
 		return Output{}, fmt.Errorf("sign %s: serial %d is not after %d", s.apex, in.Serial, in.Old.Serial())
 	}
-	v, signed, err := s.finish(next, work)
+	v, signed, err := l.finish(work)
 	if err != nil {
 		return Output{}, err
 	}
@@ -174,6 +181,9 @@ func (s *signing) special(t zone.Type) *signers {
 }
 
 func (s *signing) diff(v *zone.Version) zone.Diff {
+	if s.Old == nil {
+		return zone.Diff{Apex: s.apex, To: v.Serial()}
+	}
 	if v == s.Old {
 		return zone.Diff{Apex: s.apex, From: v.Serial(), To: v.Serial()}
 	}

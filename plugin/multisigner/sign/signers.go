@@ -14,6 +14,7 @@ type signers []signerKey
 
 type signerKey struct {
 	Key
+	algorithm
 	tag uint16
 	// known says that algorithm and tag name this key in the last version: its
 	// DNSKEY RRset has the key and no other of that tag.
@@ -34,7 +35,7 @@ func newSigners(keys []Key, old *zone.Version) (signers, error) {
 		}
 		if !seen[k.Record] {
 			seen[k.Record] = true
-			list = append(list, signerKey{Key: k, tag: k.Record.Tag(), known: known(k.Record, published)})
+			list = append(list, signerKey{Key: k, algorithm: algorithms[k.Record.Algorithm()], tag: k.Record.Tag(), known: known(k.Record, published)})
 		}
 	}
 	for i := range list {
@@ -73,23 +74,18 @@ func (list signers) maker(sig zone.RRSIG, s zone.RRset) int {
 }
 
 func (k *signerKey) made(sig zone.RRSIG, s zone.RRset) bool {
-	message := zone.AppendSigned(nil, sig.Header(), s)
-	a := algorithms[sig.Algorithm()]
-	if a.hash != 0 {
-		h := a.hash.New()
-		h.Write(message)
-		message = h.Sum(nil)
-	}
+	var digest []byte
+	message := k.digest(&digest, zone.AppendSigned(nil, sig.Header(), s))
 	signature := []byte(sig.Signature())
 	switch public := k.Signer.Public().(type) {
 	case *rsa.PublicKey:
-		return rsa.VerifyPKCS1v15(public, a.hash, message, signature) == nil
+		return rsa.VerifyPKCS1v15(public, k.hash, message, signature) == nil
 	case *ecdsa.PublicKey:
 		r, s := new(big.Int), new(big.Int)
-		if len(signature) != 2*a.size {
+		if len(signature) != 2*k.size {
 			return false
 		}
-		return ecdsa.Verify(public, message, r.SetBytes(signature[:a.size]), s.SetBytes(signature[a.size:]))
+		return ecdsa.Verify(public, message, r.SetBytes(signature[:k.size]), s.SetBytes(signature[k.size:]))
 	case ed25519.PublicKey:
 		return ed25519.Verify(public, message, signature)
 	}

@@ -14,21 +14,22 @@ type job struct {
 	set  zone.RRset
 	keep []string
 	keys []*signerKey
+	have []bool // which of the signers have one
 }
 
 // work finds what there is to sign in next, one after the other, so that not all
 // of a large zone has to be held at once.
-func (s *signing) work(next *zone.Version) iter.Seq[job] {
-	l := look{signing: s, next: next, due: s.times.latest.Add(s.times.Refresh)}
+func (s *signing) work(next *zone.Version) (l look, jobs iter.Seq[job]) {
+	l = look{signing: s, next: next, due: s.times.latest.Add(s.times.Refresh), whole: s.everything()}
 	if s.Old != nil {
 		if earliest, ok := s.Old.Earliest(); ok {
 			l.due = s.times.due(earliest)
 		}
 	}
-	if s.everything() {
-		return l.all
+	if l.whole {
+		return l, l.all
 	}
-	return slices.Values(l.some())
+	return l, slices.Values(l.some())
 }
 
 // everything reports whether all RRsets have to be looked at: at first, on demand,
@@ -53,8 +54,9 @@ func (s *signing) everything() bool {
 // look judges the signatures of a version; due is the earliest end that may stay.
 type look struct {
 	*signing
-	next *zone.Version
-	due  time.Time
+	next  *zone.Version
+	due   time.Time
+	whole bool // every RRset has to be looked at
 }
 
 // all looks at every RRset.
@@ -62,7 +64,8 @@ func (l look) all(yield func(job) bool) {
 	for _, nodes := range []iter.Seq[*zone.Node]{l.next.All(), l.next.Hashed()} {
 		for n := range nodes {
 			for set := range n.All() {
-				if j, wrong := l.judge(n, set); wrong && !yield(j) {
+				var j job
+				if l.judge(n, set, &j) && !yield(j) {
 					return
 				}
 			}
@@ -82,7 +85,8 @@ func (l look) some() []job {
 	add := func(n *zone.Node, set zone.RRset) {
 		if at := (place{set.Name, set.Type}); !seen[at] {
 			seen[at] = true
-			if j, wrong := l.judge(n, set); wrong {
+			var j job
+			if l.judge(n, set, &j) {
 				jobs = append(jobs, j)
 			}
 		}
@@ -114,30 +118,32 @@ func (l look) some() []job {
 	return jobs
 }
 
-// judge says whether the signatures of set, at node n, are those that it should
-// have, and if not what to do about it. n is nil for NSEC3.
-func (l look) judge(n *zone.Node, set zone.RRset) (j job, wrong bool) {
+// judge says whether the signatures of set, at node n, are not those that it should
+// have, and what to do about it then: j, of which the room is used again. n is nil for NSEC3.
+func (l look) judge(n *zone.Node, set zone.RRset, j *job) (wrong bool) {
+	*j = job{set: set, keep: j.keep[:0], keys: j.keys[:0], have: j.have[:0]}
 	if n != nil && n.IsApex() && l.foreign(set.Type) {
-		return job{}, false
+		return false
 	}
 	keys := l.signersOf(n, set.Type)
-	j.set = set
-	have := make([]bool, len(keys))
+	for range keys {
+		j.have = append(j.have, false)
+	}
 	for sig := range set.Sigs.All() {
 		r := zone.RRSIG(sig)
-		if i := keys.maker(r, set); i >= 0 && !have[i] && !l.Resign && l.times.good(r, l.due) {
-			have[i] = true
+		if i := keys.maker(r, set); i >= 0 && !j.have[i] && !l.Resign && l.times.good(r, l.due) {
+			j.have[i] = true
 			j.keep = append(j.keep, sig)
 		} else {
 			wrong = true
 		}
 	}
 	for i := range keys {
-		if !have[i] {
+		if !j.have[i] {
 			j.keys, wrong = append(j.keys, &keys[i]), true
 		}
 	}
-	return j, wrong
+	return wrong
 }
 
 // signersOf says who signs the RRsets of a type at n; nobody when it is not

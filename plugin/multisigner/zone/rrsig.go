@@ -73,7 +73,7 @@ func Time(seconds uint32) time.Time { return time.Unix(int64(seconds), 0).UTC() 
 // AppendSigned appends what an RRSIG with this header signs: the header, and
 // each record of s in canonical form and order (RFC 4034 3.1.8.1), under the
 // wildcard's name when the header has fewer labels than s.Name.
-func AppendSigned(dst []byte, header string, s RRset) []byte {
+func AppendSigned[H string | []byte](dst []byte, header H, s RRset) []byte {
 	owner := s.Name
 	labels := owner.Labels()
 	if owner.IsWildcard() {
