@@ -19,6 +19,10 @@ type Guard struct {
 	// verified, spread over the change; 0: all. The others are for an Audit, which
 	// must follow: signatures are nearly all the work where a zone is signed anew.
 	Sample int
+	// Place is asked for by each goroutine before it begins, and may wait. It gives what
+	// is called between RRsets, which may wait as well, and what is called at the end.
+	// nil: there is room for all.
+	Place func() (keep, leave func())
 }
 
 // Fault is what a version makes worse.
@@ -42,7 +46,7 @@ func (f Fault) String() string {
 const maxFaults = 100
 
 // Faults lists what is worse in new than in old, which is nil when new is the first
-// version; d leads from one to the other. A version without faults may be shown.
+// version and all of it is looked at; else d leads from one to the other. A version without faults may be shown.
 //
 // These must hold, unless they did not hold in old either: the serial comes after;
 // each RRset of d that is authoritative, or has become so, and when the DNSKEY RRset
@@ -75,10 +79,15 @@ func (c Guard) Faults(old *zone.Version, d zone.Diff, new *zone.Version) []Fault
 	faults = append(faults, g.entries()...)
 	faults = append(faults, g.answers()...)
 	faults = append(faults, g.adoption()...)
-	pairs := g.sampled(g.pairs(d))
-	faults = append(faults, parallel(len(pairs), func(i int) []Fault { return g.pair(pairs[i]) })...)
+	var pairs []pair
+	if old == nil {
+		pairs = g.first()
+	} else {
+		pairs = g.sampled(g.pairs(d))
+	}
+	faults = append(faults, g.parallel(len(pairs), func(i int) []Fault { return g.pair(pairs[i]) })...)
 	places := g.places(d)
-	faults = append(faults, parallel(len(places), func(i int) []Fault { return g.link(places[i]) })...)
+	faults = append(faults, g.parallel(len(places), func(i int) []Fault { return g.link(places[i]) })...)
 	faults = append(faults, g.strays(d, places)...)
 	return faults[:min(len(faults), maxFaults)]
 }
@@ -143,7 +152,7 @@ func (g *guard) serial() []Fault {
 }
 
 // parallel collects what work gives for 0 to n-1, in that order.
-func parallel(n int, work func(i int) []Fault) []Fault {
+func (c Guard) parallel(n int, work func(i int) []Fault) []Fault {
 	type found struct {
 		i      int
 		faults []Fault
@@ -152,7 +161,14 @@ func parallel(n int, work func(i int) []Fault) []Fault {
 	var mu sync.Mutex
 	var all []found
 	worker := func() {
+		keep := func() {}
+		if c.Place != nil {
+			var leave func()
+			keep, leave = c.Place()
+			defer leave()
+		}
 		for {
+			keep()
 			i := int(next.Add(1)) - 1
 			if i >= n {
 				return

@@ -81,6 +81,7 @@ func (g *guard) rechained() bool {
 
 // everywhere lists every name, and every owner of an NSEC3 record.
 func (g *guard) everywhere() (places []place) {
+	places = make([]place, 0, g.new.Names())
 	for n := range g.new.All() {
 		places = append(places, place{name: n.Name()})
 	}
@@ -95,6 +96,9 @@ func (g *guard) everywhere() (places []place) {
 func (g *guard) strays(d zone.Diff, places []place) (faults []Fault) {
 	if !g.links.hashed {
 		return nil
+	}
+	if g.old == nil {
+		return g.unexpected()
 	}
 	var owners map[zone.Name]bool
 	for _, c := range d.Changes {
@@ -119,6 +123,39 @@ func (g *guard) strays(d zone.Diff, places []place) (faults []Fault) {
 		faults = append(faults, Fault{c.Name(), zone.TypeNSEC3, "", "it is of no name that has changed, and says something else than before"})
 	}
 	return faults
+}
+
+// unexpected finds NSEC3 records that are of no name of a first version. Where each
+// name that should have one has it, which its place has found, there are others only if there
+// are more than such names.
+func (g *guard) unexpected() (faults []Fault) {
+	names, records := 0, 0
+	for n := range g.new.All() {
+		if g.links.owes(n) {
+			names++
+		}
+	}
+	for range g.new.Hashed() {
+		records++
+	}
+	if records == names {
+		return nil
+	}
+	owners := make(map[zone.Name]bool, names)
+	for n := range g.new.All() {
+		owners[g.links.owner(n.Name())] = true
+	}
+	for n := range g.new.Hashed() {
+		if _, err := g.links.record(n.Name()); err == nil && !owners[n.Name()] && len(faults) < maxFaults {
+			faults = append(faults, Fault{n.Name(), zone.TypeNSEC3, "", "it is of no name of the zone"})
+		}
+	}
+	return faults
+}
+
+// owes reports whether a name, of which n may be nil, should have an NSEC3 record.
+func (l linker) owes(n *zone.Node) bool {
+	return n != nil && !n.Occluded() && !(l.optOut && n.IsCut() && !n.Has(zone.TypeDS))
 }
 
 // owners are those of the NSEC3 records of the names among places.
@@ -274,7 +311,7 @@ func (l linker) atHashed(name zone.Name) error {
 	if n != nil && n.Has(zone.TypeNSEC) {
 		return fmt.Errorf("it has an NSEC record in a zone with NSEC3")
 	}
-	should := n != nil && !n.Occluded() && !(l.optOut && n.IsCut() && !n.Has(zone.TypeDS))
+	should := l.owes(n)
 	r, err := l.record(owner)
 	if has := err == nil; has != should {
 		return fmt.Errorf("it has an NSEC3 record: %v; it should: %v", has, should)

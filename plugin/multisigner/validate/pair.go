@@ -1,6 +1,8 @@
 package validate
 
 import (
+	"iter"
+
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -11,6 +13,40 @@ type pair struct{ was, is zone.RRset }
 // sampleSize is how many RRsets from each end of the zone stand for those that a
 // change of keys leaves as they are: our choice; all are signed by the same keys.
 const sampleSize = 8
+
+// first lists the RRsets whose signatures are to be checked of a version before which
+// there was none: as pairs and sampled do, but without a list of all, which is half as
+// large as a zone.
+func (g *guard) first() (pairs []pair) {
+	count := 0
+	for range g.signedNow() {
+		count++
+	}
+	step, at := g.every(count)
+	i := 0
+	for s := range g.signedNow() {
+		if s.Name == g.new.Apex() || i%step == at {
+			pairs = append(pairs, pair{is: s})
+		}
+		i++
+	}
+	return pairs
+}
+
+// signedNow yields all RRsets of the new version that are to be signed.
+func (g *guard) signedNow() iter.Seq[zone.RRset] {
+	return func(yield func(zone.RRset) bool) {
+		for _, nodes := range []iter.Seq[*zone.Node]{g.new.All(), g.new.Hashed()} {
+			for n := range nodes {
+				for s := range n.All() {
+					if authoritativeAt(n, s.Type) && !yield(s) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
 
 // pairs lists the RRsets whose signatures are to be checked.
 func (g *guard) pairs(d zone.Diff) (pairs []pair) {
@@ -115,13 +151,10 @@ func (g *guard) ofTheRest(pairs []pair) []pair {
 
 // sampled keeps the apex and about Sample others of the pairs, each time others.
 func (g *guard) sampled(pairs []pair) []pair {
-	if g.Sample <= 0 || len(pairs) <= g.Sample {
+	step, at := g.every(len(pairs))
+	if step == 1 {
 		return pairs
 	}
-	// An odd step, so that of names and their denial records, which take turns, both
-	// kinds are met.
-	step := len(pairs)/g.Sample | 1
-	at := int(g.new.Serial()) % step
 	kept := pairs[:0:0]
 	for i, p := range pairs {
 		if p.is.Name == g.new.Apex() || i%step == at {
@@ -131,6 +164,17 @@ func (g *guard) sampled(pairs []pair) []pair {
 	return kept
 }
 
+// every says that of count RRsets each step-th is verified, beginning with that at.
+func (g *guard) every(count int) (step, at int) {
+	if g.Sample <= 0 || count <= g.Sample {
+		return 1, 0
+	}
+	// An odd step, so that of names and their denial records, which take turns, both
+	// kinds are met.
+	step = count/g.Sample | 1
+	return step, int(g.new.Serial()) % step
+}
+
 // authoritative reports whether an RRset has to be signed in v (RFC 4035 2.2). A
 // CNAME has no place beside NS; if it is there, servers answer with it.
 func authoritative(v *zone.Version, s zone.RRset) bool {
@@ -138,7 +182,15 @@ func authoritative(v *zone.Version, s zone.RRset) bool {
 		return true
 	}
 	n := v.Get(s.Name)
-	return n != nil && !n.Occluded() && (!n.IsCut() || s.Type == zone.TypeDS || s.Type == zone.TypeNSEC || s.Type == zone.TypeCNAME)
+	return n != nil && authoritativeAt(n, s.Type)
+}
+
+// authoritativeAt is authoritative of a type at its node.
+func authoritativeAt(n *zone.Node, t zone.Type) bool {
+	if t == zone.TypeNSEC3 {
+		return true
+	}
+	return !n.Occluded() && (!n.IsCut() || t == zone.TypeDS || t == zone.TypeNSEC || t == zone.TypeCNAME)
 }
 
 // pair checks an RRset under the version's own keys and for whoever holds others.
