@@ -147,6 +147,7 @@ func rolling() status.Zone {
 			{What: "sign the zone with ZSK 1003", Why: "every signer to publish ZSK 1003", Key: 1003, Since: ago(10 * time.Minute), Holding: []string{"b.example.net 192.0.2.3:53"}},
 			{What: "the DNSKEY TTL to pass", Since: ago(10 * time.Minute), Earliest: now.Add(50 * time.Minute), From: "1h0m0s DNSKEY TTL of b.example.net, since 2026-11-23T11:50:00Z"},
 		},
+		Signing: &status.Progress{Percent: 45, Names: 450_123, Of: 1_000_006},
 		Guard: status.Guard{Refusals: 1, Withdrawals: 1, Verifying: true, Refused: &status.Refused{
 			At: ago(3 * time.Hour), Serial: 2026112300, File: "/var/lib/multisigner/zones/example.org.refused",
 			Faults: []string{"www.example.org. A: no key with tag 1003 and algorithm 13 (for b.example.net)"},

@@ -184,6 +184,9 @@ func writePairs(w io.Writer, z status.Zone) {
 
 // writeGuard tells of versions that were not shown, or no longer.
 func writeGuard(w io.Writer, z status.Zone) {
+	if p := z.Signing; p != nil {
+		fmt.Fprintf(w, "\nthe zone is being signed: %d %%, %d of %d names\n", p.Percent, p.Names, p.Of)
+	}
 	g := z.Guard
 	if g.Verifying {
 		fmt.Fprintln(w, "\nsignatures are still being verified in the background")

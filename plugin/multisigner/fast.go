@@ -119,6 +119,17 @@ func (f *fronts) settle(loads []*load) {
 	}
 }
 
+// queries counts those that came to fronts so far.
+func (f *fronts) queries() (n uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, is := range f.at {
+		answered, handed, lost := is.Stats()
+		n += answered + handed + lost
+	}
+	return n
+}
+
 // all gives the fronts that work, by address.
 func (f *fronts) all() map[string]*fastpath.Front {
 	f.mu.Lock()

@@ -83,6 +83,7 @@ type asker struct {
 
 // ServeDNS implements plugin.Handler.
 func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	process.asked.Add(1)
 	if len(r.Question) != 1 {
 		return dns.RcodeFormatError, nil
 	}

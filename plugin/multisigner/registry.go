@@ -27,7 +27,8 @@ type registry struct {
 
 	// refused is the last reload, if it was refused.
 	refused atomic.Pointer[status.Reload]
-	fronts  fronts // the fast paths
+	fronts  fronts        // the fast paths
+	asked   atomic.Uint64 // what came through CoreDNS
 
 	// running lists the states for those who must not wait for a reload that is
 	// preparing under mu: readiness and metrics.
@@ -35,6 +36,9 @@ type registry struct {
 }
 
 var process = &registry{states: make(map[string]*state), fronts: fronts{at: make(map[string]*bindings)}}
+
+// queries counts what the process was asked, so that it can be told whether it is being asked.
+func (r *registry) queries() uint64 { return r.asked.Load() + r.fronts.queries() }
 
 // start opens and prepares all that the load wants. If it replaces another load,
 // that one's stop makes it take effect; else it does so now.

@@ -50,7 +50,7 @@ func (s *state) open(logger *slog.Logger) error {
 		return nil
 	}
 	_, missing := os.Stat(filepath.Join(s.dir, "state.db"))
-	e, err := engine.Open(s.dir, engine.Options{Logger: logger})
+	e, err := engine.Open(s.dir, engine.Options{Logger: logger, Queries: process.queries})
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,8 @@ const backDate = time.Hour
 // sign makes the version that the plan asks for; with nothing new it is the one
 // that is served. Renewing, it does with the private keys that are there. It stops
 // when ctx ends: a large zone takes minutes, and who is told to end may be killed before.
-func (e *Engine) sign(ctx context.Context, w *work, cfg *Config, plan roll.Plan, renewing bool) (sign.Output, error) {
+func (e *Engine) sign(ctx context.Context, z *Zone, cfg *Config, plan roll.Plan, renewing bool) (sign.Output, error) {
+	w := &z.work
 	if w.signed == nil && w.content == nil || len(plan.SignData) == 0 {
 		return sign.Output{Version: w.signed}, nil // there is nothing to sign, or nothing to sign with
 	}
@@ -108,6 +109,7 @@ func (e *Engine) sign(ctx context.Context, w *work, cfg *Config, plan roll.Plan,
 		Keys: keys, Denial: cfg.Denial,
 		Policy: sign.Policy{Validity: cfg.Validity, Refresh: cfg.Refresh, BackDate: backDate},
 		Now:    w.times.dated(), Mark: w.times.mark, Resign: w.resign || w.overlong(cfg), Stop: ctx.Err,
+		Place: e.share.place, Progress: z.signing,
 	})
 }
 

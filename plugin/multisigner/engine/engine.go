@@ -32,6 +32,9 @@ type Options struct {
 	Dial ask.Dial
 	// FilesEvery is how often files are looked at; 0: each second.
 	FilesEvery time.Duration
+	// Queries counts the queries that came to this process, in whatever steps: while there are
+	// new ones, signing and verifying leave a processor to them. nil: there are none.
+	Queries func() uint64
 	// NoMatrix: no look is followed by a survey of all answers under all keys, which
 	// costs most of a look and on which no rule acts.
 	NoMatrix bool
@@ -53,8 +56,10 @@ type Engine struct {
 	queue  *queue
 	fail   failpoints
 	// auditor verifies in the background what was shown on a sample.
-	auditor *auditor
-	hooks   *hooks
+	auditor   *auditor
+	share     *share
+	releasing atomic.Bool // memory is about to be given back
+	hooks     *hooks
 	// openKey gives the key to use for one of the key directory.
 	openKey func(keystore.Key) keystore.Key
 	// filesEvery is the least between two rounds of the watcher.
@@ -90,7 +95,7 @@ func Open(stateDir string, o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		dir: stateDir, home: home, log: o.Logger, clock: o.Clock, store: st, keys: keys, fail: o.failpoints,
-		openKey: o.Key, auditor: newAuditor(), hooks: newHooks(o.hookTimeout),
+		openKey: o.Key, share: newShare(o.Queries), auditor: newAuditor(), hooks: newHooks(o.hookTimeout),
 		client: newClient(o.Dial), filesEvery: max(o.FilesEvery, time.Second), noMatrix: o.NoMatrix,
 		telling: make(chan struct{}, tellers),
 		looking: make(chan struct{}, lookers),
@@ -130,7 +135,7 @@ func (e *Engine) start() {
 	}
 	clocks := beginTimes(time.Time{}, e.clock.Now(), e.clock.Steady())
 	e.background.Go(func() { e.watch(e.life, &clocks) })
-	e.background.Go(func() { e.auditor.run(e.life) })
+	e.background.Go(func() { e.auditor.run(e.life, e.share) })
 	for _, line := range e.hooks.lines {
 		e.background.Go(func() { e.runHooks(e.life, line) })
 	}
@@ -190,6 +195,7 @@ func (e *Engine) Status(apex zone.Name) (s status.Zone, ok bool) {
 	}
 	s = *z.status.Load()
 	s.Secondaries = z.secondaries(s)
+	s.Signing = z.progress.of.Load()
 	return s, true
 }
 

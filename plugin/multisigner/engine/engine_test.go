@@ -50,7 +50,7 @@ func write(t *testing.T, text string) string {
 }
 
 // serve opens an engine and has it serve cfg.
-func serve(t *testing.T, dir string, cfg engine.Config) *engine.Engine {
+func serve(t testing.TB, dir string, cfg engine.Config) *engine.Engine {
 	t.Helper()
 	e, err := engine.Open(dir, engine.Options{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)

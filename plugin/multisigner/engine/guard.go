@@ -30,13 +30,19 @@ var errWorse = errors.New("the guard objects")
 // verified.
 func (e *Engine) guard(z *Zone, cfg *Config, out sign.Output, now time.Time) (whole bool, err error) {
 	w := &z.work
-	g := validate.Guard{Held: w.heldNow(cfg), At: w.times.judged(), Sample: sampleSize}
+	g := validate.Guard{Held: w.heldNow(cfg), At: w.times.judged(), Sample: sampleSize, Place: e.share.place}
 	old, d := w.signed, out.Diff
 	if w.proving.withdrawn {
 		old = w.shown() // what it replaces; not what was taken away
-		d = zone.Compare(old, out.Version)
+		if d = (zone.Diff{}); old != nil {
+			d = zone.Compare(old, out.Version)
+		}
 	}
-	if whole = len(d.Changes) <= wholeAtMost || w.proving.careful || w.behindToken(); whole {
+	size := len(d.Changes)
+	if old == nil {
+		size = out.Version.Records() // at least as many
+	}
+	if whole = size <= wholeAtMost || w.proving.careful || w.behindToken(); whole {
 		g.Sample = 0
 	}
 	faults := g.Faults(old, d, out.Version)

@@ -203,7 +203,9 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 	if err := w.proving.waits(now); err != nil {
 		return err
 	}
-	out, err := e.sign(ctx, w, cfg, plan, !durable)
+	ended := z.progress.begin(e.clock)
+	out, err := e.sign(ctx, z, cfg, plan, !durable)
+	took := ended()
 	if err != nil {
 		w.proving.tried(now)
 		return err
@@ -246,11 +248,14 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 		}
 		w.signed, w.resign, w.renumber = out.Version, false, false
 		z.show(cfg)
-		e.log.Log(ctx, z.level(), "published", "zone", z.apex, "serial", w.signed.Serial(), "changes", len(out.Diff.Changes), "signatures", out.Signed)
+		e.log.Log(ctx, z.level(), "published", "zone", z.apex, "serial", w.signed.Serial(), "changes", len(out.Diff.Changes), "signatures", out.Signed, "after", took)
 		e.fail.reach("tell-before")
 		e.tell(z, cfg, w.signed)
 		e.fail.reach("tell-after")
 		w.stale = true
+		if out.Signed >= largeRelease {
+			e.release()
+		}
 	}
 	if err := e.keepSnapshot(z, now); err != nil {
 		w.alarm(status.AlarmSnapshot, err.Error(), "make room on the disk, or mend it: without a snapshot a restart signs the zone anew")

@@ -151,8 +151,8 @@ type auditor struct {
 	poke chan struct{}
 }
 
-// auditSlice is how many RRsets are verified at a stretch: our choice, some ten milliseconds.
-const auditSlice = 128
+// auditSlice is how many RRsets are verified at a stretch: our choice, some milliseconds.
+const auditSlice = 32
 
 func newAuditor() *auditor { return &auditor{poke: make(chan struct{}, 1)} }
 
@@ -198,7 +198,7 @@ func (q *auditor) move(a *audit, done bool) {
 
 // run verifies until ctx ends. Its pace is the processor's business: it goes by the
 // system's clock, whatever the engine's is.
-func (q *auditor) run(ctx context.Context) {
+func (q *auditor) run(ctx context.Context, share *share) {
 	for {
 		a := q.first()
 		if a == nil {
@@ -209,8 +209,10 @@ func (q *auditor) run(ctx context.Context) {
 				return
 			}
 		}
+		_, leave := share.place()
 		began := time.Now()
 		faults, done := a.audit.Next(auditSlice)
+		leave()
 		if len(faults) > 0 || done {
 			a.faults, done = faults, true
 		}

@@ -25,14 +25,15 @@ type Serving struct {
 
 // Zone is one zone of an engine.
 type Zone struct {
-	apex    zone.Name
-	engine  *Engine
-	slot    slot // the queue's
-	config  atomic.Pointer[Config]
-	serving atomic.Pointer[Serving]
-	status  atomic.Pointer[status.Zone]
-	began   chan struct{} // closed when the first turn has ended
-	summed  bool          // it has begun with many: the log tells of them all together
+	apex     zone.Name
+	engine   *Engine
+	slot     slot // the queue's
+	config   atomic.Pointer[Config]
+	serving  atomic.Pointer[Serving]
+	status   atomic.Pointer[status.Zone]
+	began    chan struct{} // closed when the first turn has ended
+	progress progress
+	summed   bool // it has begun with many: the log tells of them all together
 
 	mu    sync.Mutex
 	wants wants // what the next turn is to do, guarded by mu

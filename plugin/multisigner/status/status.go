@@ -40,7 +40,8 @@ type Zone struct {
 	Alarms      []Alarm     `json:"alarms"`
 	Wake        time.Time   `json:"wake,omitzero"` // when the zone's next turn is due
 	Guard       Guard       `json:"guard"`
-	Matrix      *Matrix     `json:"matrix,omitempty"` // of the last survey, if there was one
+	Signing     *Progress   `json:"signing,omitempty"` // a large zone is being signed as a whole
+	Matrix      *Matrix     `json:"matrix,omitempty"`  // of the last survey, if there was one
 }
 
 // Waiting is how many steps wait. One may do so for several reasons, each of which is
@@ -69,6 +70,13 @@ type Problem struct {
 	Name  string `json:"name,omitempty"`
 	Text  string `json:"text"`
 	Fatal bool   `json:"fatal"` // it kept the content out
+}
+
+// Progress is how far something is that takes long.
+type Progress struct {
+	Percent int `json:"percent"`
+	Names   int `json:"names"` // that are done
+	Of      int `json:"of"`
 }
 
 // Signatures says how long the zone's signatures live.
