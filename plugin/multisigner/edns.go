@@ -81,5 +81,5 @@ func (q query) refuse(rcode int, code uint16, why string) (int, error) {
 		why = why[:maxReason]
 	}
 	withOPT(q.req, m, &dns.EDNS0_EDE{InfoCode: code, ExtraText: why})
-	return dns.RcodeSuccess, q.w.WriteMsg(m)
+	return dns.RcodeSuccess, q.written(q.w.WriteMsg(m))
 }

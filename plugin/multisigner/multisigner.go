@@ -193,12 +193,22 @@ func (q query) write(r *rendering) error {
 	if q.from.key == "" && !(q.decorated && !q.stream()) {
 		r.wire = r.AppendReply(r.wire[:0], q.req, q.size(), q.stream(), maxUDP)
 		if done, err := writeWire(q.w, r.wire, r.Rcode); done {
-			return err
+			return q.written(err)
 		}
 	}
 	m := r.Msg(q.req, q.size(), q.stream())
 	withOPT(q.req, m)
-	return q.w.WriteMsg(m)
+	return q.written(q.w.WriteMsg(m))
+}
+
+// written ends a connection that takes nothing any more. Whoever pipelines questions
+// and leaves without reading would else have all of them answered, to nobody:
+// thousands wait in each connection to be read.
+func (q query) written(err error) error {
+	if err != nil && q.stream() {
+		_ = q.w.Close()
+	}
+	return err
 }
 
 func addrPort(a net.Addr) netip.AddrPort {

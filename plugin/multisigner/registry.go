@@ -49,6 +49,7 @@ func (r *registry) start(l *load) (err error) {
 			return err
 		}
 	}
+	leaveOne()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l.resolve()

@@ -135,7 +135,7 @@ func (q query) send(rrs []dns.RR, first bool) error {
 	withOPT(q.req, m)
 	late := time.AfterFunc(unread(), q.cutOff)
 	defer late.Stop()
-	return q.w.WriteMsg(m)
+	return q.written(q.w.WriteMsg(m))
 }
 
 // cutOff ends the connection, so that what is being written to it fails.

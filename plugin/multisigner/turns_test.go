@@ -2,6 +2,7 @@ package multisigner
 
 import (
 	"net/netip"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -112,7 +113,7 @@ func TestTurnsThatNobodyHas(t *testing.T) {
 // At most so many work at once, but those who wait for the network do not count.
 func TestPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(2, time.Second, true)
+		p := newPace(func(int) int { return 2 }, time.Second, true)
 		var working atomic.Int32
 		work := func(d time.Duration) {
 			end := p.begin()
@@ -135,4 +136,22 @@ func TestPace(t *testing.T) {
 		require.Equal(t, 99*time.Millisecond, time.Since(begun), "who has worked rests as long")
 		<-time.After(time.Hour)
 	})
+}
+
+// Where Go has found one processor it gets two, also when CoreDNS finds a limit
+// after the start of the program; then work for connections leaves one of them.
+func TestProcessorLeftFree(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	for _, tc := range []struct {
+		found      int
+		variable   string
+		have, work int
+	}{{1, "", 2, 1}, {1, "1", 1, 1}, {2, "", 2, 1}, {5, "", 5, 4}} {
+		p := newPace(func(n int) int { return n - 1 }, time.Second, false)
+		t.Setenv("GOMAXPROCS", tc.variable)
+		runtime.GOMAXPROCS(tc.found)
+		leaveOne()
+		require.Equal(t, tc.have, runtime.GOMAXPROCS(0))
+		require.Equal(t, tc.work, cap(p.tokens()))
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -24,6 +25,7 @@ type options struct {
 	serverCore, loadCore  int
 	document              string
 	profile               string
+	crowds                string
 }
 
 func main() {
@@ -39,6 +41,7 @@ func main() {
 	flag.IntVar(&o.loadCore, "load-core", 1, "`core` of dnsperf")
 	flag.StringVar(&o.document, "document", "", "`file` whose table to replace; standard output when empty")
 	flag.StringVar(&o.profile, "profile", "", "write our processor profile of each run into this `folder`")
+	flag.StringVar(&o.crowds, "crowds", "", "measure what questions over UDP wait beside these `crowds`: transfers,slow,unread")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -55,6 +58,9 @@ func measure(ctx context.Context, o options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	if o.binary, err = filepath.Abs(o.binary); err != nil { // servers run in folders of their own
+		return err
+	}
 	var rows []row
 	for _, name := range strings.Split(o.zones, ",") {
 		some, err := measureZone(ctx, o, dir, name)
@@ -62,6 +68,9 @@ func measure(ctx context.Context, o options) error {
 			return fmt.Errorf("zone %s: %w", name, err)
 		}
 		rows = append(rows, some...)
+	}
+	if o.crowds != "" {
+		return nil // they were told already
 	}
 	return report(o, rows, time.Now())
 }
@@ -88,6 +97,9 @@ func measureZone(ctx context.Context, o options, dir, name string) ([]row, error
 		if s != nil {
 			running = append(running, s)
 		}
+	}
+	if o.crowds != "" {
+		return nil, measureCrowds(ctx, o, z, running)
 	}
 	var rows []row
 	for _, l := range z.loads {

@@ -45,12 +45,13 @@ func start(ctx context.Context, o options, z *benchZone, kind string) (*server, 
 	case "knot":
 		text = fmt.Sprintf("server:\n    rundir: %q\n    listen: 127.0.0.1@%d\n    udp-workers: 1\n    tcp-workers: 1\n    background-workers: 1\n"+
 			"database:\n    storage: %[1]q\ntemplate:\n  - id: default\n    storage: %[1]q\n    zonefile-sync: -1\n    journal-content: none\n    semantic-checks: off\n"+
-			"zone:\n  - domain: %[3]s\n    file: %[4]q\n", dir, port, z.apex, z.signed())
+			"acl:\n  - id: anybody\n    address: 127.0.0.0/8\n    action: transfer\n"+
+			"zone:\n  - domain: %[3]s\n    file: %[4]q\n    acl: anybody\n", dir, port, z.apex, z.signed())
 		args = []string{"knotd", "-c", config}
 	case "nsd":
 		text = fmt.Sprintf("server:\n\tip-address: 127.0.0.1@%d\n\tdatabase: \"\"\n\tzonesdir: %[2]q\n\tpidfile: \"%[2]s/pid\"\n\tzonelistfile: \"%[2]s/list\"\n\txfrdfile: \"%[2]s/xfrd\"\n\txfrdir: %[2]q\n"+
-			"\tusername: \"\"\n\tserver-count: 1\n\tminimal-responses: yes\n\trrl-ratelimit: 0\n\trrl-whitelist-ratelimit: 0\n\ttcp-count: 200\nremote-control:\n\tcontrol-enable: no\n"+
-			"zone:\n\tname: %[3]q\n\tzonefile: %[4]q\n", port, dir, z.apex, z.signed())
+			"\tusername: \"\"\n\tserver-count: 1\n\tminimal-responses: yes\n\trrl-ratelimit: 0\n\trrl-whitelist-ratelimit: 0\n\ttcp-count: 1000\nremote-control:\n\tcontrol-enable: no\n"+
+			"zone:\n\tname: %[3]q\n\tzonefile: %[4]q\n\tprovide-xfr: 127.0.0.0/8 NOKEY\n", port, dir, z.apex, z.signed())
 		args = []string{"nsd", "-d", "-c", config}
 	case "bind":
 		text = fmt.Sprintf("options {\n\tdirectory %q;\n\tpid-file \"pid\";\n\tsession-keyfile \"key\";\n\tlisten-on port %d { 127.0.0.1; };\n\tlisten-on-v6 { none; };\n"+

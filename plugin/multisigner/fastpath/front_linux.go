@@ -38,10 +38,10 @@ type Binding struct {
 }
 
 // Open binds sockets to an address where CoreDNS has theirs sockets bound already,
-// as many as there are processors for us, and begins to answer. The error is
+// as many as there are processors for us and no more, and begins to answer. The error is
 // errors.ErrUnsupported where the system has not what it takes.
 func Open(address string, theirs int, server *dnsserver.Server, t *Table) (*Front, *Binding, error) {
-	f := &Front{stats: make([]stats, runtime.GOMAXPROCS(0))}
+	f := &Front{stats: make([]stats, min(runtime.GOMAXPROCS(0), runtime.NumCPU()))}
 	for range f.stats {
 		s, err := listen(address)
 		if err != nil {
