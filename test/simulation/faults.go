@@ -423,6 +423,11 @@ func (s *signer) restore() {
 	w.note("%s is restored to an old state", s.name)
 	w.did("restored")
 	s.state, s.disk, s.backup = s.backup, s.backup, roll.State{}
+	for _, o := range s.backupOwn { // those that were retired since are kept, and can be put back
+		if !slices.Contains(s.own, o) {
+			s.own = append(slices.Clip(s.own), o)
+		}
+	}
 	copy(s.trusts, s.backupTrusts) // whose KSK has rolled since is not believed before somebody says so
 	s.version = nil
 	s.servers[0].cur = nil

@@ -98,7 +98,8 @@ func (s *signer) loseKeys() {
 // they do not believe it before a person says so.
 func (s *signer) rejoinLost() {
 	w := s.w
-	if s.version != nil {
+	began := s.version != nil // by itself, when it saw no DS and took the zone for a new one
+	if began && (!s.refuses || s.outside) {
 		return
 	}
 	if !s.outside {
@@ -113,6 +114,9 @@ func (s *signer) rejoinLost() {
 		for _, other := range w.signers {
 			other.soon()
 		}
+	}
+	if began {
+		return
 	}
 	s.tell(roll.Command{Kind: roll.Rejoin})
 	w.after(hour, s.rejoinLost)

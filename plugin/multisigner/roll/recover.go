@@ -11,8 +11,16 @@ func (z *step) recover() string {
 		return whyUnasked
 	}
 	data, entry := z.bestKnown(), -1
-	if data < 0 {
+	for _, k := range z.ours {
+		if key := &z.f.Keys[k]; z.held[k] && key.Role.Entry() && (entry < 0 || key.DSSince > z.f.Keys[entry].DSSince) {
+			entry = k
+		}
+	}
+	switch { // before anything is changed: what was begun would be gone on with
+	case data < 0:
 		return "there is no private key in the key store that could sign the zone"
+	case entry < 0:
+		return "there is no private key in the key store that a DS could name"
 	}
 	for _, k := range z.ours {
 		key := &z.f.Keys[k]
@@ -25,13 +33,7 @@ func (z *step) recover() string {
 		}
 		if key.Role.Entry() {
 			key.EntryOn = z.t
-			if entry < 0 || key.DSSince > z.f.Keys[entry].DSSince {
-				entry = k
-			}
 		}
-	}
-	if entry < 0 {
-		return "there is no private key in the key store that a DS could name"
 	}
 	for _, k := range z.ours {
 		if key := &z.f.Keys[k]; key.entry() && k != entry && key.DSSince == 0 {
