@@ -28,8 +28,15 @@ func (z *step) takes(k int) bool {
 	used, i := z.inUse(key), z.ownerOf(key)
 	likes := func(n int) bool { return z.f.Keys[n].sameTag(key) }
 	of := func(n int) bool { return z.f.Keys[n].Owner != 0 && z.ownerOf(&z.f.Keys[n]) == i }
-	return z.room(k, 1, used, true, func(n int) bool { return of(n) && likes(n) }) && z.room(k, keysPerPeer, used, true, of) &&
-		z.room(k, 1, used, false, likes) && z.room(k, keysInAll, used, false, func(int) bool { return true })
+	var going keySet // what makes room
+	fits := z.room(&going, k, 1, used, true, func(n int) bool { return of(n) && likes(n) }) && z.room(&going, k, keysPerPeer, used, true, of) &&
+		z.room(&going, k, 1, used, false, likes) && z.room(&going, k, keysInAll, used, false, func(int) bool { return true })
+	for n := range z.f.Keys {
+		if fits && going.has(n) {
+			z.f.Keys[n].Gone = z.t
+		}
+	}
+	return fits
 }
 
 // stays reports whether key k of a peer, which is in our DNSKEY RRset, may stay there: not
@@ -47,14 +54,15 @@ func (z *step) stays(k int) bool {
 	return true
 }
 
-// room reports whether fewer than most published keys are so, key k left out; if k is in
-// use, what is not makes room. strict: there is none even for a key in use when all are.
-func (z *step) room(k, most int, used, strict bool, is func(n int) bool) bool {
+// room reports whether fewer than most published keys are so, key k and those that are
+// going left out; if k is in use, one that is not goes. strict: there is no room even for
+// a key in use when all are.
+func (z *step) room(going *keySet, k, most int, used, strict bool, is func(n int) bool) bool {
 	there, spare := 0, -1
 	for n := range z.f.Keys {
 		other := &z.f.Keys[n]
 		soon := other.Owner == 0 && other.Pub == 0 && !other.Compromised // ours, just made
-		if n == k || !other.published() && !soon || !is(n) {
+		if n == k || going.has(n) || !other.published() && !soon || !is(n) {
 			continue
 		}
 		there++
@@ -68,7 +76,7 @@ func (z *step) room(k, most int, used, strict bool, is func(n int) bool) bool {
 	case !used:
 		return false
 	case spare >= 0:
-		z.f.Keys[spare].Gone = z.t
+		going.add(spare)
 		return true
 	}
 	return !strict

@@ -109,3 +109,33 @@ func TestUnusedKeyMakesRoom(t *testing.T) {
 	require.Equal(t, []roll.KeyID{id(2, 2)}, plan.SignData)
 	require.NotContains(t, plan.DNSKEY, id(2, 100))
 }
+
+// A key that nobody signs with makes no room for one that does not fit all the same: its
+// peer has as many keys in use already as we take over.
+func TestNothingMakesRoomInVain(t *testing.T) {
+	policy := roll.Policy{Signer: "a", Split: true, Algorithm: 13, Peers: []roll.Peer{{Name: "b", Foreign: true}, {Name: "c", Foreign: true}}}
+	id := func(tag uint16, sum uint64) roll.KeyID { return roll.KeyID{Algorithm: 13, Tag: tag, Sum: sum} }
+	own := []roll.OwnKey{{ID: id(1, 1), Role: roll.KSK, SEP: true}, {ID: id(2, 2), Role: roll.ZSK}}
+	peer := func(name string, first uint16, used int, more ...roll.KeyID) roll.View {
+		a := roll.Address{Addr: name, State: roll.Good, Seen: start}
+		for n := range used {
+			a.DNSKEY = append(a.DNSKEY, id(first+uint16(n), uint64(first)+uint64(n)))
+		}
+		a.SEP, a.Entry, a.DataSigners = a.DNSKEY[:1], a.DNSKEY[:1], a.DNSKEY
+		a.DNSKEY = append(slices.Clone(a.DNSKEY), more...)
+		return roll.View{Name: name, Trusted: true, Addresses: []roll.Address{a}}
+	}
+	var state roll.State
+	step := func(b, c roll.View) (plan roll.Plan) {
+		state, plan = roll.Step(state, policy, roll.Observation{Looked: true, Own: own, Peers: []roll.View{b, c}}, start)
+		return plan
+	}
+	idle, next := id(50, 50), id(50, 51)
+	require.Contains(t, step(peer("b", 11, 2, idle), peer("c", 21, 12, idle)).DNSKEY, idle) // whose it is is not known yet
+	c := peer("c", 21, 12, idle, next)
+	c.Addresses[0].Entry = []roll.KeyID{c.Addresses[0].Entry[0], idle} // it is the thirteenth of c
+	c.Addresses[0].DataSigners = append(slices.Clone(c.Addresses[0].DataSigners), next)
+	plan := step(peer("b", 11, 2), c)
+	require.NotContains(t, plan.DNSKEY, next)
+	require.Contains(t, plan.DNSKEY, idle)
+}
