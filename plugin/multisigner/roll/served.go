@@ -184,12 +184,13 @@ func (z *step) reached(a *Address, serial uint32) bool {
 
 // signaturesGone holds until no cache can hold data signed by key k, one of ours.
 func (z *step) signaturesGone(h *hold, k int) {
-	id := z.f.Keys[k].ID
+	id, named := z.f.Keys[k].ID, false
 	for i := range z.f.Served {
 		v := &z.f.Served[i]
 		if !contains(v.Signers, id) {
 			continue
 		}
+		named = true
 		stays := term{"TTL of data", -1, v.MaxTTL}
 		if v.Passed != 0 {
 			z.made(v.Passed, stays, z.way(0))
@@ -200,6 +201,12 @@ func (z *step) signaturesGone(h *hold, k int) {
 			return i+1 < len(z.f.Served) && !z.reached(a, z.f.Served[i+1].First)
 		})
 		z.thenPass(h, stays, z.way(0))
+	}
+	// That the ledger names a key no more is not that it never signed.
+	if off := z.f.Keys[k].DataOff; !named && off != 0 {
+		us := &z.f.Signers[0]
+		z.made(off, z.ttl("TTL of data", -1, &us.MaxTTL), z.way(0))
+		h.after(z, off+us.MaxTTL.max()+z.propagation(0)+z.margin(), z.about("data signed by ", k, " to leave the caches"))
 	}
 }
 

@@ -1,6 +1,7 @@
 package roll_test
 
 import (
+	"regexp"
 	"testing"
 	"time"
 
@@ -59,5 +60,29 @@ func TestServedWhenSerialsAreSetBack(t *testing.T) {
 func TestServedWhenTTLsChangeOften(t *testing.T) {
 	s := rolled(t, func(s *story, hour int) { s.maxTTL = time.Duration(23+hour%2) * time.Hour })
 	require.Equal(t, "a3", s.list(s.plan.SignData))
+	require.NotContains(t, s.list(s.plan.DNSKEY), "a2")
+}
+
+// A ledger that does not name a key that has signed is no proof that it never did: its
+// signatures are waited for by what is known of the key itself.
+func TestServedByNobodyThatIsNamed(t *testing.T) {
+	s := begin(t)
+	s.maxTTL = 24 * time.Hour
+	s.tell("parent ds")
+	s.runUntil(start.Add(8 * time.Hour))
+	s.tell("parent ds a1")
+	s.runUntil(start.Add(60 * time.Hour))
+	s.tell("roll zsk")
+	s.runUntil(start.Add(63 * time.Hour))
+	require.Equal(t, "a3", s.list(s.plan.SignData))
+	ledger := regexp.MustCompile(`"served":\[.*?\}\],`)
+	require.Regexp(t, ledger, string(s.state.Encode()))
+	state, err := roll.Decode(ledger.ReplaceAll(s.state.Encode(), nil))
+	require.NoError(t, err)
+	s.state = state
+	s.runUntil(start.Add(86 * time.Hour))
+	s.step()
+	require.Contains(t, s.list(s.plan.DNSKEY), "a2")
+	s.runUntil(start.Add(90 * time.Hour))
 	require.NotContains(t, s.list(s.plan.DNSKEY), "a2")
 }
