@@ -137,3 +137,22 @@ func TestRefusedFileHoldsUpNoSignatures(t *testing.T) {
 		}, 10*time.Second, time.Millisecond)
 	}
 }
+
+// A signature is renewed when the second in which it is due has passed. A turn that
+// something else brings about in that second is no cause for alarm.
+func TestDueInThisSecond(t *testing.T) {
+	clock, cfg := newManual(moment), alone(t, write(t, content))
+	cfg.Split = false
+	e := by(t, clock, t.TempDir(), cfg)
+	end, ok := served(t, e).Earliest()
+	require.True(t, ok)
+	clock.step(end.Add(-cfg.Refresh + time.Second/2).Sub(clock.Now()))
+	_, err := e.Do(context.Background(), apex, engine.Command{Kind: "roll", Args: []string{"csk"}})
+	require.NoError(t, err)
+	require.False(t, alarmed(t, e, "have not been renewed"))
+	clock.step(time.Second / 2)
+	require.Eventually(t, func() bool {
+		is, _ := e.Find(apex).Serving().Version.Earliest()
+		return is.After(end)
+	}, time.Minute, time.Millisecond)
+}

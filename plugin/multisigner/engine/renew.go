@@ -70,7 +70,7 @@ func (e *Engine) stayAsShown(ctx context.Context, z *Zone, cfg *Config, blind ro
 	if !w.record.Refused {
 		blind.Refuse = ""
 	}
-	if end, ok := w.ends(); ok && end.Before(w.times.latest().Add(cfg.Refresh)) {
+	if w.isDue(cfg) {
 		return e.renew(ctx, z, cfg, blind)
 	}
 	w.plan = w.shownPlan(blind)
@@ -168,11 +168,17 @@ func (z *Zone) showFrozen() {
 // renewed: that is a refresh interval before the first of them ends.
 func (e *Engine) noticeOverdue(z *Zone, cfg *Config) {
 	w := &z.work
-	end, signed := w.ends()
-	w.overdue = signed && end.Before(w.times.latest().Add(cfg.Refresh))
-	if !w.overdue {
+	if w.overdue = w.isDue(cfg); !w.overdue {
 		return
 	}
+	end, _ := w.ends()
 	w.alarm(status.AlarmOverdue, "signatures were due for renewal and have not been renewed; the first ends at "+stamp(end),
 		"see the other alarms for what keeps them from it")
+}
+
+// isDue reports whether a signature is due for renewal, in whole seconds: package sign
+// leaves it until the second in which it is due has passed.
+func (w *work) isDue(cfg *Config) bool {
+	end, signed := w.ends()
+	return signed && end.Unix() < w.times.latest().Add(cfg.Refresh).Unix()
 }
