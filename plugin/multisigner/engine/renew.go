@@ -60,7 +60,9 @@ func (e *Engine) renew(ctx context.Context, z *Zone, cfg *Config, planned roll.P
 }
 
 // stayAsShown goes on with what an earlier process has shown, until somebody was looked at:
-// no rule can tell yet what has changed meanwhile. Signatures that are due are renewed.
+// no rule can tell yet what has changed meanwhile. Signatures that are due are renewed, and
+// content is signed with the keys that are shown: with many zones behind a dead network
+// the first look of one is minutes away.
 func (e *Engine) stayAsShown(ctx context.Context, z *Zone, cfg *Config, blind roll.Plan) error {
 	w := &z.work
 	if w.signed == nil {
@@ -70,8 +72,8 @@ func (e *Engine) stayAsShown(ctx context.Context, z *Zone, cfg *Config, blind ro
 	if !w.record.Refused {
 		blind.Refuse = ""
 	}
-	if w.isDue(cfg) {
-		return e.renew(ctx, z, cfg, blind)
+	if w.content != nil || w.isDue(cfg) {
+		return e.carryOn(ctx, z, cfg, blind)
 	}
 	w.plan = w.shownPlan(blind)
 	return nil

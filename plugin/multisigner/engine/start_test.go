@@ -2,8 +2,11 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -63,4 +66,38 @@ func TestLogOfAStartOfManyZones(t *testing.T) {
 	_, err = e.Do(context.Background(), configs[0].Apex, engine.Command{Kind: "resign"})
 	require.NoError(t, err)
 	require.Contains(t, log(), "msg=published zone=z0.example.", "later each zone tells of itself")
+}
+
+// Edits are served before anybody was looked at, signed with the keys that were shown: the
+// first look of many zones behind a dead network is long in coming.
+func TestEditsBeforeTheFirstLook(t *testing.T) {
+	dir, file := t.TempDir(), write(t, content)
+	cfg := alone(t, file)
+	cfg.Parent = engine.Parent{Mode: engine.ParentNone}
+	e := serve(t, dir, cfg)
+	keys := dnskey(t, served(t, e))
+	require.NoError(t, e.Close())
+
+	require.NoError(t, os.WriteFile(file, []byte(content+"one A 192.0.2.81\n"), 0o644))
+	cfg.Parent = engine.Parent{Mode: engine.ParentServers, Servers: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:53")}}
+	dead := make(chan struct{})
+	e, err := engine.Open(dir, engine.Options{Logger: slog.New(slog.DiscardHandler), Dial: func(context.Context, string, string) (net.Conn, error) {
+		<-dead
+		return nil, errors.New("the network is dead")
+	}})
+	require.NoError(t, err)
+	defer e.Close()
+	defer close(dead)
+	p, err := e.Prepare(context.Background(), []engine.Config{cfg})
+	require.NoError(t, err)
+	p.Commit()
+	require.NotNil(t, served(t, e).Get(zone.MustName("one.example.org.")))
+	require.NoError(t, os.WriteFile(file, []byte(content+"two A 192.0.2.81\n"), 0o644))
+	_, err = e.Do(context.Background(), apex, engine.Command{Kind: "reload"})
+	require.NoError(t, err)
+	v := served(t, e)
+	require.NotNil(t, v.Get(zone.MustName("two.example.org.")))
+	two, _ := v.RRset(zone.MustName("two.example.org."), zone.TypeA)
+	require.Equal(t, 1, two.Sigs.Len())
+	require.Equal(t, keys, dnskey(t, v))
 }
