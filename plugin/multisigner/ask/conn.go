@@ -85,5 +85,8 @@ func readMessage(from io.Reader, wait time.Duration) ([]byte, error) {
 	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
 		return nil, failed(ErrGarbled, "the connection was closed in the middle of a message")
 	}
+	if err := alerted(err); err != nil {
+		return nil, err
+	}
 	return nil, unreachable(err)
 }

@@ -126,10 +126,19 @@ func refusedTLS(err error) error {
 	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
 		return failed(ErrUnreachable, "TLS: no handshake in time")
 	}
-	if alert, ok := errors.AsType[tls.AlertError](err); ok {
-		return failed(ErrTLS, "TLS: the server refused: %v", alert)
+	if err := alerted(err); err != nil {
+		return err
 	}
 	return failed(ErrTLS, "TLS: %v", strings.TrimPrefix(err.Error(), "tls: "))
+}
+
+// alerted gives the error for an alert of the other side; nil when err is none. One that
+// wants a certificate of us may come after the handshake (RFC 8446 4.4.2.4).
+func alerted(err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
+		return failed(ErrTLS, "the server ended TLS: %s", strings.TrimPrefix(op.Err.Error(), "tls: "))
+	}
+	return nil
 }
 
 // describe is what a log line says of how conn is protected; "" for clear text.
