@@ -32,7 +32,8 @@ type Fetched struct {
 	// when that was not fetched again. Else it is what we had.
 	Taken Taken
 	// Diffs lead from what we had to Taken, as they came: between versions of Came.
-	// Unsigned makes those of content. Empty when all of the zone came.
+	// Unsigned makes those of content. Empty when all of the zone came, which some
+	// primaries give for an answer to an IXFR, too.
 	Diffs []zone.Diff
 	// Problems are those of what came, at most MaxProblems; fatal ones only with Rejected.
 	Problems []Problem
@@ -230,6 +231,9 @@ func (f Fetched) String() string {
 		fmt.Fprintf(&b, "serial %d is older than ours, %d", f.Result.Serial, f.Had)
 	case primary.Took:
 		fmt.Fprintf(&b, "serial %d by %s", f.Result.Serial, f.Method)
+		if f.Method == "IXFR" && len(f.Diffs) == 0 {
+			b.WriteString(" (all of the zone)")
+		}
 	case primary.Rejected:
 		fmt.Fprintf(&b, "serial %d is refused: %s", f.Result.Serial, f.Result.Why)
 	default:
