@@ -9,9 +9,9 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
 )
 
-// silent says why from gets no answer; "" when it does. While a zone refuses,
-// those who look at it, peers and we ourselves, are answered all the same: what
-// they wait for must be seen (protocol C3, C8). Our own questions are known by their
+// silent says why from gets no answer; "" when it does. While a zone refuses, those who
+// look at it, peers and we ourselves, are answered all the same: what they wait for must
+// be seen (PROTOCOL peers-are-always-answered). Our own questions are known by their
 // marks: no address tells them, for between us and ourselves addresses may be translated.
 func silent(cfg *engine.Config, serving *engine.Serving, from asker) string {
 	switch {

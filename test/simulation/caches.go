@@ -153,9 +153,10 @@ func (c *caches) algorithms(s keys) uint8 {
 	return a
 }
 
-// twins returns the keys of a sorted list that share a tag and an algorithm, and
-// whether the younger of any two is a stranger's, who does not look, or there was no DS
-// yet: first keys sign at once, and the first DS waits until one of them is rolled.
+// twins returns the keys of a sorted list that share a tag and an algorithm, and whether
+// the younger of any two is a stranger's, who does not look, or there was no DS yet:
+// first keys sign at once, and the first DS waits until one of them is rolled
+// (PROTOCOL I10).
 func (o *oracle) twins(ids []roll.KeyID) (twins keys, strange bool) {
 	for i := 1; i < len(ids); i++ {
 		if a, b := ids[i-1], ids[i]; a.Tag == b.Tag && a.Algorithm == b.Algorithm {

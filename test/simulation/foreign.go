@@ -336,7 +336,7 @@ func (f *foreign) forget() {
 	w.did("forgotten")
 	f.serve()
 	// What is gone for less than a look nobody can see; whoever pushes would know it
-	// (protocol b.15 H1), and pushing is not what these worlds are about.
+	// (PROTOCOL unseen-change-restarts), and pushing is not what these worlds are about.
 	f.deaf = w.t + 12*minute
 	if w.chance(50) { // and some of them do not see it
 		w.cutOff(w.random.IntN(len(w.signers)), f.s.n, w.between(minute, day))

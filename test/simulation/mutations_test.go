@@ -90,7 +90,7 @@ var mutations = []mutation{
 	{"DoubleDS does not wait for the DS", "ownkeys.go", "\tif key.Double && !z.neverDS() {\n\t\tz.dsEverywhere(&h, next)\n\t}\n", "",
 		&mutation{"", "ownkeys.go", "\tz.dsEverywhere(h, next)\n\tif !z.f.Keys[next].Double {", "\tif !z.f.Keys[next].Double {", nil}},
 
-	// Algorithm rollovers (protocol b.6.7).
+	// Algorithm rollovers; A1 to A10 are their steps in docs/PROTOCOL.md.
 	{"A2: data without the new signatures is not waited out", "algorithm.go", "since+ttl+resign+z.propagation(i)+z.margin()", "since+ttl-ttl", nil},
 	{"A1: the new keys are published before everyone signs with both", "algorithm.go", "\t\tz.signedByAll(&h)\n", "", nil},
 	{"A1: our own signatures are enough to publish the new keys", "algorithm.go", "\t\tif i == 0 || z.member(i) {\n\t\t\tz.signedWith(h, i)", "\t\tif i == 0 {\n\t\t\tz.signedWith(h, i)", nil},
@@ -98,7 +98,8 @@ var mutations = []mutation{
 	{"A9: DNSKEY RRsets with the old keys are not waited out", "algorithm.go", "s.Clear+s.DNSKEYTTL.max()+z.propagation(i)+z.margin()", "s.Clear", nil},
 	{"A9: the old signatures go with our own keys", "algorithm.go", "\t\tif i == 0 || z.member(i) {\n\t\t\tz.clearOf(&h, i)", "\t\tif i < 0 {\n\t\t\tz.clearOf(&h, i)", nil},
 
-	// A signer of other software signs gradually with the new algorithm (b.15 H4).
+	// A signer of other software signs gradually with the new algorithm
+	// (PROTOCOL whole-zone-proves-algorithm).
 	{"H4: a sample is proof of the whole", "algorithm.go", "resign == 0 && s.Whole == 0 || known != nil && known.Lacks {", "known != nil && false {", nil},
 	{"H4: the re-signing time is not waited for", "algorithm.go", "since+ttl+resign+z.propagation(i)", "since+ttl+z.propagation(i)", nil},
 	{"H4: a transfer speaks for servers that lag", "proof.go", "&& !a.reached(p.Serial)", "&& n < 0", nil},
@@ -106,15 +107,15 @@ var mutations = []mutation{
 	{"H4: what transfers no longer show stays proof", "proof.go", "\t\t\tp[i].Serial, p[i].Lacks = a.Serial, true\n", "", nil},
 	{"H4: an algorithm waits for rollovers that a peer keeps from ending", "algorithm.go", "z.rolling && !z.overtaken()", "z.rolling", nil},
 
-	// Going insecure and secure again (protocol b.6.10).
+	// Going insecure and secure again (PROTOCOL rrsig-stays-while-ds-cached).
 	{"signatures go while caches have the DS", "insecure.go", "z.f.NoDS+z.f.DSTTL.max()+z.margin()", "z.f.NoDS",
 		&mutation{"", "insecure.go", "\tz.olderCDS(&h, z.f.Deletion, \"DS RRsets made from older CDS to leave the caches\")\n", "", nil}},
 	{"one signer goes insecure although others ask for a DS", "insecure.go", "\tz.allAskForDeletion(&h)\n", "", nil},
 
-	// Emergencies (b.6.11).
+	// Emergencies (PROTOCOL emergency-skips-waits-not-looks).
 	{"a compromised key goes without any wait", "hold.go", "hasty: z.f.Keys[k].Hasty}", "hasty: z.f.Keys[k].Compromised}", nil},
 
-	// Beginnings (b.15 C3, C8).
+	// Beginnings (PROTOCOL joiner-answers-last, no-new-keys-beside-a-ds).
 	{"a joiner answers everyone at once", "decide.go", "\t\tz.f.Joining, z.f.Known = z.t, false\n", "", nil},
 	{"a joiner answers everyone before all ask for its DS", "join.go", "\tz.askedByAll(&h, next)\n", "", nil},
 	{"a delegated signer without keys makes new ones", "decide.go", "\tif z.delegated() {\n", "\tif false {\n", nil},
@@ -132,12 +133,13 @@ var mutations = []mutation{
 	{"where no parent is configured there is no DS", "step.go", "p.Parent == ParentNone && z.f.Secured", "p.Parent == ParentNone && z.f.Secured && len(p.Signer) > 99", nil},
 	{"an address that nothing names any more is forgotten at once", "named.go", "\t\t\tz.addUnasked(&n)\n", "", nil},
 
-	// What the parent hears (b.15 C6, C7; I5, I8).
+	// What the parent hears (PROTOCOL I5, I8, cds-is-safe-for-all).
 	{"the parent is told before everyone agrees", "cds.go", "\tz.agreed(&h)\n", "", nil},
 	{"CDS is signed by data keys alone", "show.go", "if entry || key.signing() {", "if key.signing() {", nil},
 	{"a gap between looks at the parent restarts no wait", "observe.go", "restart = restart || gap && (a.Since.IsZero() || z.at(a.Since) > last.Seen)\n\t\t\t*last = now", "restart = restart || gap && false\n\t\t\t*last = now", nil},
 
-	// Injuries and clashes (b.15 C13, C16).
+	// Injuries and clashes (PROTOCOL injury-stops-rollovers,
+	// used-key-with-a-shared-tag-rolls).
 	{"nobody looks for injuries", "decide.go", "\tz.checkHealth()\n", "", nil},
 	{"a new key does not yield its tag", "yield.go", "\t\tif other == nil {", "\t\tif true {", nil},
 	{"a CSK with a tag of another leaves one office alone", "yield.go", "old != k && ", "", nil},

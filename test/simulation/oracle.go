@@ -102,7 +102,7 @@ func (o *oracle) newData(from source, next *record) {
 }
 
 // newOrder asks what would be if the parent took a CDS RRset at this moment or at any
-// later one while it is served (I12).
+// later one while it is served (PROTOCOL I12).
 func (o *oracle) newOrder(from source, next *record) {
 	r := replace(&o.orders, from, next, o.w.t)
 	if r == nil || r.set.empty() {
@@ -114,7 +114,7 @@ func (o *oracle) newOrder(from source, next *record) {
 	}
 }
 
-// chain asks whether a DNSKEY RRset validates under a DS RRset.
+// chain asks whether a DNSKEY RRset validates under a DS RRset (PROTOCOL I2, I3, I4, I11).
 func (o *oracle) chain(ds, key *record, excused bool, what string) {
 	if key.ends <= o.w.t {
 		return
@@ -135,7 +135,7 @@ func (o *oracle) chain(ds, key *record, excused bool, what string) {
 	o.bogus(excused, what, key, ds)
 }
 
-// answer asks whether data validates under a DNSKEY RRset.
+// answer asks whether data validates under a DNSKEY RRset (PROTOCOL I1, I4, I7).
 func (o *oracle) answer(data, key *record, wanted uint8) {
 	if data.ends <= o.w.t || key.ends <= o.w.t {
 		return
@@ -164,8 +164,8 @@ func (o *oracle) answer(data, key *record, wanted uint8) {
 	o.bogus(excused, what, key, data)
 }
 
-// signedOrder asks whether a parent could accept a CDS answer of a signer of ours: it
-// is signed by a key that is in the signer's DNSKEY RRset and in the DS RRset (I8).
+// signedOrder asks whether a parent could accept a CDS answer of a signer of ours: it is
+// signed by a key that is in the signer's DNSKEY RRset and in the DS RRset (PROTOCOL I8).
 func (o *oracle) signedOrder(server string, v *version) {
 	if len(v.cds) == 0 && !v.cdsDelete {
 		return

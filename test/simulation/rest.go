@@ -9,7 +9,7 @@ import (
 )
 
 // agreed asks, when the parent is told, whether every address of every signer that is
-// asked serves the same CDS (I5, I9).
+// asked serves the same CDS (PROTOCOL I5, I9).
 func (w *world) agreed(s *signer) {
 	if w.Late {
 		return // what a signer saw may not be so any more

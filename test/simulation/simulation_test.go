@@ -196,8 +196,8 @@ func (s totals) report(speed float64) string {
 	return b.String()
 }
 
-// invariants are those of protocol b.2 and b.15 that a world asserts; I6 needs NS and
-// CSYNC records, which no signer manages yet.
+// invariants are those of docs/PROTOCOL.md that a world asserts. PROTOCOL I6 needs NS and
+// CSYNC records, which no signer manages yet; I11 is asserted by the oracle's own tests.
 var invariants = []string{"I1", "I2", "I3", "I4", "I5", "I7", "I8", "I9", "I10", "I12", "liveness"}
 
 // write puts figures into the document that PROOF names, between its marks.

@@ -12,7 +12,8 @@ import (
 	"github.com/multisigner/multisigner/test/simulation"
 )
 
-// story is one that protocol b.15 asks for: a world in which it happens.
+// story is a sequence of events that rules which look right would not withstand, and a
+// world in which it happens.
 type story struct {
 	id, what string
 	shape    func(*simulation.Config)
@@ -59,8 +60,8 @@ func anyParent(c *simulation.Config) {
 	c.Parent = []simulation.ParentKind{simulation.Strict, simulation.Person}[c.Seed/3%2]
 }
 
-// stories says where each story of b.15 is told. Those that are not here need what no
-// signer does yet: see docs/PROOF.md.
+// stories says where each story is told. Letters are those of docs/PROOF.md, which says, too,
+// which stories need what no signer does yet.
 var stories = []story{
 	{"C1", "a validator asks for CDS with any signer's DNSKEY RRset", with(group(3), csk), nil},
 	{"C2", "a foreign KSK begins to sign data", with(group(3), faults, foreign), []string{"KSK signs data"}},

@@ -67,8 +67,8 @@ func (w *work) privateKeys(ids []roll.KeyID) ([]sign.Key, error) {
 	return keys, nil
 }
 
-// backDate is how far before now signatures begin: our choice, because validators'
-// clocks are wrong by up to an hour (protocol b.15 C14).
+// backDate is how far before now signatures begin: our choice, because validators' clocks
+// are wrong by up to an hour (PROTOCOL signatures-hold-by-either-clock).
 const backDate = time.Hour
 
 // sign makes the version that the plan asks for; with nothing new it is the one

@@ -56,9 +56,8 @@ type Config struct {
 	Peers         []Peer
 }
 
-// Tags is the class that the tags of our keys keep to, so that no two signers
-// of a group make keys of one tag (protocol: disjoint classes). The zero value
-// admits every tag.
+// Tags is the class that the tags of our keys keep to, so that no two signers of a group
+// make keys of one tag (PROTOCOL new-key-avoids-tags). The zero value admits every tag.
 type Tags struct {
 	Lo, Hi       uint16 // inclusive; both 0: every tag
 	Residue, Mod uint16 // tag % Mod == Residue; Mod 0: every tag

@@ -17,8 +17,9 @@ import (
 
 // A peer of other software publishes CDS of its own key by SHA-256 and SHA-384, and of
 // ours by SHA-256. The keys are the same, so that a parent would take it; but whoever
-// goes by the strongest type would find no DS for us (protocol b.15 C5). The parent is
-// told when each key has each type, and not before.
+// goes by the strongest type would find no DS for us
+// (PROTOCOL digest-types-for-all-keys). The parent is told when each key has each type,
+// and not before.
 func TestDigestTypesOfPeer(t *testing.T) {
 	t.Parallel()
 	var e atomic.Pointer[engine.Engine]

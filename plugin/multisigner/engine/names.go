@@ -28,7 +28,7 @@ func newKnown(apex zone.Name) *known {
 var digestTypes = []uint8{1, 2, 4}
 
 // ourDigest is SHA-256: with one type at every signer a validator that takes the
-// strongest type of the whole DS RRset finds an entry key of each (protocol I11).
+// strongest type of the whole DS RRset finds an entry key of each (PROTOCOL I11).
 const ourDigest = 2
 
 // keyID is the id of a DNSKEY record. A revoked key is the same key: the REVOKE
@@ -86,7 +86,7 @@ func (n *known) find(p zone.Packed) (ids []roll.KeyID, unknown int) {
 
 // uneven gives the keys of a DS or CDS RRset without a record of a digest type that
 // another key has one of. Validators go by the strongest type of the whole RRset
-// (protocol I11), so that they do not find these. SHA-1 is asked of nobody: beside a
+// (PROTOCOL I11), so that they do not find these. SHA-1 is asked of nobody: beside a
 // stronger type it is ignored (RFC 4509 3).
 func (n *known) uneven(p zone.Packed) (ids []roll.KeyID) {
 	const all, sha1, ours = 1<<1 | 1<<2 | 1<<4, 1 << 1, 1 << ourDigest // as digestTypes

@@ -138,9 +138,9 @@ func (w *work) namedFor(addr netip.Addr, host, signer string) time.Duration {
 	return seconds(ttl)
 }
 
-// ourHosts are the nameservers, of the zone or its delegation, that have an address
-// of ours, or our name. Who asks them asks us: a signer without any state that is in
-// the delegation has lost it, and does not just begin (protocol b.15 C8).
+// ourHosts are the nameservers, of the zone or its delegation, that have an address of
+// ours, or our name. Who asks them asks us: a signer without any state that is in the
+// delegation has lost it, and does not just begin (PROTOCOL no-new-keys-beside-a-ds).
 func (w *work) ourHosts(cfg *Config) (names []string) {
 	found := w.nameservers()
 	if w.signed == nil && w.content != nil {

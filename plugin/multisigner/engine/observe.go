@@ -39,8 +39,8 @@ func (w *work) observation(cfg *Config, now time.Time) roll.Observation {
 	return seen
 }
 
-// steady is a clock that stands still while the zone is not served and is not
-// moved by those who set the system's (protocol b.15 C14).
+// steady is a clock that stands still while the zone is not served and is not moved by
+// those who set the system's (PROTOCOL slower-clock-counts).
 func (w *work) steady() time.Time {
 	return w.record.Steady.Add(max(w.times.steady-w.steadyFrom, 0))
 }

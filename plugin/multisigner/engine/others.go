@@ -13,10 +13,11 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
-// Resolvers ask every address of every nameserver, not the addresses that somebody
-// has written into a Corefile. So a nameserver of the zone or of its delegation
-// that nobody has named is looked at as well, and counts in every gate (protocol
-// b.15 C4): as the signer's whose keys it shows, as ours as long as that is not known.
+// Resolvers ask every address of every nameserver, not the addresses that somebody has
+// written into a Corefile. So a nameserver of the zone or of its delegation that nobody
+// has named is looked at as well, and counts in every gate
+// (PROTOCOL every-address-counts): as the signer's whose keys it shows, as ours as long
+// as that is not known.
 
 // addOthers finds the addresses of nameservers that are neither ours nor a peer's
 // by configuration, and how they are looked at: believed by anybody's keys. An

@@ -42,8 +42,9 @@ type record struct {
 	// Hasty is the DNSKEY record of a compromised key that an operator has ordered to
 	// go without waiting for caches, knowing what it costs.
 	Hasty []byte `json:"hasty,omitempty"`
-	// Mark is the latest time that the engine has acted on: a clock that falls back
-	// must not make signatures that are expired in the world (protocol b.15 C14).
+	// Mark is the latest time that the engine has acted on: a clock that falls back must
+	// not make signatures that are expired in the world
+	// (PROTOCOL signatures-hold-by-either-clock).
 	Mark time.Time `json:"mark"`
 	// Steady is how far the steady clock had come when this was saved.
 	Steady time.Time `json:"steady"`

@@ -9,11 +9,11 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
-// backup is how far it is known, since the start, whether the state is an older one
-// that was restored. Its keys may have been withdrawn: peers publish others in their
-// place, and what they sign is bogus to whoever has the keys from a peer (protocol
-// b.15 C9). A peer that has only lost our keys holds nothing up: it publishes no
-// others that nobody signs with.
+// backup is how far it is known, since the start, whether the state is an older one that
+// was restored. Its keys may have been withdrawn: peers publish others in their place,
+// and what they sign is bogus to whoever has the keys from a peer
+// (PROTOCOL supplanted-signer-refuses). A peer that has only lost our keys holds nothing
+// up: it publishes no others that nobody signs with.
 type backup struct {
 	told   bool          // it is as it should be, or was made so
 	old    bool          // it is an older one

@@ -21,9 +21,9 @@ func (z *Zone) show(cfg *Config) {
 	case w.plan.Refuse != "":
 		z.refuse(w.plan.Refuse)
 	case w.sight == nil && len(cfg.Peers)+len(cfg.Secondaries) > 0:
-		// A restored backup, or an older disk, may hold keys that the group has
-		// long withdrawn: look before the first answer (protocol b.15 C9). A look
-		// is bounded, so that a group that is down together comes up again.
+		// A restored backup, or an older disk, may hold keys that the group has long
+		// withdrawn: look before the first answer (PROTOCOL look-before-the-first-answer).
+		// A look is bounded, so that a group that is down together comes up again.
 		z.refuse(whyLooking)
 	case w.backup.why != "":
 		z.refuse(w.backup.why)
@@ -32,8 +32,8 @@ func (z *Zone) show(cfg *Config) {
 	}
 }
 
-// expire takes away answers with signatures that have ended: nobody answers with
-// those (design: law 10).
+// expire takes away answers with signatures that have ended: nobody answers with those
+// (PROTOCOL expired-is-never-served).
 func (z *Zone) expire() bool {
 	end, signed := z.work.ends()
 	if !signed || z.work.times.judged().Before(end) {

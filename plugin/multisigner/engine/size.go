@@ -10,7 +10,7 @@ import (
 // udpAtMost is what fits a UDP answer that no path cuts into fragments.
 const udpAtMost = 1232
 
-// dnskeyOctets is how long the answer with the planned DNSKEY RRset is (protocol b.12).
+// dnskeyOctets is how long the answer with the planned DNSKEY RRset is (RFC 8901 10).
 func (w *work) dnskeyOctets(cfg *Config) int {
 	if w.plan.Unsigned || len(w.plan.DNSKEY) == 0 {
 		return 0

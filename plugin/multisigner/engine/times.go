@@ -10,9 +10,9 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
-// times is what a zone knows of the time, beside what the wall clock shows. That
-// may be wrong by an hour or a year, at the start, later or for a while, and nobody
-// tells us (protocol b.15 C14). So there are two more readings:
+// times is what a zone knows of the time, beside what the wall clock shows. That may be
+// wrong by an hour or a year, at the start, later or for a while, and nobody tells us
+// (PROTOCOL signatures-hold-by-either-clock). So there are two more readings:
 //
 // The mark is a moment that has come for sure. It advances as the steady clock
 // does, and catches up with the wall clock only as far as signatures that others

@@ -191,11 +191,11 @@ func joinOther(err, other error) error {
 	return errors.Join(err, other)
 }
 
-// bring signs what the plan wants, has it looked at by the guard, saves, and shows
-// it. durable is false when the rules take no step: then signatures are shown even if
-// the disk takes nothing, and content as far as mayBeUnsaved admits it, because expiry and
-// what an operator cannot change are worse than a serial that a restart does not
-// remember (reliability X5).
+// bring signs what the plan wants, has it looked at by the guard, saves, and shows it.
+// durable is false when the rules take no step: then signatures are shown even if the
+// disk takes nothing, and content as far as mayBeUnsaved admits it, because expiry and
+// what an operator cannot change are worse than a serial that a restart does not remember
+// (PROTOCOL signatures-need-nobody).
 func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.State, plan roll.Plan, now time.Time, durable bool) error {
 	w := &z.work
 	next := w.record

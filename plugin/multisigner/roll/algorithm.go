@@ -2,11 +2,12 @@ package roll
 
 import "slices"
 
-// An algorithm rollover goes by RFC 6781 4.1.4, with a barrier of the whole group at
-// each step: first all data of every signer is signed with both algorithms, then the
-// new keys are published, then the DS set of the whole group is exchanged at once,
-// then the old keys go, and last their signatures. So whoever demands that every
-// algorithm of a DS or DNSKEY RRset signs everything (RFC 4035 2.2) is content, too.
+// An algorithm rollover goes by RFC 6781 4.1.4, with a barrier of the whole group at each
+// step, A1 to A10 of docs/PROTOCOL.md: first all data of every signer is signed with both
+// algorithms, then the new keys are published, then the DS set of the whole group is
+// exchanged at once, then the old keys go, and last their signatures. So whoever demands
+// that every algorithm of a DS or DNSKEY RRset signs everything (RFC 4035 2.2) is
+// content, too.
 //
 // At each moment one algorithm is the zone's (facts.Algorithm): under it alone every
 // chain stands. Another one may be on its way in, or out again (facts.Moving); what
@@ -160,8 +161,9 @@ func (z *step) algorithmComes() {
 }
 
 // overtaken reports whether any peer asks for the DS of its keys of the algorithm to come
-// alone: it has gone ahead on timers of its own. Then no CDS is the same everywhere, and
-// no rollover that needs the parent can end before the algorithm has arrived.
+// alone: it has gone ahead on timers of its own (PROTOCOL algorithm-waits-its-turn). Then
+// no CDS is the same everywhere, and no rollover that needs the parent can end before the
+// algorithm has arrived.
 func (z *step) overtaken() bool {
 	for i := 1; i < len(z.f.Signers); i++ {
 		if v := z.views[i]; v != nil && v.Trusted && z.asksForOther(i, v) && slices.ContainsFunc(v.Addresses, func(a Address) bool { return hasAlgorithm(a.CDS, z.f.Moving) }) {
@@ -218,8 +220,8 @@ func (z *step) newcomer(fits func(Role) bool, role Role, begun func(*key) bool) 
 	return next
 }
 
-// signedByAll holds until no cache can hold data of any signer that is not signed
-// with the coming algorithm.
+// signedByAll holds until no cache can hold data of any signer that is not signed with
+// the coming algorithm (RFC 4035 2.2; PROTOCOL rrsig-before-dnskey).
 func (z *step) signedByAll(h *hold) {
 	for i := range z.f.Signers {
 		if i == 0 || z.member(i) {
@@ -238,9 +240,9 @@ func (z *step) signedByForeign(h *hold) {
 	}
 }
 
-// signedWith holds until no cache can hold data of signer i that is not signed with
-// the coming algorithm. Of a signer of other software, a sample proves nothing: it
-// may sign gradually.
+// signedWith holds until no cache can hold data of signer i that is not signed with the
+// coming algorithm (PROTOCOL algorithm-in-caches). Of a signer of other software, a
+// sample proves nothing: it may sign gradually (PROTOCOL whole-zone-proves-algorithm).
 func (z *step) signedWith(h *hold, i int) {
 	s := &z.f.Signers[i]
 	z.firstSight(h, i)
@@ -279,8 +281,9 @@ func (z *step) askForSigned(h *hold, i int) {
 	z.askEach(h, i, why, func(a *Address) bool { return slices.Contains(a.Algorithms, coming) })
 }
 
-// keysOfAll holds until every signer has keys of the coming algorithm that sign its
-// data and its DNSKEY RRset, and no cache can hold a DNSKEY RRset without any of them.
+// keysOfAll holds until every signer has keys of the coming algorithm that sign its data
+// and its DNSKEY RRset, and no cache can hold a DNSKEY RRset without any of them
+// (PROTOCOL keys-of-all-before-ds).
 func (z *step) keysOfAll(h *hold) {
 	for i := range z.f.Signers {
 		if i > 0 && !z.member(i) {
@@ -380,8 +383,8 @@ func (z *step) publishes(algorithm uint8) bool {
 	return false
 }
 
-// algorithmUnasked holds until no DS RRset in any cache has a key of the algorithm
-// that goes, whoever's it is, and no CDS asks for one.
+// algorithmUnasked holds until no DS RRset in any cache has a key of the algorithm that
+// goes, whoever's it is, and no CDS asks for one (PROTOCOL ds-before-dnskey-leaves).
 func (z *step) algorithmUnasked(h *hold) {
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
@@ -419,8 +422,8 @@ func (z *step) algorithmUnasked(h *hold) {
 	}
 }
 
-// clearOf holds until no cache can hold a DNSKEY RRset of signer i that has a key of
-// the algorithm that goes.
+// clearOf holds until no cache can hold a DNSKEY RRset of signer i that has a key of the
+// algorithm that goes (PROTOCOL dnskey-before-rrsig-leaves, dnskey-out-of-caches).
 func (z *step) clearOf(h *hold, i int) {
 	s := &z.f.Signers[i]
 	if s.Clear == 0 || !z.fresh[i] {
@@ -445,9 +448,10 @@ func (z *step) askForClear(h *hold, i int) {
 	z.askEach(h, i, why, func(a *Address) bool { return !hasAlgorithm(a.DNSKEY, goes) })
 }
 
-// mayStillAbort holds when the algorithm is given up on its way in although every
-// other signer may be about to ask for its DS. One that was seen without keys of it
-// cannot be, for as long as a DNSKEY RRset lives; and without it nobody can.
+// mayStillAbort holds when the algorithm is given up on its way in although every other
+// signer may be about to ask for its DS. One that was seen without keys of it cannot be,
+// for as long as a DNSKEY RRset lives; and without it nobody can
+// (PROTOCOL abort-while-one-lacks-keys).
 func (z *step) mayStillAbort(h *hold) {
 	alone := true
 	for i := 1; i < len(z.f.Signers); i++ {

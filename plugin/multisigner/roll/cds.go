@@ -2,10 +2,11 @@ package roll
 
 import "slices"
 
-// parentSet decides what CDS and CDNSKEY say. A CDS RRset is an order to the parent
-// that any parent may carry out at any time after it saw it at a single server. So it
-// changes only to a set under which every signer's answers validate, for every DNSKEY
-// RRset in any cache; until then it stays as it is, and at first there is none.
+// parentSet decides what CDS and CDNSKEY say. A CDS RRset is an order to the parent that
+// any parent may carry out at any time after it saw it at a single server (RFC 7344 6.1,
+// RFC 8901 8). So it changes only to a set under which every signer's answers validate,
+// for every DNSKEY RRset in any cache (PROTOCOL cds-is-safe-for-all); until then it stays
+// as it is, and at first there is none.
 func (z *step) parentSet() {
 	if z.p.Parent == ParentNone || z.f.Orders.Insecure != 0 {
 		z.f.CDS = nil
@@ -36,9 +37,9 @@ func (z *step) asksFor(want *keySet) bool {
 	return len(z.f.CDS) == want.size()
 }
 
-// takeBack withdraws a CDS RRset under which some signer's answers would not validate
-// as they are now. That is so after an old state of ours was restored: others have
-// rolled their keys since. None is better than a wrong one.
+// takeBack withdraws a CDS RRset under which some signer's answers would not validate as
+// they are now. That is so after an old state of ours was restored: others have rolled
+// their keys since. None is better than a wrong one (PROTOCOL wrong-cds-is-taken-back).
 func (z *step) takeBack() {
 	if len(z.f.CDS) == 0 {
 		return
@@ -84,8 +85,8 @@ func (z *step) wantedDS() (all keySet) {
 	return all
 }
 
-// standOn holds while what any signer wants to have a DS is unknown, or its chain
-// would not stand on it.
+// standOn holds while what any signer wants to have a DS is unknown, or its chain would
+// not stand on it (PROTOCOL first-ds-waits-for-all).
 func (z *step) standOn(h *hold) {
 	for i := range z.f.Signers {
 		if i > 0 && z.peers[i] == nil && !z.member(i) {
@@ -154,11 +155,12 @@ func (z *step) standsOn(stands *hold, i, k int) {
 	}
 }
 
-// wantedOf returns the keys that signer i wants to have a DS: of a peer those of its
-// CDS that are its own, or, when it has none, those that sign its DNSKEY RRset. What a
-// peer's CDS says of other signers' keys is a copy and counts nothing. Keys of another
-// algorithm than the zone's wait until the whole group has it: a DS RRset of two
-// algorithms has to have one of each for every signer.
+// wantedOf returns the keys that signer i wants to have a DS: of a peer those of its CDS
+// that are its own, or, when it has none, those that sign its DNSKEY RRset. What a peer's
+// CDS says of other signers' keys is a copy and counts nothing. Keys of another algorithm
+// than the zone's wait until the whole group has it: a DS RRset of two algorithms has to
+// have one of each for every signer (RFC 6840 5.11, RFC 8901 4; PROTOCOL cds-from-owners,
+// one-algorithm-in-ds).
 func (z *step) wantedOf(i int) (want keySet) {
 	if i == 0 {
 		return z.ownWanted()
@@ -257,7 +259,7 @@ func (z *step) safeDS(h *hold) {
 				z.servedAt(h, i, k)
 			}
 		}
-		if len(z.f.CDS) == 0 { // the zone was unsigned, or absent, before
+		if len(z.f.CDS) == 0 { // the zone was unsigned, or absent, before (RFC 7583 3.3.5; PROTOCOL unsigned-out-of-caches)
 			i := z.ownerOf(&z.f.Keys[k])
 			z.made(z.spread(i, k), z.ttl("TTL of data", -1, z.dataPeaks(i)), z.way(i))
 			h.after(z, z.spread(i, k)+z.dataTTL(i)+z.propagation(i)+z.margin(), "unsigned data to leave the caches")
@@ -266,8 +268,9 @@ func (z *step) safeDS(h *hold) {
 	}
 }
 
-// disowned holds while the parent has a DS that belongs to no known key, and nobody
-// has said that it may go: whatever the parent takes from us replaces all it has.
+// disowned holds while the parent has a DS that belongs to no known key, and nobody has
+// said that it may go: whatever the parent takes from us replaces all it has
+// (PROTOCOL unknown-ds-is-disowned-first).
 func (z *step) disowned(h *hold) {
 	if z.unknownDS > 0 && !z.f.Orders.Disowned {
 		z.onParent(h, "`disown`: the parent has a DS that belongs to no known key", func(a *ParentAddress) bool { return a.UnknownDS > 0 })
@@ -278,7 +281,7 @@ func (z *step) disowned(h *hold) {
 
 // toldApart holds while two keys in any DNSKEY RRset have one tag and algorithm, cached
 // ones included: before there is a DS, one of them can be rolled without anybody minding
-// (protocol b.15 C16).
+// (PROTOCOL tags-told-apart-before-ds, one-tag-out-of-caches).
 func (z *step) toldApart(h *hold) {
 	slowest := 0 // the signer whose DNSKEY RRsets stay in caches for longest
 	stays := func(i int) moment { return z.f.Signers[i].DNSKEYTTL.max() + z.propagation(i) }
@@ -330,7 +333,8 @@ func (z *step) notFresh(h *hold, i int) {
 }
 
 // whyUneven: a DS RRset with a digest type that some key has no record of leaves that
-// key's signer bogus to those who go by the strongest type (protocol b.15 C5).
+// key's signer bogus to those who go by the strongest type
+// (PROTOCOL digest-types-for-all-keys).
 const whyUneven = "a peer's CDS to name every key in each of its digest types"
 
 // safeCDS holds for what a peer says to the parent that we cannot say with it.
@@ -352,7 +356,7 @@ func (z *step) safeCDS(h *hold, i int, a *Address) {
 }
 
 // agreed holds until every address of every signer serves the CDS and CDNSKEY that we
-// want: only then is the parent told.
+// want: only then is the parent told (RFC 8901 8; PROTOCOL parent-told-when-all-agree).
 func (z *step) agreed(h *hold) {
 	if !sameKeys(z.seen.Published.CDS, z.f.CDS) {
 		h.on(missing, "our own servers to publish CDS", z.name(0))
@@ -421,9 +425,9 @@ func (z *step) tell() {
 	z.wait(waitDS, KeyID{}, "have the DS of every signer at the parent", &h)
 }
 
-// outpaced reports whether our CDS may name a key that its owner has dropped, or is
-// about to drop: other software looks at its own CDS alone, and at the parent. What our
-// CDS names is no DS set to paste then.
+// outpaced reports whether our CDS may name a key that its owner has dropped, or is about
+// to drop: other software looks at its own CDS alone, and at the parent. What our CDS
+// names is no DS set to paste then (PROTOCOL paste-only-what-is-safe).
 func (z *step) outpaced() bool {
 	for i := 1; i < len(z.f.Signers); i++ {
 		if p := z.peers[i]; p == nil || !p.Foreign || !z.member(i) || len(z.f.CDS) == 0 {

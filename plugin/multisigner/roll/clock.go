@@ -6,8 +6,9 @@ import (
 )
 
 // moment is a time on the state's own clock, in nanoseconds; 0 is never. That clock
-// starts at the wall clock's time and then advances only by what the wall clock and
-// the steady clock both say has passed, so that no jump of either ends a wait.
+// starts at the wall clock's time and then advances only by what the wall clock and the
+// steady clock both say has passed, so that no jump of either ends a wait
+// (PROTOCOL slower-clock-counts).
 type moment int64
 
 // advance moves the state's clock to now.
@@ -86,9 +87,9 @@ func (z *step) wall(m moment) time.Time {
 // in force between two looks, just before the record is replaced. Our choice.
 const horizon = moment(7 * 24 * time.Hour)
 
-// peaks remembers the TTLs that records in a cache may still have: the current one
-// and every larger one until the last record with it has expired; of others' TTLs,
-// also those that were seen within the horizon.
+// peaks remembers the TTLs that records in a cache may still have: the current one and
+// every larger one until the last record with it has expired; of others' TTLs, also those
+// that were seen within the horizon (PROTOCOL largest-ttl-counts).
 type peaks [3]peak
 
 type peak struct {

@@ -46,9 +46,10 @@ func (f *facts) begun() bool {
 	return false
 }
 
-// mayBegin holds us to never making a new set of keys where an old one may be in use:
-// for a zone without keys of ours that is only so when the parent has no DS, or there
-// is no parent, or we join signers whose DS it has. Else the operator settles it.
+// mayBegin holds us to never making a new set of keys where an old one may be in use: for
+// a zone without keys of ours that is only so when the parent has no DS, or there is no
+// parent, or we join signers whose DS it has. Else the operator settles it
+// (PROTOCOL no-new-keys-beside-a-ds).
 func (z *step) mayBegin() bool {
 	if z.begun() {
 		return true
@@ -190,7 +191,8 @@ func (z *step) hasDSOf(algorithm uint8) bool {
 }
 
 // checkHealth finds keys that sign now and that a signer does not publish. That is an
-// injury, whoever did it; until it is healed nothing else is begun.
+// injury, whoever did it; until it is healed nothing else is begun (RFC 8901 3;
+// PROTOCOL injury-stops-rollovers).
 func (z *step) checkHealth() {
 	if z.f.Joining != 0 || z.p.Parent != ParentNone && (z.f.NoDS != 0 || !z.f.Secured) {
 		return

@@ -8,7 +8,8 @@ import (
 // A compromised key is rolled like any other, whatever its lifetime, and while other
 // rollovers are frozen or something is red. What must be seen is waited for always: the
 // successor at every signer, its DS at the parent. A sole entry key is never removed
-// first: that would leave no chain at all. Waits for caches may be given up, at a cost.
+// first: that would leave no chain at all (PROTOCOL never-the-last-ksk). Waits for caches
+// may be given up, at a cost (PROTOCOL emergency-skips-waits-not-looks).
 
 // compromised marks a key so that it is rolled at once. A peer's key is dropped as
 // soon as its owner is seen without it: that needs the order at every signer.

@@ -13,7 +13,8 @@ func (z *step) leaving(k int) hold {
 	return hold{urgent: z.f.Keys[k].Compromised, hasty: z.f.Keys[k].Hasty}
 }
 
-// everywhere holds until no cache can hold a DNSKEY RRset of any signer without key k.
+// everywhere holds until no cache can hold a DNSKEY RRset of any signer without key k:
+// Ipub of RFC 7583 3.2.1, at each signer (RFC 8901 6.2; PROTOCOL dnskey-in-caches).
 func (z *step) everywhere(h *hold, k int) {
 	for i := range z.f.Signers {
 		if i == 0 || z.member(i) {
@@ -22,8 +23,10 @@ func (z *step) everywhere(h *hold, k int) {
 	}
 }
 
-// servedAt holds until no cache can hold a DNSKEY RRset of signer i without key k:
-// seen at all its addresses, now and for as long as the set that it replaced may live.
+// servedAt holds until no cache can hold a DNSKEY RRset of signer i without key k: seen
+// at all its addresses, now and for as long as the set that it replaced may live. It is
+// Ipub of RFC 7583 3.2.1 (PROTOCOL dnskey-in-caches). The look must be fresh
+// (PROTOCOL look-is-fresh).
 func (z *step) servedAt(h *hold, i, k int) {
 	since, s := z.spread(i, k), &z.f.Signers[i]
 	z.firstSight(h, i)
@@ -38,9 +41,9 @@ func (z *step) servedAt(h *hold, i, k int) {
 	h.after(z, since+s.DNSKEYTTL.max()+z.propagation(i)+z.margin(), z.about("DNSKEY RRsets without ", k, " to leave the caches"))
 }
 
-// firstSight holds until no cache can hold what signer i served before we first saw it, or,
-// of us, what the zone was before we served it: with TTLs that nobody saw, and that may have
-// been lowered just for our coming.
+// firstSight holds until no cache can hold what signer i served before we first saw it,
+// or, of us, what the zone was before we served it: with TTLs that nobody saw, and that
+// may have been lowered just for our coming (PROTOCOL first-look-passed, earlier-ttl).
 func (z *step) firstSight(h *hold, i int) {
 	z.beforeMet(h, z.f.Signers[i].Met, z.propagation(i), "what was served before the first look to leave the caches")
 }
@@ -141,7 +144,9 @@ func (z *step) parentLooked(h *hold) {
 	}
 }
 
-// dsEverywhere holds until no cache can hold a DS RRset without key k's.
+// dsEverywhere holds until no cache can hold a DS RRset without key k's: Iret of RFC 7583
+// 3.3.1, in which seeing it at every address takes the place of DprpP
+// (PROTOCOL ds-in-caches).
 func (z *step) dsEverywhere(h *hold, k int) {
 	if z.p.Parent == ParentNone {
 		return
@@ -158,7 +163,8 @@ func (z *step) dsEverywhere(h *hold, k int) {
 	}
 }
 
-// dsNowhere holds until no cache can hold a DS RRset with key k's.
+// dsNowhere holds until no cache can hold a DS RRset with key k's (RFC 7583 3.3.1;
+// PROTOCOL ds-out-of-caches).
 func (z *step) dsNowhere(h *hold, k int) {
 	if z.p.Parent == ParentNone {
 		return
@@ -176,8 +182,8 @@ func (z *step) dsNowhere(h *hold, k int) {
 }
 
 // neverDS reports whether the parent was seen without a DS and never with one, but for
-// those of before the zone went insecure by order. A DS set that is gone without an order may
-// be back tomorrow, as it was.
+// those of before the zone went insecure by order. A DS set that is gone without an order
+// may be back tomorrow, as it was (PROTOCOL vanished-ds-may-return).
 func (z *step) neverDS() bool { return z.parentFresh && z.f.NoDS != 0 && !z.f.Secured }
 
 // noDS reports whether no cache can hold any DS of the zone: it is insecure, and has
@@ -234,7 +240,8 @@ const (
 )
 
 // wait puts h into the plan, when it holds anything, and raises an alarm when it has
-// waited for someone for too long. Time that only has to pass may be longer.
+// waited for someone for too long (PROTOCOL time-ends-no-wait-for-others). Time that only
+// has to pass may be longer.
 func (z *step) wait(kind waitKind, id KeyID, what string, h *hold) {
 	if !h.blocked {
 		return

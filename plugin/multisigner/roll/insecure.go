@@ -1,10 +1,10 @@
 package roll
 
-// A zone goes insecure by its parent: the DS goes first, and the signatures when no
-// cache has a DS (RFC 8078 4). Each signer asks for it on its own operator's order;
-// a parent that asks all of them acts when all do. None stops signing while another
-// still asks for a DS: a parent may follow that one, and then every answer without
-// signatures would be bogus.
+// A zone goes insecure by its parent: the DS goes first, and the signatures when no cache
+// has a DS (RFC 8078 4; PROTOCOL rrsig-stays-while-ds-cached). Each signer asks for it on
+// its own operator's order (PROTOCOL delete-is-asked-by-order); a parent that asks all of
+// them acts when all do. None stops signing while another still asks for a DS: a parent
+// may follow that one, and then every answer without signatures would be bogus.
 
 // goInsecure carries out the order to go insecure, and its end.
 func (z *step) goInsecure() {

@@ -1,8 +1,8 @@
 package roll
 
-// Who joins signers that have a DS makes keys and shows them to peers alone. Outsiders get
-// answers when these validate for everyone, whatever a cache has and whatever the parent
-// may follow (protocol b.15 C3).
+// Who joins signers that have a DS makes keys and shows them to peers alone. Outsiders
+// get answers when these validate for everyone, whatever a cache has and whatever the
+// parent may follow (RFC 8901 3; PROTOCOL joiner-answers-last).
 
 // join lets outsiders in once a joiner's answers validate for everyone: its DS is in
 // every cache that has a DS, every signer's keys in every DNSKEY RRset, and nobody asks
@@ -180,8 +180,9 @@ func (z *step) leavesUsOut(i int, a *Address) bool {
 	return a.asks() && !alone
 }
 
-// everywhereElse holds until every peer's caches have key k, and our own would. Our
-// secondaries do not count: they get nothing as long as we refuse outsiders.
+// everywhereElse holds until every peer's caches have key k, and our own would
+// (PROTOCOL joiner-in-caches). Our secondaries do not count: they get nothing as long as
+// we refuse outsiders.
 func (z *step) everywhereElse(h *hold, k int) {
 	for i := 1; i < len(z.f.Signers); i++ {
 		if z.member(i) {

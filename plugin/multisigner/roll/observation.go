@@ -2,17 +2,17 @@ package roll
 
 import "time"
 
-// Observation is what was last seen of everything that Step must look at. What is
-// missing is unknown, and unknown is never taken for absent.
+// Observation is what was last seen of everything that Step must look at. What is missing
+// is unknown, and unknown is never taken for absent (PROTOCOL unknown-is-not-absent).
 type Observation struct {
-	// Looked: a look at everyone has ended since the process began, so that Self, Peers and
-	// Parent have every address that is known, those that did not answer too. Without it
-	// Step decides nothing.
+	// Looked: a look at everyone has ended since the process began, so that Self, Peers
+	// and Parent have every address that is known, those that did not answer too. Without
+	// it Step decides nothing (PROTOCOL no-step-before-a-look).
 	Looked bool
 
-	// Steady is a clock that runs no faster than time really passes, kept over
-	// restarts by the caller (protocol: a wait ends only when it, too, has passed).
-	// It need not agree with the wall clock. Zero: the wall clock is trusted.
+	// Steady is a clock that runs no faster than time really passes, kept over restarts by
+	// the caller (PROTOCOL slower-clock-counts). It need not agree with the wall clock.
+	// Zero: the wall clock is trusted.
 	Steady time.Time
 
 	Own       []OwnKey  // the private keys that can be used now
@@ -113,18 +113,20 @@ type Address struct {
 	// Policy.Interval apart, and Step was called after each that showed something
 	// new. Zero: judge by the calls of Step alone.
 	Since time.Time
-	// Named is for how long resolvers may go on asking this address when nothing names
-	// it any more: the largest TTL of the NS and address RRsets that make it a nameserver of
-	// the zone, in the zone or in its delegation. 0: it is no nameserver.
+	// Named is for how long resolvers may go on asking this address when nothing names it
+	// any more: the largest TTL of the NS and address RRsets that make it a nameserver of
+	// the zone, in the zone or in its delegation (PROTOCOL named-until-its-ttl). 0: it is
+	// no nameserver.
 	Named time.Duration
 	// Transfer: the facts come from a transfer. They import, and never satisfy a gate; but
-	// Algorithms are then those of the whole zone at Serial. None: it was not seen whole.
+	// Algorithms are then those of the whole zone at Serial
+	// (PROTOCOL transfer-proves-nothing-seen). None: it was not seen whole.
 	Transfer bool
 	// Unclaimed, of an address in Observation.Self: it is a nameserver's that nobody
 	// has named, and shows no keys that tell whose it is. Who joins waits for it, too.
 	Unclaimed bool
 
-	DNSKEY      []KeyID       // without those that have the REVOKE flag: they are good for nothing (RFC 5011 2.1)
+	DNSKEY      []KeyID       // without those that have the REVOKE flag: they are good for nothing (RFC 5011 2.1; PROTOCOL revoked-key-is-no-key)
 	SEP         []KeyID       // those of DNSKEY with the SEP flag
 	DNSKEYTTL   time.Duration // at an Unsigned one, of what it answers when asked for DNSKEY: that there is none, as a rule
 	Mark        uint64        // of the signatures of the DNSKEY RRset; a change without new keys restarts waits. 0: unknown

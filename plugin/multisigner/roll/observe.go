@@ -75,9 +75,10 @@ func (a *Address) reached(serial uint32) bool {
 	return a.State == Good && int32(a.Serial-serial) >= 0
 }
 
-// observeSigner notes since when signer i serves which key at all its addresses. A
-// look that found less is evidence at once; to be sure that a key is everywhere, all
-// addresses must have answered. Whatever might have happened unseen starts a wait anew.
+// observeSigner notes since when signer i serves which key at all its addresses. A look
+// that found less is evidence at once; to be sure that a key is everywhere, all addresses
+// must have answered (PROTOCOL every-address-counts). Whatever might have happened unseen
+// starts a wait anew.
 func (z *step) observeSigner(i int) {
 	v := z.views[i]
 	if v == nil || i > 0 && !v.Trusted && !v.unsigned() {
@@ -123,9 +124,10 @@ func (z *step) sharedAt(i int, v *View) (shared keySet) {
 	return shared
 }
 
-// observeAddresses compares each look with the one before it. It reports whether
-// every address answered, and whether something may have been missed in between:
-// a gap, an address that was not there, a set signed anew for no visible reason.
+// observeAddresses compares each look with the one before it. It reports whether every
+// address answered, and whether something may have been missed in between: a gap, an
+// address that was not there, a set signed anew for no visible reason
+// (PROTOCOL unseen-change-restarts).
 func (z *step) observeAddresses(i int, v *View) (complete, restart bool) {
 	complete, z.fresh[i] = true, true
 	asked := 0
@@ -141,7 +143,7 @@ func (z *step) observeAddresses(i int, v *View) (complete, restart bool) {
 		switch a.State {
 		case Good:
 			keyTTL, dataTTL = max(keyTTL, a.DNSKEYTTL), max(dataTTL, a.MaxTTL)
-		case Unsigned: // caches hold that it has no DNSKEY, unless a DS forbids it
+		case Unsigned: // caches hold that it has no DNSKEY, unless a DS forbids it (PROTOCOL absence-is-cached)
 			if z.f.NoDS != 0 || !z.f.Secured {
 				keyTTL, dataTTL = max(keyTTL, a.DNSKEYTTL), max(dataTTL, a.DNSKEYTTL)
 			}

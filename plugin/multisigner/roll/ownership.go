@@ -1,8 +1,8 @@
 package roll
 
-// discover makes records of the keys that signer i publishes and nobody knew. Every
-// key is taken in, whatever its flags: a key that looks like a KSK may sign data one
-// day. What a transfer shows is enough for that.
+// discover makes records of the keys that signer i publishes and nobody knew. Every key
+// is taken in, whatever its flags: a key that looks like a KSK may sign data one day
+// (RFC 8901 7; PROTOCOL take-keys-of-any-flags). What a transfer shows is enough.
 func (z *step) discover(i int) {
 	v := z.views[i]
 	if i == 0 {
@@ -135,8 +135,8 @@ func (z *step) limitReached(i int) bool {
 }
 
 // settleOwners gives keys to the signer that is seen to sign with them, and notes
-// signatures and absence. A copy is never evidence: only the owner's own addresses
-// are looked at for either.
+// signatures and absence (PROTOCOL owner-by-signature). A copy is never evidence: only
+// the owner's own addresses are looked at for either (PROTOCOL copy-is-no-evidence).
 func (z *step) settleOwners() {
 	for i := 1; i < len(z.f.Signers); i++ {
 		v := z.views[i]

@@ -2,9 +2,11 @@ package roll
 
 import "time"
 
-// dataKeys rolls the key that signs our data: a successor is published, and signs
-// when every cache that has any signer's DNSKEY RRset has it (RFC 7583 3.2.1). The
-// very first key signs at once: there is nothing yet that it could contradict.
+// dataKeys rolls the key that signs our data: a successor is published, and signs when
+// every cache that has any signer's DNSKEY RRset has it (RFC 7583 3.2.1, RFC 8901 6.2;
+// PROTOCOL sign-after-dnskey-everywhere). The very first key signs at once: there is
+// nothing yet that it could contradict (RFC 7583 3.3.5;
+// PROTOCOL first-key-signs-at-once).
 func (z *step) dataKeys() {
 	current := z.incumbent((*key).signing)
 	need := current < 0 || z.dataDue(&z.f.Keys[current])
@@ -51,10 +53,11 @@ func (z *step) dataKeys() {
 }
 
 // entryKeys rolls the key that the DS names. By SwapDS the successor gets its DS when
-// every cache that has our DNSKEY RRset has it with the successor's signature; the old
-// DS goes in the same change. By DoubleDS it is asked for at once, and the old key
-// goes when the new DS is everywhere (RFC 7583 3.3.2, 3.3.3); before there is any DS,
-// no key waits for one.
+// every cache that has our DNSKEY RRset has it with the successor's signature; the old DS
+// goes in the same change (Double-KSK, RFC 7583 3.3.1; PROTOCOL ds-after-dnskey). By
+// DoubleDS it is asked for at once, and the old key goes when the new DS is everywhere
+// (Double-RRset, RFC 7583 3.3.3; PROTOCOL ds-beside-ds); before there is any DS, no key
+// waits for one.
 func (z *step) entryKeys() {
 	current := z.incumbent((*key).entry)
 	need := current < 0 || z.entryDue(&z.f.Keys[current])
@@ -86,7 +89,7 @@ func (z *step) entryKeys() {
 	}
 	h := z.leaving(current)
 	z.servedAt(&h, 0, next)
-	if key.Role == CSK { // it must be good for data, too, before the DS names it alone
+	if key.Role == CSK { // it must be good for data, too, before the DS names it alone (PROTOCOL csk-everywhere)
 		z.everywhere(&h, next)
 	}
 	if key.Double && !z.neverDS() {
@@ -150,7 +153,7 @@ func (z *step) algorithm() uint8 {
 	return z.p.Algorithm
 }
 
-// request asks for a new key with a tag of its own.
+// request asks for a new key with a tag of its own (PROTOCOL new-key-avoids-tags).
 func (z *step) request(role Role, algorithm uint8, first bool) {
 	if z.still() && !z.urgent() && !first {
 		return
@@ -182,7 +185,8 @@ func (z *step) keeps(k *key) bool {
 	return (z.movingBegun() || z.f.Orders.Insecure != 0) && !k.Compromised
 }
 
-// dataDue reports whether the key that signs our data needs a successor.
+// dataDue reports whether the key that signs our data needs a successor. One of a role
+// that the policy has no more does (PROTOCOL other-roles-by-new-keys).
 func (z *step) dataDue(k *key) bool {
 	if z.keeps(k) {
 		return false
@@ -227,8 +231,9 @@ func (z *step) standStill(h *hold) {
 	}
 }
 
-// removeKeys takes keys of ours out of the DNSKEY RRset that nothing in any cache
-// needs: no signature by them, no DS of theirs, no CDS that would bring it back.
+// removeKeys takes keys of ours out of the DNSKEY RRset that nothing in any cache needs:
+// no signature by them, no DS of theirs, no CDS that would bring it back
+// (PROTOCOL withdraw-dnskey-after-rrsig).
 func (z *step) removeKeys() {
 	for _, k := range z.ours {
 		key := &z.f.Keys[k]
@@ -253,7 +258,8 @@ func (z *step) removeKeys() {
 	}
 }
 
-// mayStandBy reports whether key, which was never used, may be needed one day.
+// mayStandBy reports whether key, which was never used, may be needed one day (RFC 7583
+// 4; PROTOCOL successor-stands-by).
 func (z *step) mayStandBy(key *key) bool {
 	return z.p.Standby && !key.Compromised && (key.Role == z.p.dataRole() || key.Role == z.p.entryRole())
 }
@@ -263,9 +269,11 @@ func (z *step) mayHaveDS(key *key) bool {
 	return z.p.Parent != ParentNone && z.f.Secured && (key.DSGone == 0 || z.t < key.DSGone+z.f.DSTTL.max()+z.margin())
 }
 
-// entryGone holds until every chain can do without entry key k: its successor signs
-// every DNSKEY RRset of ours in any cache and is in every DS RRset in any cache, and
-// no CDS that the parent may find would take it out again.
+// entryGone holds until every chain can do without entry key k: its successor signs every
+// DNSKEY RRset of ours in any cache and is in every DS RRset in any cache, and no CDS
+// that the parent may find would take it out again (RFC 7583 3.3.1, 3.3.3;
+// PROTOCOL withdraw-ksk-after-ds). Without a successor it stays
+// (PROTOCOL never-the-last-ksk).
 func (z *step) entryGone(h *hold, k int) {
 	next := z.incumbent((*key).entry)
 	if next < 0 {
@@ -286,9 +294,10 @@ func (z *step) entryGone(h *hold, k int) {
 	}
 }
 
-// olderCDS holds until no cache can hold a DS RRset made from a CDS of before since,
-// when all that can be seen had changed theirs: until the last server had, the parent
-// may have taken an older one, and shown its DS for less than two looks.
+// olderCDS holds until no cache can hold a DS RRset made from a CDS of before since, when
+// all that can be seen had changed theirs: until the last server had, the parent may have
+// taken an older one, and shown its DS for less than two looks (RFC 7344 6.1;
+// PROTOCOL older-cds-out-of-caches).
 func (z *step) olderCDS(h *hold, since moment, why string) {
 	slowest := moment(0)
 	for i := range z.f.Signers {
@@ -377,7 +386,8 @@ func (z *step) addresses(i int) []Address {
 
 // heal brings back what the world still needs. A DS of a key that was withdrawn may
 // return: a parent restores its data, or was told so by a signer left behind. Or our
-// state is older than the DS. Until the two agree again, CDS says nothing.
+// state is older than the DS. Until the two agree again, CDS says nothing
+// (PROTOCOL returned-ds-is-served).
 func (z *step) heal() {
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
@@ -435,8 +445,8 @@ func (z *step) enters(ds []KeyID, other int) bool {
 	return false
 }
 
-// forget gives up private keys that have been withdrawn for long, and records of
-// keys that nobody has shown for long.
+// forget gives up private keys that have been withdrawn for long, and records of keys
+// that nobody has shown for long (PROTOCOL keep-removed-keys).
 func (z *step) forget() {
 	retain := moment(z.p.retain())
 	for k := len(z.f.Keys) - 1; k >= 0; k-- {

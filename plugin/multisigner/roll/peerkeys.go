@@ -2,7 +2,8 @@ package roll
 
 // peerKeys decides which of the peers' keys stand in our DNSKEY RRset: each from the
 // moment its owner shows it anywhere, until its owner was seen without it for so long
-// that nobody can need our copy.
+// that nobody can need our copy (RFC 8901 6.2; PROTOCOL owner-withdraws-first). How many
+// there may be, PROTOCOL keys-have-limits says.
 func (z *step) peerKeys() {
 	var out []int
 	for k := range z.f.Keys {
@@ -52,11 +53,11 @@ func (z *step) mayBeForeign(key *key) bool {
 	return false
 }
 
-// expire gives up a key that nobody was ever seen to sign with, and that not all
-// signers publish although they have had twice the time in which a withdrawn key is
-// forgotten. Else two signers that lost their state could take each other for the
-// owner of a key for ever, when its owner has long dropped it. Should it sign one
-// day, it is taken over at once.
+// expire gives up a key that nobody was ever seen to sign with, and that not all signers
+// publish although they have had twice the time in which a withdrawn key is forgotten.
+// Else two signers that lost their state could take each other for the owner of a key for
+// ever, when its owner has long dropped it. Should it sign one day, it is taken over at
+// once (PROTOCOL unowned-copy-expires).
 func (z *step) expire(k int) bool {
 	key := &z.f.Keys[k]
 	if key.Expired {
@@ -109,7 +110,8 @@ func (z *step) ownerShows(k int) bool {
 }
 
 // knowsAlgorithm reports whether every RRset of ours in any cache is signed with
-// algorithm: only then may our DNSKEY RRset have a key of it (RFC 4035 2.2).
+// algorithm: only then may our DNSKEY RRset have a key of it (RFC 4035 2.2;
+// PROTOCOL rrsig-before-dnskey).
 func (z *step) knowsAlgorithm(algorithm uint8) bool {
 	if algorithm == z.f.Algorithm || z.f.Algorithm == 0 && algorithm == z.p.Algorithm {
 		return true
@@ -118,7 +120,8 @@ func (z *step) knowsAlgorithm(algorithm uint8) bool {
 }
 
 // withdraw lets a peer's key go when its owner was seen without it long enough, and
-// nothing that it signed can be in a cache: the owner may be too fast with that.
+// nothing that it signed can be in a cache: the owner may be too fast with that. It is
+// Iret of RFC 7583 3.2.1, by two looks longer (PROTOCOL copy-out-of-use).
 func (z *step) withdraw(k int) {
 	key := &z.f.Keys[k]
 	if key.Absent == 0 || z.still() && !key.Compromised {
@@ -153,6 +156,7 @@ func (z *step) withdraw(k int) {
 	key.Gone = z.t
 }
 
-// still reports whether rollovers stand still: by order, or because something is
-// broken that the next step could make worse.
+// still reports whether rollovers stand still: by order, or because something is broken
+// that the next step could make worse (PROTOCOL freeze-stops-rollovers,
+// injury-stops-rollovers).
 func (z *step) still() bool { return z.red || z.f.Orders.Frozen }

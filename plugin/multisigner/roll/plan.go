@@ -75,15 +75,15 @@ type KeyStatus struct {
 	Owner string // the signer's name
 	Ours  bool
 	Role  Role
-	// State: generated, published, ready, active, retired, removed for ours; seen,
-	// published, withdrawn for a peer's.
+	// State: generated, published, ready, active, retired, removed for ours, by RFC 7583 3.1;
+	// seen, published, withdrawn for a peer's.
 	State       string
 	Since       time.Time // of the State
 	Standby     bool      // ours: it is published for the day on which a successor is needed
 	Compromised bool      // the operator said so
 	Published   bool      // it is in our DNSKEY RRset
 	InCDS       bool
-	DS          string // hidden, rumoured, omnipresent, unretentive: its DS, over all caches (RFC 7583)
+	DS          string // hidden, rumoured, omnipresent, unretentive, as BIND has it: its DS, over all caches
 	DNSKEY      string // the same for the DNSKEY, over all signers
 	Moments     []Moment
 }

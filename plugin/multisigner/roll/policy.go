@@ -17,8 +17,9 @@ const (
 type Variant uint8
 
 // SwapDS exchanges the DS in one step after the new key is in every cache: one
-// interaction with the parent. DoubleDS has the DS of both keys at the parent for a
-// while: two interactions, but the new DS is asked for at once.
+// interaction with the parent (Double-KSK, RFC 7583 3.3.1). DoubleDS has the DS of both
+// keys at the parent for a while: two interactions, but the new DS is asked for at once
+// (Double-RRset, RFC 7583 3.3.3).
 const (
 	SwapDS Variant = iota
 	DoubleDS

@@ -4,7 +4,8 @@ import "slices"
 
 // A signer of other software may sign gradually with a new algorithm. Then what a look
 // samples says nothing of the rest: only a transfer shows the whole zone, and it shows it
-// at the serial that it has, where the other addresses may not be yet (protocol b.15 H4).
+// at the serial that it has, where the other addresses may not be yet
+// (PROTOCOL whole-zone-proves-algorithm).
 
 // proofs says what transfers of a zone have shown of algorithms. Algorithm 0 is none.
 type proofs [3]proof

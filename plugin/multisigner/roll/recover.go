@@ -105,12 +105,13 @@ func (z *step) bestKnown() int {
 	return best
 }
 
-// restored notices that our state is older than the world: others publish a key of
-// ours of which the state knows nothing, or none that we think signs our data, or, when
+// restored notices that our state is older than the world: others publish a key of ours
+// of which the state knows nothing, or none that we think signs our data, or, when
 // nothing is served yet, our secondaries serve what another key signed. Which key signed
 // last cannot always be told. So all that may have done so sign together, and whatever
 // DNSKEY RRset a cache has, one of them is in it, until one is known to be in all (see
-// settleData). CDS is silent until all is known anew (protocol b.15 C9).
+// settleData). CDS is silent until all is known anew (PROTOCOL shown-keys-are-taken-back,
+// all-that-may-have-signed-sign).
 func (z *step) restored() {
 	found := z.adoptShown()
 	if len(z.seen.Published.DNSKEY) == 0 {

@@ -1,7 +1,8 @@
-// Package roll decides which keys of a zone exist, are published and sign: its own
-// and, as far as they are copied here, those of its peers. It looks at what was seen
-// of every signer and of the parent, and never acts on time alone. It leaves making
-// keys, signing, asking and saving to others, and knows keys only by small names.
+// Package roll decides which keys of a zone exist, are published and sign: its own and,
+// as far as they are copied here, those of its peers. It looks at what was seen of every
+// signer and of the parent, and never acts on time alone. It leaves making keys, signing,
+// asking and saving to others, and knows keys only by small names. Its rules stand in
+// docs/PROTOCOL.md, and are cited as PROTOCOL and their name.
 package roll
 
 import (

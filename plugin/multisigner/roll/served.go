@@ -2,10 +2,11 @@ package roll
 
 import "slices"
 
-// What caches may hold of our own data and keys is reckoned from one ledger of the versions
-// that we have served: by which keys each was signed, how long a cache keeps it, and since
-// when none of our servers gives it out any more. A version that was edited away counts
-// for as long as any server of ours is not seen to be past it.
+// What caches may hold of our own data and keys is reckoned from one ledger of the
+// versions that we have served: by which keys each was signed, how long a cache keeps it,
+// and since when none of our servers gives it out any more. A version that was edited
+// away counts for as long as any server of ours is not seen to be past it
+// (PROTOCOL version-counts-until-passed).
 
 // served are versions of ours that followed each other, alike in all that is noted here.
 type served struct {
@@ -182,7 +183,8 @@ func (z *step) reached(a *Address, serial uint32) bool {
 	return a.State == Good && a.Serial == z.seen.Published.Serial || a.reached(serial) && int32(z.seen.Published.Serial-a.Serial) >= 0
 }
 
-// signaturesGone holds until no cache can hold data signed by key k, one of ours.
+// signaturesGone holds until no cache can hold data signed by key k, one of ours: Iret of
+// RFC 7583 3.2.1, in which a version is signed at once (PROTOCOL rrsig-out-of-caches).
 func (z *step) signaturesGone(h *hold, k int) {
 	id, named := z.f.Keys[k].ID, false
 	for i := range z.f.Served {

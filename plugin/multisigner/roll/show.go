@@ -22,13 +22,14 @@ func (z *step) plan() (State, Plan) {
 		}
 		entry := key.published() && key.Role.Entry()
 		if entry || key.published() && !key.signing() {
-			// What signs nothing else signs the DNSKEY RRset: that shows whose key it is.
+			// What signs nothing else signs the DNSKEY RRset: that shows whose key it is
+			// (PROTOCOL sign-dnskey-from-the-first).
 			out.SignDNSKEY = append(out.SignDNSKEY, key.ID)
 		}
 		if key.signing() {
 			out.SignData = append(out.SignData, key.ID)
 		}
-		if entry || key.signing() {
+		if entry || key.signing() { // PROTOCOL cds-signed-by-all-keys
 			out.SignCDS = append(out.SignCDS, key.ID)
 			if !z.held[k] {
 				missing++
@@ -58,7 +59,7 @@ func (z *step) alarms() {
 	for i := 1; i < len(z.f.Signers); i++ {
 		v := z.views[i]
 		switch {
-		case z.peers[i] == nil && z.member(i):
+		case z.peers[i] == nil && z.member(i): // PROTOCOL member-counts-on
 			z.alarm(AlarmPeerGone, z.name(i), "peer "+z.name(i)+" is no longer in the configuration, and nothing can be done without looking at it",
 				"put its block back: a signer cannot leave the group yet; signatures are renewed all the same")
 		case v != nil && !v.Trusted && v.silent():

@@ -29,7 +29,7 @@ type step struct {
 	rolling bool     // some rollover of ours has begun and not ended
 
 	parentFresh bool
-	orphaned    bool // the configuration has no parent although it had a DS
+	orphaned    bool // the configuration has no parent although it had a DS (PROTOCOL parent-none-forgets-no-ds)
 	restarted   bool // something may have come and gone unseen at a peer
 	unknownDS   int  // DS records at an address of the parent that belong to no known key
 	red         bool // something that signs now is missing somewhere: no step but healing

@@ -1,8 +1,9 @@
 package roll
 
-// yield gives up a new key of ours whose tag clashes with a peer's. Two keys with one
-// tag and algorithm cost validators work, and some give up at the first that fails. A
-// key that signs is never withheld, ours or theirs: it is rolled (see clashes).
+// yield gives up a new key of ours whose tag clashes with a peer's
+// (PROTOCOL unused-key-yields-its-tag). Two keys with one tag and algorithm cost
+// validators work, and some give up at the first that fails. A key that signs is never
+// withheld, ours or theirs: it is rolled (see clashes).
 func (z *step) yield() {
 	for _, k := range z.ours {
 		key := &z.f.Keys[k]
@@ -34,9 +35,10 @@ func (z *step) clash(k *key) *key {
 	return nil
 }
 
-// clashes reports whether k, a key of ours that signs, must be rolled because of its
-// tag. One rollover at a time: where tags are few, the next key may clash as well. A CSK
-// that has left one of its offices for that leaves the other, too.
+// clashes reports whether k, a key of ours that signs, must be rolled because of its tag.
+// One rollover at a time: where tags are few, the next key may clash as well. A CSK that
+// has left one of its offices for that leaves the other, too
+// (PROTOCOL used-key-with-a-shared-tag-rolls).
 func (z *step) clashes(k *key) bool {
 	for n := range z.f.Keys {
 		if old := &z.f.Keys[n]; old != k && old.Owner == 0 && old.published() && (old.DataOff != 0 || old.Out != 0) {

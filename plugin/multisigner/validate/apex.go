@@ -44,7 +44,8 @@ func (g *guard) answers() (faults []Fault) {
 	return faults
 }
 
-// adoption supposes that a parent takes up the CDS RRset as it is (protocol b.15 I12).
+// adoption supposes that a parent takes up the CDS RRset as it is (PROTOCOL I12,
+// adopted-cds-breaks-nobody).
 func (g *guard) adoption() (faults []Fault) {
 	is, was := top(g.new, zone.TypeCDS), top(g.old, zone.TypeCDS)
 	apart := disagree(is, top(g.new, zone.TypeCDNSKEY), g.new.Apex())
@@ -110,8 +111,8 @@ func disagree(cds, cdnskey zone.RRset, apex zone.Name) bool {
 	return false
 }
 
-// insecure says what is wrong with a version that is not signed, in the place of
-// one that is.
+// insecure says what is wrong with a version that is not signed, in the place of one that
+// is (PROTOCOL unsigned-only-without-ds).
 func (g *guard) insecure() []Fault {
 	fault := func(t zone.Type, why string) []Fault { return []Fault{{g.new.Apex(), t, "", why}} }
 	switch _, signed := g.new.Earliest(); {

@@ -11,7 +11,7 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
-// Guard is the second look at a version before it is shown.
+// Guard is the second look at a version before it is shown (PROTOCOL guard-compares).
 type Guard struct {
 	Held
 	At time.Time
@@ -48,14 +48,14 @@ const maxFaults = 100
 // Faults lists what is worse in new than in old, which is nil when new is the first
 // version and all of it is looked at; else d leads from one to the other. A version without faults may be shown.
 //
-// These must hold, unless they did not hold in old either: the serial comes after;
-// each RRset of d that is authoritative, or has become so, and when the DNSKEY RRset
-// has changed also the others of the apex and a few of the rest, has a signature by
-// a key of new's own DNSKEY RRset - one, not all - and none by a known key that is
-// bad; each DNSKEY RRset that somebody holds accepts what it accepted before, with
-// each algorithm of the DS RRset where it did so before; a new DNSKEY RRset follows
-// from each DS RRset and accepts the answers of others; a parent that takes up a new
-// CDS RRset breaks nobody's chain; and at each name of d the NSEC or NSEC3 records
+// These must hold, unless they did not hold in old either: the serial comes after; each
+// RRset of d that is authoritative, or has become so, and when the DNSKEY RRset has
+// changed also the others of the apex and a few of the rest, has a signature by a key of
+// new's own DNSKEY RRset - one, not all (PROTOCOL one-signature-is-enough) - and none by
+// a known key that is bad; each DNSKEY RRset that somebody holds accepts what it accepted
+// before, with each algorithm of the DS RRset where it did so before; a new DNSKEY RRset
+// follows from each DS RRset and accepts the answers of others; a parent that takes up a
+// new CDS RRset breaks nobody's chain; and at each name of d the NSEC or NSEC3 records
 // are there, linked and true.
 //
 // A version without DNSKEY is not signed. It may follow a signed one, or be the

@@ -203,7 +203,7 @@ func TestGuardAnswersOfOthers(t *testing.T) {
 // A CDS RRset is a DS RRset to be: one that would cut somebody off is not shown.
 func TestGuardAdoption(t *testing.T) {
 	in := input(t, nasty(t), denial.NSEC)
-	in.Keys.CDS = append(in.Keys.CDS, in.Keys.Data...) // else the peer's keys do not accept it (protocol b.15 C1)
+	in.Keys.CDS = append(in.Keys.CDS, in.Keys.Data...) // else the peer's keys do not accept it (PROTOCOL cds-signed-by-all-keys)
 	first := must(t, in)
 	apex := first.Version.Apex()
 	with := func(cds []byte, cdnskey ...byte) sign.Output {
