@@ -74,7 +74,7 @@ func BenchmarkLarge(b *testing.B) {
 		b.ReportMetric(memory(b, "VmHWM"), "peak-MiB")
 		b.ReportMetric(memory(b, "VmRSS"), "after-MiB")
 		if os.Getenv("VERIFIED") != "" {
-			for verifying := true; verifying; time.Sleep(time.Second) {
+			for verifying := true; verifying; <-time.After(time.Second) {
 				s, _ := e.Status(cfg.Apex)
 				verifying = s.Guard.Verifying
 			}

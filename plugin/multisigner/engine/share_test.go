@@ -25,7 +25,7 @@ func TestShare(t *testing.T) {
 			defer in.Add(-1)
 			for range passes {
 				most.Store(max(most.Load(), in.Load()))
-				time.Sleep(time.Millisecond) // it computes
+				<-time.After(time.Millisecond) // it computes
 				in.Add(-1)
 				keep()
 				in.Add(1)
@@ -56,11 +56,11 @@ func TestShare(t *testing.T) {
 				}
 			}
 		})
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		require.EqualValues(t, 3, rounds(9, 50))
 		close(ctx)
 		asking.Wait()
-		time.Sleep(2 * askedFor)
+		<-time.After(2 * askedFor)
 		require.EqualValues(t, 4, rounds(9, 50), "the last query was long ago")
 	})
 }
@@ -74,7 +74,7 @@ func TestShareOfOne(t *testing.T) {
 		begun := time.Now()
 		keep, leave := s.place()
 		for range 100 {
-			time.Sleep(time.Millisecond)
+			<-time.After(time.Millisecond)
 			keep()
 		}
 		leave()
@@ -85,7 +85,7 @@ func TestShareOfOne(t *testing.T) {
 		begun = time.Now()
 		keep, leave = quiet.place()
 		for range 100 {
-			time.Sleep(time.Millisecond)
+			<-time.After(time.Millisecond)
 			keep()
 		}
 		leave()
