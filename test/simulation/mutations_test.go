@@ -38,19 +38,19 @@ var where = map[string]string{
 // mutations are the rules, each broken once: waits shortened, barriers dropped, naive
 // strategies, amendments taken back.
 var mutations = []mutation{
-	{"DNSKEY wait without the TTL", "hold.go", "since+s.DNSKEYTTL.max()+z.propagation(i)+z.margin()", "since+min(s.DNSKEYTTL.max(), 1)+z.margin()", nil},
+	{"DNSKEY wait without the TTL", "hold.go", "dnskeyInCaches, k, since, z.keyTTL(i), z.way(i))", "dnskeyInCaches, k, since)", nil},
 	{"new ZSK signs when published by us alone", "ownkeys.go", "\t\tz.everywhere(&h, next)\n\t\tz.standStill(&h)\n\t\tif h.blocked && z.signBeside(", "\t\tz.servedAt(&h, 0, next)\n\t\tz.standStill(&h)\n\t\tif h.blocked && z.signBeside(", nil},
 	{"new ZSK signs at once", "ownkeys.go", "\t\tz.everywhere(&h, next)\n\t\tz.standStill(&h)\n\t\tif h.blocked && z.signBeside(", "\t\tz.standStill(&h)\n\t\tif h.blocked && z.signBeside(", nil},
-	{"old ZSK goes without the data's TTL", "served.go", "h.after(z, v.Passed+v.MaxTTL+z.propagation(0)+z.margin(), ", "h.after(z, v.Passed, ", nil},
+	{"old ZSK goes without the data's TTL", "served.go", "rrsigOutOfCaches, k, v.Passed, plain(dataTTL, v.MaxTTL), z.way(0))", "rrsigOutOfCaches, k, min(v.Passed, 1))", nil},
 	{"old ZSK goes at once", "ownkeys.go", "\t\tz.signaturesGone(&h, k)\n", "", nil},
 	{"secondaries are not waited for", "served.go", "if z.reached(a, next) {", "if n >= 0 {", nil},
 	{"old KSK goes when the CDS asks for it", "ownkeys.go", "\t\t\tz.entryGone(&h, k)\n", "", nil},
 	{"the TTL after a change counts, not before", "clock.go", "func (p *peaks) max() moment { return p[0].TTL }", "func (p *peaks) max() moment {\n\tm := moment(0)\n\tfor i := range p {\n\t\tif p[i].TTL != 0 {\n\t\t\tm = p[i].TTL\n\t\t}\n\t}\n\treturn m\n}", nil},
 	{"no look at CDS of others before a KSK goes", "ownkeys.go", "\tz.cdsHas(h, next)\n\tif asked", "\tif asked", nil},
-	{"DNSKEY RRsets at servers that nobody looks at", "hold.go", "since+s.DNSKEYTTL.max()+z.propagation(i)+z.margin()", "since+s.DNSKEYTTL.max()+z.margin()", nil},
-	{"data at servers that nobody looks at", "served.go", "h.after(z, v.Passed+v.MaxTTL+z.propagation(0)+z.margin(), ", "h.after(z, v.Passed+v.MaxTTL+z.margin(), ", nil},
-	{"CDS at servers that nobody looks at", "ownkeys.go", "since+slowest+z.f.DSTTL.max()+z.margin()", "since+z.f.DSTTL.max()+z.margin()", nil},
-	{"no wait after CDS agrees", "ownkeys.go", "h.after(z, since+slowest+z.f.DSTTL.max()+z.margin(), ", "h.after(z, since, ", nil},
+	{"DNSKEY RRsets at servers that nobody looks at", "hold.go", "dnskeyInCaches, k, since, z.keyTTL(i), z.way(i))", "dnskeyInCaches, k, since, z.keyTTL(i))", nil},
+	{"data at servers that nobody looks at", "served.go", "plain(dataTTL, v.MaxTTL), z.way(0))", "plain(dataTTL, v.MaxTTL))", nil},
+	{"CDS at servers that nobody looks at", "ownkeys.go", "since, plain(propagation, slowest), z.dsTTL())", "since, z.dsTTL())", nil},
+	{"no wait after CDS agrees", "ownkeys.go", "k, since, plain(propagation, slowest), z.dsTTL())", "k, min(since, 1))", nil},
 	{"CDS without looking at the matrix", "cds.go", "\t\tif !z.live(k) || z.lazy(k) {\n\t\t\tcontinue\n\t\t}\n\t\tfor i := range", "\t\tif true {\n\t\t\tcontinue\n\t\t}\n\t\tfor i := range", nil},
 	{"CDS of ourselves alone", "cds.go", "if i == 0 || z.peers[i] != nil || z.member(i) {\n\t\t\twant", "if i == 0 {\n\t\t\twant",
 		&mutation{"", "cds.go", "\t\t\tz.wantsNothing(h, i)\n\t\t}\n\t}\n}\n\n// wantsNothing", "\t\t}\n\t}\n}\n\n// wantsNothing", nil}},
@@ -80,9 +80,9 @@ var mutations = []mutation{
 	{"what the parent has of ours is not looked for", "decide.go", "\tz.heal()\n", "", nil},
 	{"the parent's addresses need not agree", "observe.go", "key.DSSince, all.has(k)", "key.DSSince, any.has(k)", nil},
 	{"what a crash lost is begun anew", "decide.go", "\tif z.begun() {\n\t\treturn true\n\t}\n", "\tif z.begun() && len(z.views) > 9 {\n\t\treturn true\n\t}\n", nil},
-	{"DS waits without the TTL", "hold.go", "h.after(z, since+z.f.DSTTL.max()+z.margin(), z.about(\"DS RRsets with that of \", k, \" to leave the caches\"))", "h.after(z, since, \"\")",
-		&mutation{"", "hold.go", "h.after(z, since+z.f.DSTTL.max()+z.margin(), z.about(\"DS RRsets without that of \", k, \" to leave the caches\"))", "h.after(z, since, \"\")",
-			&mutation{"", "ownkeys.go", "h.after(z, since+slowest+z.f.DSTTL.max()+z.margin(), ", "h.after(z, since, ", nil}}},
+	{"DS waits without the TTL", "hold.go", "dsOutOfCaches, k, since, z.dsTTL())", "dsOutOfCaches, k, min(since, 1))",
+		&mutation{"", "hold.go", "dsInCaches, k, since, z.dsTTL())", "dsInCaches, k, min(since, 1))",
+			&mutation{"", "ownkeys.go", "k, since, plain(propagation, slowest), z.dsTTL())", "k, min(since, 1))", nil}}},
 	{"CDS names a new KSK before caches have it", "ownkeys.go", "\tz.servedAt(&h, 0, next)\n\tif key.Role == CSK {", "\tif key.Role == CSK {",
 		&mutation{"", "cds.go", "\t\t\tif want.has(k) {\n\t\t\t\tz.standsOn(", "\t\t\tif want.has(k) && i > 0 {\n\t\t\t\tz.standsOn(", nil}},
 	{"the old DS is not looked for, nor the new one", "ownkeys.go", "\t\tz.dsNowhere(h, k)\n", "",
@@ -91,25 +91,25 @@ var mutations = []mutation{
 		&mutation{"", "ownkeys.go", "\tz.dsEverywhere(h, next)\n\tif !z.f.Keys[next].Double {", "\tif !z.f.Keys[next].Double {", nil}},
 
 	// Algorithm rollovers; A1 to A10 are their steps in docs/PROTOCOL.md.
-	{"A2: data without the new signatures is not waited out", "algorithm.go", "since+ttl+resign+z.propagation(i)+z.margin()", "since+ttl-ttl", nil},
+	{"A2: data without the new signatures is not waited out", "algorithm.go", "noKey, since, ttl, term{resigning, int16(i), resign, nil}, z.way(i))", "noKey, min(since, 1))", nil},
 	{"A1: the new keys are published before everyone signs with both", "algorithm.go", "\t\tz.signedByAll(&h)\n", "", nil},
 	{"A1: our own signatures are enough to publish the new keys", "algorithm.go", "\t\tif i == 0 || z.member(i) {\n\t\t\tz.signedWith(h, i)", "\t\tif i == 0 {\n\t\t\tz.signedWith(h, i)", nil},
 	{"A8: the old keys go while caches have the old DS", "algorithm.go", "\t\tz.algorithmUnasked(&h)\n", "", nil},
-	{"A9: DNSKEY RRsets with the old keys are not waited out", "algorithm.go", "s.Clear+s.DNSKEYTTL.max()+z.propagation(i)+z.margin()", "s.Clear", nil},
+	{"A9: DNSKEY RRsets with the old keys are not waited out", "algorithm.go", "s.Clear, z.keyTTL(i), z.way(i))", "min(s.Clear, 1))", nil},
 	{"A9: the old signatures go with our own keys", "algorithm.go", "\t\tif i == 0 || z.member(i) {\n\t\t\tz.clearOf(&h, i)", "\t\tif i < 0 {\n\t\t\tz.clearOf(&h, i)", nil},
 
 	// A signer of other software signs gradually with the new algorithm
 	// (PROTOCOL whole-zone-proves-algorithm).
 	{"H4: a sample is proof of the whole", "algorithm.go", "resign == 0 && s.Whole == 0 || known != nil && known.Lacks {", "known != nil && false {", nil},
-	{"H4: the re-signing time is not waited for", "algorithm.go", "since+ttl+resign+z.propagation(i)", "since+ttl+z.propagation(i)", nil},
+	{"H4: the re-signing time is not waited for", "algorithm.go", "ttl, term{resigning, int16(i), resign, nil}, z.way(i))", "ttl, z.way(i))", nil},
 	{"H4: a transfer speaks for servers that lag", "proof.go", "&& !a.reached(p.Serial)", "&& n < 0", nil},
 	{"H4: signatures that are lost again are not missed", "algorithm.go", "\tz.signedByForeign(&h)\n", "", nil},
 	{"H4: what transfers no longer show stays proof", "proof.go", "\t\t\tp[i].Serial, p[i].Lacks = a.Serial, true\n", "", nil},
 	{"H4: an algorithm waits for rollovers that a peer keeps from ending", "algorithm.go", "z.rolling && !z.overtaken()", "z.rolling", nil},
 
 	// Going insecure and secure again (PROTOCOL rrsig-stays-while-ds-cached).
-	{"signatures go while caches have the DS", "insecure.go", "z.f.NoDS+z.f.DSTTL.max()+z.margin()", "z.f.NoDS",
-		&mutation{"", "insecure.go", "\tz.olderCDS(&h, z.f.Deletion, \"DS RRsets made from older CDS to leave the caches\")\n", "", nil}},
+	{"signatures go while caches have the DS", "insecure.go", "z.f.NoDS, z.dsTTL())", "min(z.f.NoDS, 1))",
+		&mutation{"", "insecure.go", "\tz.olderCDS(&h, noKey, z.f.Deletion)\n", "", nil}},
 	{"one signer goes insecure although others ask for a DS", "insecure.go", "\tz.allAskForDeletion(&h)\n", "", nil},
 
 	// Emergencies (PROTOCOL emergency-skips-waits-not-looks).
@@ -123,12 +123,12 @@ var mutations = []mutation{
 
 	// What was looked at, and what we have served.
 	{"what was not looked at is not there", "roll.go", "if seen.Looked {", "if now.After(time.Time{}) {", nil},
-	{"the TTL of our data is what it is now", "served.go", "z.about(\"data signed by \", k, \" to leave the caches\"))\n\t\t\tcontinue", "\"\")\n\t\t\tcontinue", &mutation{"", "served.go", "h.after(z, v.Passed+v.MaxTTL+", "h.after(z, v.Passed+z.f.Served[len(z.f.Served)-1].MaxTTL+", nil}},
+	{"the TTL of our data is what it is now", "served.go", "plain(dataTTL, v.MaxTTL)", "plain(dataTTL, z.f.Served[len(z.f.Served)-1].MaxTTL)", nil},
 	{"a version is past when the next is shown", "served.go", "\t\tpassed, behind = false, behind || a.State == Good\n", "", nil},
 	{"a version that comes back at a server is past", "served.go", "\t\tcase behind:\n\t\t\tv.Passed = 0\n", "\t\tcase behind && v.Passed == 0:\n", nil},
 
 	{"an address that answers in part counts as good", "observe.go", "\t\tcase Good:\n\t\t\tkeyTTL", "\t\tcase Good, Partial:\n\t\t\tkeyTTL", nil},
-	{"what was served before the first look had the TTLs of today", "hold.go", "if earlier == 0 ||", "if earlier >= 0 ||", nil},
+	{"what was served before the first look had the TTLs of today", "hold.go", "earlier != 0 && met", "earlier < 0 && met", nil},
 	{"a DS set that is gone without an order is gone for good", "ownkeys.go", "\tif z.neverDS() {\n\t\treturn", "\tif z.noDS() {\n\t\treturn", nil},
 	{"where no parent is configured there is no DS", "step.go", "p.Parent == ParentNone && z.f.Secured", "p.Parent == ParentNone && z.f.Secured && len(p.Signer) > 99", nil},
 	{"an address that nothing names any more is forgotten at once", "named.go", "\t\t\tz.addUnasked(&n)\n", "", nil},

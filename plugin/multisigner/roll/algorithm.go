@@ -246,10 +246,14 @@ func (z *step) signedByForeign(h *hold) {
 func (z *step) signedWith(h *hold, i int) {
 	s := &z.f.Signers[i]
 	z.firstSight(h, i)
+	ttl := z.dataTTL(i)
+	if keys := z.keyTTL(i); keys.long > ttl.long { // CDS has the TTL of the keys
+		ttl = ttlOf(dataTTL, -1, keys.ttl)
+	}
 	if s.Signed == 0 || !z.fresh[i] {
 		z.askForSigned(h, i)
 		if s.Signed == 0 {
-			z.thenPass(h, z.ttl("TTL of data", -1, z.dataPeaks(i), &s.DNSKEYTTL), z.way(i))
+			z.pass(h, algorithmInCaches, noKey, 0, ttl, z.way(i))
 		}
 		return
 	}
@@ -258,16 +262,14 @@ func (z *step) signedWith(h *hold, i int) {
 		known := s.Proofs.of(z.f.Moving)
 		if resign = moment(p.Resign); resign == 0 && s.Whole == 0 || known != nil && known.Lacks {
 			z.askForProof(h, i)
-			z.thenPass(h, z.ttl("TTL of data", -1, z.dataPeaks(i), &s.DNSKEYTTL), z.way(i))
+			z.pass(h, algorithmInCaches, noKey, 0, ttl, z.way(i))
 			return
 		}
 		if resign == 0 {
 			since = max(since, s.Whole)
 		}
 	}
-	ttl := max(z.dataTTL(i), s.DNSKEYTTL.max()) // CDS has the TTL of the keys
-	z.made(since, z.ttl("TTL of data", -1, z.dataPeaks(i), &s.DNSKEYTTL), term{"re-signing of ", i, resign}, z.way(i))
-	h.after(z, since+ttl+resign+z.propagation(i)+z.margin(), z.aboutAlgorithm("data that is not signed with ", " to leave the caches"))
+	z.pass(h, algorithmInCaches, noKey, since, ttl, term{resigning, int16(i), resign, nil}, z.way(i))
 }
 
 // askForSigned names the addresses of signer i that were not seen to sign with the
@@ -400,8 +402,7 @@ func (z *step) algorithmUnasked(h *hold) {
 	if z.unknownDS > 0 {
 		z.onParent(h, z.aboutAlgorithm("the parent to remove the DS that belongs to no known key: it may be of ", ""), func(a *ParentAddress) bool { return a.UnknownDS > 0 })
 	} else if z.f.UnknownDS != 0 {
-		z.made(z.f.UnknownDS, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
-		h.after(z, z.f.UnknownDS+z.f.DSTTL.max()+z.margin(), "DS RRsets with an unknown key to leave the caches")
+		z.pass(h, unknownDSOutOfCaches, noKey, z.f.UnknownDS, z.dsTTL())
 	}
 	for i := range z.f.Signers {
 		if (i == 0 || z.member(i)) && !z.fresh[i] {
@@ -428,13 +429,10 @@ func (z *step) clearOf(h *hold, i int) {
 	s := &z.f.Signers[i]
 	if s.Clear == 0 || !z.fresh[i] {
 		z.askForClear(h, i)
-		if s.Clear == 0 {
-			z.thenPass(h, z.ttl("DNSKEY TTL of ", i, &s.DNSKEYTTL), z.way(i))
-		}
-		return
 	}
-	z.made(s.Clear, z.ttl("DNSKEY TTL of ", i, &s.DNSKEYTTL), z.way(i))
-	h.after(z, s.Clear+s.DNSKEYTTL.max()+z.propagation(i)+z.margin(), z.aboutAlgorithm("DNSKEY RRsets with a key of ", " to leave the caches"))
+	if s.Clear == 0 || z.fresh[i] {
+		z.pass(h, dnskeyOutOfCaches, noKey, s.Clear, z.keyTTL(i), z.way(i))
+	}
 }
 
 // askForClear names the addresses of signer i that were not seen to be without keys of

@@ -261,8 +261,9 @@ func (z *step) safeDS(h *hold) {
 		}
 		if len(z.f.CDS) == 0 { // the zone was unsigned, or absent, before (RFC 7583 3.3.5; PROTOCOL unsigned-out-of-caches)
 			i := z.ownerOf(&z.f.Keys[k])
-			z.made(z.spread(i, k), z.ttl("TTL of data", -1, z.dataPeaks(i)), z.way(i))
-			h.after(z, z.spread(i, k)+z.dataTTL(i)+z.propagation(i)+z.margin(), "unsigned data to leave the caches")
+			if since := z.spread(i, k); since != 0 {
+				z.pass(h, unsignedOutOfCaches, noKey, since, z.dataTTL(i), z.way(i))
+			}
 			z.firstSight(h, i)
 		}
 	}
@@ -284,9 +285,8 @@ func (z *step) disowned(h *hold) {
 // (PROTOCOL tags-told-apart-before-ds, one-tag-out-of-caches).
 func (z *step) toldApart(h *hold) {
 	slowest := 0 // the signer whose DNSKEY RRsets stay in caches for longest
-	stays := func(i int) moment { return z.f.Signers[i].DNSKEYTTL.max() + z.propagation(i) }
 	for i := range z.f.Signers {
-		if stays(i) > stays(slowest) {
+		if z.ends(0, z.keyTTL(i), z.way(i)) > z.ends(0, z.keyTTL(slowest), z.way(slowest)) {
 			slowest = i
 		}
 	}
@@ -298,9 +298,7 @@ func (z *step) toldApart(h *hold) {
 		case key.published():
 			h.on(missing, "two keys of one tag to be told apart: one of them is rolled", z.name(z.ownerOf(other)))
 		default:
-			last := max(key.Gone, key.Shown)
-			z.made(last, z.ttl("DNSKEY TTL of ", slowest, &z.f.Signers[slowest].DNSKEYTTL), z.way(slowest))
-			h.after(z, last+stays(slowest)+z.margin(), "DNSKEY RRsets with two keys of one tag to leave the caches")
+			z.pass(h, oneTagOutOfCaches, noKey, max(key.Gone, key.Shown), z.keyTTL(slowest), z.way(slowest))
 		}
 	}
 }

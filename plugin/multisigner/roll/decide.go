@@ -244,27 +244,19 @@ func (z *step) live(k int) bool {
 		z.signaturesGone(&h, k)
 		return key.DataOff == 0 || h.blocked
 	}
-	return key.LastSig != 0 && (key.Signing || z.t < key.LastSig+z.ownerTTL(key)+z.margin())
+	return key.LastSig != 0 && (key.Signing || z.t < z.ends(key.LastSig, z.ownerTTL(key)))
 }
 
 // ownerTTL is the largest TTL of data that the owner of a peer's key may have signed.
-func (z *step) ownerTTL(key *key) moment { return z.ownerPeaks(key).max() }
-
-func (z *step) ownerPeaks(key *key) *peaks {
+func (z *step) ownerTTL(key *key) term {
 	most := &z.f.Signers[0].MaxTTL
 	for i := 1; i < len(z.f.Signers); i++ {
 		if z.ownedBy(key, i) {
 			most = larger(most, &z.f.Signers[i].MaxTTL)
 		}
 	}
-	return most
+	return ttlOf(dataTTL, -1, most)
 }
-
-// dataTTL is the largest TTL of data that signer i may have served. Of a peer whose
-// data was not looked at it is as ours: all serve the same zone.
-func (z *step) dataTTL(i int) moment { return z.dataPeaks(i).max() }
-
-func (z *step) dataPeaks(i int) *peaks { return larger(&z.f.Signers[0].MaxTTL, &z.f.Signers[i].MaxTTL) }
 
 func contains(ids []KeyID, id KeyID) bool {
 	for i := range ids {

@@ -85,7 +85,7 @@ func Cost(s State, p Policy, id KeyID) (Price, error) {
 		group = max(group, z.f.Signers[i].DNSKEYTTL.max())
 	}
 	if key.Owner != 0 {
-		lose(z.ownerTTL(key), "answers of its owner that are signed by it and in a cache")
+		lose(z.ownerTTL(key).long, "answers of its owner that are signed by it and in a cache")
 		return price, nil
 	}
 	if key.Role.Data() {

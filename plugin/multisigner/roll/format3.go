@@ -46,6 +46,7 @@ func (e *encoded3) upgraded() facts {
 	if len(now.Signers) > 0 {
 		f.Served = append(f.Served, now)
 	}
+	f.dropHashes()
 	for i := range f.Signers { // they were met long ago
 		if s := &f.Signers[i]; i == 0 && f.begun() || s.Since != 0 {
 			s.Met = 1

@@ -104,3 +104,29 @@ func TestBlind(t *testing.T) {
 	s.step()
 	require.Equal(t, "a3", s.list(s.plan.SignData))
 }
+
+// A state of format 4 knew a wait by the hash of its sentence. It is gone on from: the wait ends
+// when it would have, and is known by itself from then on.
+func TestReadsFormat4(t *testing.T) {
+	golden, err := os.ReadFile("testdata/formats/4.json")
+	require.NoError(t, err)
+	require.Contains(t, string(golden), `"why":`)
+	state, err := roll.Decode(golden)
+	require.NoError(t, err)
+	require.NotContains(t, string(state.Encode()), `"why":`)
+	s := begin(t)
+	s.tell("parent ds a1")
+	s.now, s.state, s.serial = start.Add(40*time.Hour+30*time.Minute), state, 8
+	for i, role := range []roll.Role{roll.KSK, roll.ZSK, roll.ZSK} {
+		s.own = append(s.own, roll.OwnKey{ID: s.id([]string{"a1", "a2", "a3"}[i]), Role: role, SEP: role == roll.KSK})
+	}
+	s.published = roll.Published{DNSKEY: s.ids([]string{"a1", "a2", "a3"}), DNSKEYTTL: time.Hour, MaxTTL: time.Hour, Serial: 8, Signers: s.ids([]string{"a2"})}
+	s.state, s.plan = roll.Step(s.state, s.policy, s.observation(), s.now)
+	require.Len(t, s.plan.Waits, 1)
+	require.Equal(t, start.Add(40*time.Hour), s.plan.Waits[0].Since)
+	require.Equal(t, start.Add(42*time.Hour), s.plan.Waits[0].Earliest)
+	require.Contains(t, string(s.state.Encode()), `"for":1,"of":"13/25725/f46dd28a5499d8ef"`)
+	s.now = start.Add(42 * time.Hour)
+	s.state, s.plan = roll.Step(s.state, s.policy, s.observation(), s.now)
+	require.Equal(t, s.ids([]string{"a3"}), s.plan.SignData)
+}

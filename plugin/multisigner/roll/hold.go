@@ -28,38 +28,32 @@ func (z *step) everywhere(h *hold, k int) {
 // Ipub of RFC 7583 3.2.1 (PROTOCOL dnskey-in-caches). The look must be fresh
 // (PROTOCOL look-is-fresh).
 func (z *step) servedAt(h *hold, i, k int) {
-	since, s := z.spread(i, k), &z.f.Signers[i]
+	since := z.spread(i, k)
 	z.firstSight(h, i)
 	if since == 0 || !z.fresh[i] {
 		z.askFor(h, i, k)
-		if since == 0 {
-			z.thenPass(h, z.ttl("DNSKEY TTL of ", i, &s.DNSKEYTTL), z.way(i))
-		}
-		return
 	}
-	z.made(since, z.ttl("DNSKEY TTL of ", i, &s.DNSKEYTTL), z.way(i))
-	h.after(z, since+s.DNSKEYTTL.max()+z.propagation(i)+z.margin(), z.about("DNSKEY RRsets without ", k, " to leave the caches"))
+	if since == 0 || z.fresh[i] {
+		z.pass(h, dnskeyInCaches, k, since, z.keyTTL(i), z.way(i))
+	}
 }
 
 // firstSight holds until no cache can hold what signer i served before we first saw it,
 // or, of us, what the zone was before we served it: with TTLs that nobody saw, and that
 // may have been lowered just for our coming (PROTOCOL first-look-passed, earlier-ttl).
 func (z *step) firstSight(h *hold, i int) {
-	z.beforeMet(h, z.f.Signers[i].Met, z.propagation(i), "what was served before the first look to leave the caches")
+	z.beforeMet(h, firstLookPassed, z.f.Signers[i].Met, z.way(i))
 }
 
-func (z *step) beforeMet(h *hold, met, way moment, why string) {
-	earlier := moment(z.p.EarlierTTL)
-	if earlier == 0 || met == 0 || z.t >= met+earlier+way+z.margin() {
-		return
+func (z *step) beforeMet(h *hold, w cacheWait, met moment, way term) {
+	if earlier := moment(z.p.EarlierTTL); earlier != 0 && met != 0 {
+		z.pass(h, w, noKey, met, plain(earlierTTL, earlier), way)
 	}
-	z.made(met, term{"TTL that it may have had", -1, earlier}, term{"propagation", -1, way})
-	h.after(z, met+earlier+way+z.margin(), why)
 }
 
 // firstDS holds until no cache can hold a DS RRset from before we first saw the parent.
 func (z *step) firstDS(h *hold) {
-	z.beforeMet(h, z.f.ParentMet, 0, "DS RRsets from before the first look to leave the caches")
+	z.beforeMet(h, parentFirstLookPassed, z.f.ParentMet, term{})
 }
 
 // askFor names the addresses of signer i that were not seen to serve key k.
@@ -153,14 +147,12 @@ func (z *step) dsEverywhere(h *hold, k int) {
 	}
 	z.parentLooked(h)
 	z.firstDS(h)
-	if since := z.f.Keys[k].DSSince; since == 0 {
+	since := z.f.Keys[k].DSSince
+	if since == 0 {
 		id := z.f.Keys[k].ID
 		z.onParent(h, z.about("the parent to publish the DS of ", k, ""), func(a *ParentAddress) bool { return !contains(a.DS, id) || contains(a.UnevenDS, id) })
-		z.thenPass(h, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
-	} else {
-		z.made(since, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
-		h.after(z, since+z.f.DSTTL.max()+z.margin(), z.about("DS RRsets without that of ", k, " to leave the caches"))
 	}
+	z.pass(h, dsInCaches, k, since, z.dsTTL())
 }
 
 // dsNowhere holds until no cache can hold a DS RRset with key k's (RFC 7583 3.3.1;
@@ -171,14 +163,12 @@ func (z *step) dsNowhere(h *hold, k int) {
 	}
 	z.parentLooked(h)
 	z.firstDS(h)
-	if since := z.f.Keys[k].DSGone; since == 0 {
+	since := z.f.Keys[k].DSGone
+	if since == 0 {
 		id := z.f.Keys[k].ID
 		z.onParent(h, z.about("the parent to remove the DS of ", k, ""), func(a *ParentAddress) bool { return contains(a.DS, id) })
-		z.thenPass(h, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
-	} else {
-		z.made(since, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
-		h.after(z, since+z.f.DSTTL.max()+z.margin(), z.about("DS RRsets with that of ", k, " to leave the caches"))
 	}
+	z.pass(h, dsOutOfCaches, k, since, z.dsTTL())
 }
 
 // neverDS reports whether the parent was seen without a DS and never with one, but for
@@ -189,7 +179,7 @@ func (z *step) neverDS() bool { return z.parentFresh && z.f.NoDS != 0 && !z.f.Se
 // noDS reports whether no cache can hold any DS of the zone: it is insecure, and has
 // been for long enough.
 func (z *step) noDS() bool {
-	return z.parentFresh && z.f.NoDS != 0 && (!z.f.Secured || z.t >= z.f.NoDS+z.f.DSTTL.max()+z.margin())
+	return z.parentFresh && z.f.NoDS != 0 && (!z.f.Secured || z.t >= z.ends(z.f.NoDS, z.dsTTL()))
 }
 
 // onThose holds for those addresses of signer i that still do not do something.
@@ -294,8 +284,8 @@ func (z *step) passes(now *waiting, what string, h *hold) {
 	if z.p.Terse {
 		return
 	}
-	if why := hashOf(h.why); now.Why != why {
-		now.Why, now.Due, now.End, now.Anew = why, h.until, h.until, 0
+	if now.For != h.reason.wait || now.Of != h.key {
+		now.For, now.Of, now.Due, now.End, now.Anew = h.reason.wait, h.key, h.until, h.until, 0
 	}
 	if h.until > now.End {
 		now.End, now.Anew = h.until, now.Anew+1
@@ -329,15 +319,6 @@ func (z *step) heldBy(who []string) string {
 		return ""
 	}
 	return " (" + strings.Join(who, ", ") + ")"
-}
-
-// hashOf is the FNV-1a hash of a text.
-func hashOf(text string) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(text) {
-		h = (h ^ uint64(text[i])) * 1099511628211
-	}
-	return h
 }
 
 // waiting is what is remembered of a wait, which may begin now.

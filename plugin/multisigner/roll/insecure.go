@@ -44,9 +44,8 @@ func (z *step) goInsecure() {
 		z.tellDeletion(&h)
 		return
 	}
-	z.made(z.f.NoDS, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
-	h.after(z, z.f.NoDS+z.f.DSTTL.max()+z.margin(), "DS RRsets to leave the caches")
-	z.olderCDS(&h, z.f.Deletion, "DS RRsets made from older CDS to leave the caches")
+	z.pass(&h, dsOutOfCaches, noKey, z.f.NoDS, z.dsTTL())
+	z.olderCDS(&h, noKey, z.f.Deletion)
 	if h.blocked {
 		z.wait(waitUnsigned, KeyID{}, "stop signing", &h)
 		return
@@ -104,6 +103,6 @@ func (z *step) tellDeletion(h *hold) {
 		why = "someone to remove the DS at the parent"
 	}
 	z.onParent(h, why, func(a *ParentAddress) bool { return len(a.DS)+a.UnknownDS > 0 })
-	z.thenPass(h, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
+	z.pass(h, dsOutOfCaches, noKey, 0, z.dsTTL())
 	z.wait(waitUnsigned, KeyID{}, "stop signing", h)
 }

@@ -39,8 +39,7 @@ func (z *step) join() {
 	if z.f.NoDS != 0 && !z.anyoneAsks() && (!z.f.Secured || z.goesInsecure()) {
 		var gone hold
 		if z.f.Secured {
-			z.made(z.f.NoDS, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
-			gone.after(z, z.f.NoDS+z.f.DSTTL.max()+z.margin(), "DS RRsets to leave the caches")
+			z.pass(&gone, dsOutOfCaches, noKey, z.f.NoDS, z.dsTTL())
 		}
 		if h = gone; !h.blocked {
 			return
@@ -161,7 +160,7 @@ func (z *step) askedByAll(h *hold, k int) {
 	}
 	h.merge(&asked)
 	if z.f.Asked != 0 {
-		z.olderCDS(h, z.f.Asked, "DS RRsets made from older CDS to leave the caches")
+		z.olderCDS(h, noKey, z.f.Asked)
 	}
 }
 
@@ -195,8 +194,7 @@ func (z *step) everywhereElse(h *hold, k int) {
 		h.on(missing, z.about("our own servers to publish ", k, ""), z.name(0))
 		return
 	}
-	z.made(key.Pub, z.ttl("DNSKEY TTL of ", 0, &z.f.Signers[0].DNSKEYTTL), z.way(0))
-	h.after(z, key.Pub+z.f.Signers[0].DNSKEYTTL.max()+z.propagation(0)+z.margin(), z.about("DNSKEY RRsets of ours without ", k, " to leave the caches"))
+	z.pass(h, joinerInCaches, k, key.Pub, z.keyTTL(0), z.way(0))
 }
 
 // chained returns the key of ours whose DS has been at the parent for the longest, or

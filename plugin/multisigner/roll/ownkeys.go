@@ -266,7 +266,7 @@ func (z *step) mayStandBy(key *key) bool {
 
 // mayHaveDS reports whether a cache may have a DS of key, asked for or not.
 func (z *step) mayHaveDS(key *key) bool {
-	return z.p.Parent != ParentNone && z.f.Secured && (key.DSGone == 0 || z.t < key.DSGone+z.f.DSTTL.max()+z.margin())
+	return z.p.Parent != ParentNone && z.f.Secured && (key.DSGone == 0 || z.t < z.ends(key.DSGone, z.dsTTL()))
 }
 
 // entryGone holds until every chain can do without entry key k: its successor signs every
@@ -283,7 +283,7 @@ func (z *step) entryGone(h *hold, k int) {
 	z.servedAt(h, 0, next)
 	z.cdsHas(h, next)
 	if asked := z.f.Keys[next].Asked; asked != 0 && z.p.Parent != ParentNone {
-		z.olderCDS(h, asked, z.about("DS RRsets made from CDS without ", next, " to leave the caches"))
+		z.olderCDS(h, next, asked)
 	}
 	if z.neverDS() {
 		return
@@ -298,13 +298,12 @@ func (z *step) entryGone(h *hold, k int) {
 // all that can be seen had changed theirs: until the last server had, the parent may have
 // taken an older one, and shown its DS for less than two looks (RFC 7344 6.1;
 // PROTOCOL older-cds-out-of-caches).
-func (z *step) olderCDS(h *hold, since moment, why string) {
+func (z *step) olderCDS(h *hold, k int, since moment) {
 	slowest := moment(0)
 	for i := range z.f.Signers {
 		slowest = max(slowest, z.propagation(i))
 	}
-	z.made(since, term{"propagation", -1, slowest}, z.ttl("DS TTL of the parent", -1, &z.f.DSTTL))
-	h.after(z, since+slowest+z.f.DSTTL.max()+z.margin(), why)
+	z.pass(h, olderCDSOutOfCaches, k, since, plain(propagation, slowest), z.dsTTL())
 }
 
 // observeCDS notes since when every CDS RRset that the parent may find has the key

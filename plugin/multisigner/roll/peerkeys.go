@@ -138,16 +138,13 @@ func (z *step) withdraw(k int) {
 			}
 		}
 	}
-	h, ttl := z.leaving(k), slowest.max()
-	if stays := z.ttl("DNSKEY TTL of its owner", -1, slowest); ttl > looks {
-		z.made(key.Absent, stays, term{"propagation", -1, way})
-	} else {
-		z.made(key.Absent, term{"two looks", -1, looks}, term{"propagation", -1, way})
+	h, stays := z.leaving(k), ttlOf(ownersKeyTTL, -1, slowest)
+	if looks >= stays.long {
+		stays = plain(twoLooks, looks)
 	}
-	h.after(z, key.Absent+max(looks, ttl)+way+z.margin(), z.about("the owner to have stayed without ", k, ""))
+	z.pass(&h, ownerWithout, k, key.Absent, stays, plain(propagation, way))
 	if key.LastSig != 0 {
-		z.made(key.LastSig, z.ttl("TTL of data", -1, z.ownerPeaks(key)), term{"re-signing", -1, resign}, term{"two looks", -1, looks}, term{"propagation", -1, way})
-		h.after(z, key.LastSig+z.ownerTTL(key)+resign+looks+way+z.margin(), z.about("data signed by ", k, " to leave the caches"))
+		z.pass(&h, rrsigOutOfCaches, k, key.LastSig, z.ownerTTL(key), plain(resigning, resign), plain(twoLooks, looks), plain(propagation, way))
 	}
 	if h.blocked {
 		z.wait(waitRemoval, key.ID, "drop "+z.name(z.ownerOf(key))+"'s "+label(key), &h)

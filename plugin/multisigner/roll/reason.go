@@ -1,10 +1,6 @@
 package roll
 
-import (
-	"slices"
-	"strings"
-	"time"
-)
+import "slices"
 
 // hold collects what stands in the way of a step. The zero hold lets it pass.
 type hold struct {
@@ -22,10 +18,13 @@ type hold struct {
 	hasty  bool // the cost of not waiting for caches was accepted
 }
 
-// reason is what is waited for, and for whom.
+// reason is what is waited for, and for whom; or, of time alone, which wait it is, for
+// which key.
 type reason struct {
-	why string
-	who []string
+	why  string
+	who  []string
+	wait cacheWait
+	key  KeyID
 }
 
 // The reasons, the gravest first: something is unknown, something is seen to be
@@ -35,27 +34,6 @@ const (
 	missing
 	unknown
 )
-
-// after holds until m.
-func (h *hold) after(z *step, m moment, why string) {
-	from := z.from
-	z.from = ""
-	if z.t < m && !h.hasty {
-		h.pass(m, from, why)
-	}
-}
-
-// pass holds for a time alone. The last of several is what counts, and is told.
-func (h *hold) pass(m moment, from, why string) {
-	last := m > h.until
-	if last {
-		h.until, h.from = m, from
-	}
-	if h.grave == passing && (last || h.why == "") {
-		h.reason = reason{why: why}
-	}
-	h.blocked = true
-}
 
 // on holds for what someone has to do, or to be seen doing.
 func (h *hold) on(grave int, why, who string) {
@@ -94,7 +72,9 @@ func (h *hold) merge(other *hold) {
 	case other.settled || !other.blocked:
 		return
 	case other.grave == passing:
-		h.pass(other.until, other.from, other.why)
+		if h.passes(other.until, other.from) {
+			h.reason = other.reason
+		}
 		return
 	case other.until > h.until:
 		h.until, h.from = other.until, other.from
@@ -114,74 +94,6 @@ func (h *hold) join(grave int, r *reason) {
 		h.on(grave, r.why, who)
 	}
 }
-
-// term is a part of a wait.
-type term struct {
-	of     string
-	signer int // whose it is; -1: nobody's
-	length moment
-}
-
-// made says what the next wait is made of, for people: from which moment on, and how
-// long for what. The margin is added.
-func (z *step) made(since moment, terms ...term) {
-	if z.p.Terse {
-		return
-	}
-	z.from, _ = z.sum(terms)
-	z.from += ", since " + z.wall(since).UTC().Format(time.RFC3339)
-}
-
-// thenPass says what has to pass when what is missing has come, for people.
-func (z *step) thenPass(h *hold, terms ...term) {
-	if z.p.Terse || h.hasty {
-		return
-	}
-	if from, length := z.sum(terms); z.t+length > h.least {
-		h.least, h.then = z.t+length, from+", after that"
-	}
-}
-
-// sum adds up terms and the margin.
-func (z *step) sum(terms []term) (from string, length moment) {
-	for _, t := range append(terms, term{"margin", -1, z.margin()}) {
-		if t.length == 0 {
-			continue
-		}
-		of := t.of
-		if t.signer >= 0 {
-			of += z.name(t.signer)
-		}
-		from += time.Duration(t.length).String() + " " + of + " + "
-		length += t.length
-	}
-	return strings.TrimSuffix(from, " + "), length
-}
-
-// ttl is the part of a wait for what caches hold, whose TTL is the largest of several. It
-// tells where that is no more what is seen now.
-func (z *step) ttl(of string, signer int, p *peaks, others ...*peaks) term {
-	if z.p.Terse {
-		return term{}
-	}
-	for _, other := range others {
-		p = larger(p, other)
-	}
-	if signer >= 0 {
-		of += z.name(signer)
-	}
-	switch now := p.current(); {
-	case now == p.max():
-	case p.max() == moment(unknownTTL) && z.f.Recovered != 0 && z.t < z.f.Recovered+moment(unknownTTL)+2*horizon:
-		of += " before `recover`, unknown (now " + time.Duration(now).String() + ")"
-	default:
-		of += " as it was (now " + time.Duration(now).String() + ")"
-	}
-	return term{of, -1, p.max()}
-}
-
-// way is the part of a wait that a change needs to reach the last server of i.
-func (z *step) way(i int) term { return term{"propagation", -1, z.propagation(i)} }
 
 // about names key k in a reason, for people.
 func (z *step) about(before string, k int, after string) string {

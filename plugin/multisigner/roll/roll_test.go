@@ -166,8 +166,8 @@ func TestDecodeRefuses(t *testing.T) {
 	good, _ := roll.Step(roll.State{}, roll.Policy{Signer: "a"}, roll.Observation{Looked: true}, start)
 	text := string(good.Encode())
 	for _, tc := range []struct{ name, text, want string }{
-		{"newer", strings.Replace(text, `"format":4`, `"format":5`, 1), "run the newer program"},
-		{"no format", strings.Replace(text, `"format":4`, `"format":0`, 1), "no format number"},
+		{"newer", strings.Replace(text, `"format":5`, `"format":6`, 1), "run the newer program"},
+		{"no format", strings.Replace(text, `"format":5`, `"format":0`, 1), "no format number"},
 		{"unknown field", strings.Replace(text, `"facts":{`, `"facts":{"magic":1,`, 1), "magic"},
 		{"cut off", text[:len(text)/2], "decode"},
 		{"empty", "", "decode"},

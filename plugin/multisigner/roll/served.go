@@ -122,7 +122,7 @@ func (z *step) observeServed() {
 // left reports whether no cache can hold anything of v. It is remembered for longer: a
 // server of ours may go back to it.
 func (z *step) left(v *served) bool {
-	return v.Passed != 0 && z.t > v.Passed+v.stays()+z.propagation(0)+z.margin()
+	return v.Passed != 0 && z.t > z.ends(v.Passed, plain(dataTTL, v.stays()), z.way(0))
 }
 
 // olderStill notes that a server of ours has gone back to what nobody remembers.
@@ -193,22 +193,16 @@ func (z *step) signaturesGone(h *hold, k int) {
 			continue
 		}
 		named = true
-		stays := term{"TTL of data", -1, v.MaxTTL}
-		if v.Passed != 0 {
-			z.made(v.Passed, stays, z.way(0))
-			h.after(z, v.Passed+v.MaxTTL+z.propagation(0)+z.margin(), z.about("data signed by ", k, " to leave the caches"))
-			continue
+		if v.Passed == 0 {
+			z.onThose(h, 0, z.about("all our servers to serve data without signatures by ", k, ""), func(a *Address) bool {
+				return i+1 < len(z.f.Served) && !z.reached(a, z.f.Served[i+1].First)
+			})
 		}
-		z.onThose(h, 0, z.about("all our servers to serve data without signatures by ", k, ""), func(a *Address) bool {
-			return i+1 < len(z.f.Served) && !z.reached(a, z.f.Served[i+1].First)
-		})
-		z.thenPass(h, stays, z.way(0))
+		z.pass(h, rrsigOutOfCaches, k, v.Passed, plain(dataTTL, v.MaxTTL), z.way(0))
 	}
 	// That the ledger names a key no more is not that it never signed.
 	if off := z.f.Keys[k].DataOff; !named && off != 0 {
-		us := &z.f.Signers[0]
-		z.made(off, z.ttl("TTL of data", -1, &us.MaxTTL), z.way(0))
-		h.after(z, off+us.MaxTTL.max()+z.propagation(0)+z.margin(), z.about("data signed by ", k, " to leave the caches"))
+		z.pass(h, rrsigOutOfCaches, k, off, z.dataTTL(0), z.way(0))
 	}
 }
 

@@ -199,7 +199,7 @@ func (z *step) dnskeyState(k int) string {
 	case all && !(key.Pub != 0 && key.Gone != 0):
 		return "omnipresent"
 	case key.Pub != 0 && key.Gone != 0:
-		if shown || z.t < key.Gone+z.f.Signers[0].DNSKEYTTL.max()+z.margin() {
+		if shown || z.t < z.ends(key.Gone, z.keyTTL(0)) {
 			return "unretentive"
 		}
 		return "hidden"

@@ -142,14 +142,16 @@ type address struct {
 
 // waiting remembers since when something is waited for.
 type waiting struct {
-	What  waitKind `json:"what"`
-	Key   KeyID    `json:"key"`
-	Since moment   `json:"since"`
-	Held  moment   `json:"held,omitempty"` // for more than time to pass, since then
-	Why   uint64   `json:"why,omitempty"`  // the hash of what only has to pass,
-	Due   moment   `json:"due,omitempty"`  // when that was first to have, but for what held it since,
-	End   moment   `json:"end,omitempty"`  // when it is to have by now,
-	Anew  int      `json:"anew,omitempty"` // and how often that was put off
+	What  waitKind  `json:"what"`
+	Key   KeyID     `json:"key"`
+	Since moment    `json:"since"`
+	Held  moment    `json:"held,omitempty"` // for more than time to pass, since then
+	For   cacheWait `json:"for,omitempty"`  // what only has to pass,
+	Of    KeyID     `json:"of,omitzero"`    // for which key,
+	Due   moment    `json:"due,omitempty"`  // when that was first to have, but for what held it since,
+	End   moment    `json:"end,omitempty"`  // when it is to have by now,
+	Anew  int       `json:"anew,omitempty"` // and how often that was put off
+	Why   uint64    `json:"why,omitempty"`  // in formats 1 to 4, for For and Of: the hash of a sentence
 }
 
 // Empty reports whether s holds nothing: no Step made it.
@@ -182,7 +184,7 @@ func sameSigner(a, b signer) bool {
 
 // stateFormat is the version of the encoding. Raise it when a field is added whose
 // loss would be dangerous for an older program, and keep reading the old ones.
-const stateFormat = 4
+const stateFormat = 5
 
 type encoded struct {
 	Format int   `json:"format"`
@@ -225,7 +227,16 @@ func Decode(b []byte) (State, error) {
 	if err := d.Decode(&e); err != nil {
 		return State{}, fmt.Errorf("decode the state of the keys: %w", err)
 	}
+	e.Facts.dropHashes()
 	return State{e.Facts}, e.Facts.check()
+}
+
+// dropHashes leaves out what formats 1 to 4 knew a wait by. It is taken for a new one, which
+// puts off nothing but the alarm that it begins anew again and again.
+func (f *facts) dropHashes() {
+	for i := range f.Waiting {
+		f.Waiting[i].Why = 0
+	}
 }
 
 // check finds what would make a step panic.

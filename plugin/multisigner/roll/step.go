@@ -35,7 +35,6 @@ type step struct {
 	red         bool // something that signs now is missing somewhere: no step but healing
 
 	waited []waiting // before this step
-	from   string    // what the wait that comes next is made of
 	out    Plan
 	refuse string
 }
