@@ -26,6 +26,7 @@ type options struct {
 	document              string
 	profile               string
 	crowds                string
+	starts                int
 }
 
 func main() {
@@ -42,6 +43,7 @@ func main() {
 	flag.StringVar(&o.document, "document", "", "`file` whose table to replace; standard output when empty")
 	flag.StringVar(&o.profile, "profile", "", "write our processor profile of each run into this `folder`")
 	flag.StringVar(&o.crowds, "crowds", "", "measure what questions over UDP wait beside these `crowds`: transfers,slow,unread")
+	flag.IntVar(&o.starts, "starts", 0, "measure the first and second start with so many small `zones`; knot and ours")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -53,14 +55,18 @@ func main() {
 
 // measure goes through the zones and writes the table.
 func measure(ctx context.Context, o options) error {
+	var err error
+	if o.binary, err = filepath.Abs(o.binary); err != nil { // servers run in folders of their own
+		return err
+	}
+	if o.starts > 0 {
+		return measureStarts(ctx, o)
+	}
 	dir, err := os.MkdirTemp("", "peers")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if o.binary, err = filepath.Abs(o.binary); err != nil { // servers run in folders of their own
-		return err
-	}
 	var rows []row
 	for _, name := range strings.Split(o.zones, ",") {
 		some, err := measureZone(ctx, o, dir, name)

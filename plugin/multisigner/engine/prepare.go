@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"runtime/debug"
 	"time"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
@@ -56,7 +57,8 @@ func (p *Prepared) Commit() {
 		for _, z := range begun {
 			z.summed = true
 		}
-		e.background.Go(func() { e.sumStart(begun) })
+		verify := e.auditor.hold()
+		e.background.Go(func() { defer verify(); e.sumStart(begun, verify) })
 	}
 	e.setZones(after)
 	for apex, z := range before {
@@ -93,9 +95,14 @@ const (
 	sumEvery  = 5 * time.Second
 )
 
+// auditLatest is how long verification in the background waits for a start of many
+// zones: our choice. One that does not begin keeps no other from being verified.
+const auditLatest = time.Minute
+
 // sumStart says how far the zones are that have begun together, until each has had its
-// first turn.
-func (e *Engine) sumStart(begun []*Zone) {
+// first turn. What they show is verified when all have, and the memory that their start
+// has used is given back to the system.
+func (e *Engine) sumStart(begun []*Zone, verify func()) {
 	start := e.clock.Steady()
 	next := start + sumEvery
 	timer, stop := e.clock.At(next)
@@ -109,6 +116,9 @@ func (e *Engine) sumStart(begun []*Zone) {
 			next += sumEvery
 			timer, stop = e.clock.At(next)
 			e.log.Info("loading zones", "zones", len(begun), "loaded", began(begun))
+			if next > start+auditLatest {
+				verify()
+			}
 		case <-e.life.Done():
 			return
 		}
@@ -120,6 +130,7 @@ func (e *Engine) sumStart(begun []*Zone) {
 		}
 	}
 	e.log.Info("zones are loaded", "zones", len(begun), "refusing", refusing, "after", e.clock.Steady()-start)
+	debug.FreeOSMemory()
 }
 
 // began counts the zones that have had their first turns.

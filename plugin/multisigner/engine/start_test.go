@@ -101,3 +101,32 @@ func TestEditsBeforeTheFirstLook(t *testing.T) {
 	require.Equal(t, 1, two.Sigs.Len())
 	require.Equal(t, keys, dnskey(t, v))
 }
+
+// A start of many zones loads all before it verifies any in the background.
+func TestManyZonesAreLoadedBeforeTheyAreVerified(t *testing.T) {
+	var text strings.Builder
+	var mu sync.Mutex
+	dir := t.TempDir()
+	configs := smallZones(t, dir, 30)
+	log := func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return text.String()
+	}
+	const loaded, verified = "zones are loaded", "every signature was verified"
+	start := func(done func() bool) {
+		mu.Lock()
+		text.Reset()
+		mu.Unlock()
+		e, err := engine.Open(filepath.Join(dir, "state"), engine.Options{Logger: slog.New(slog.NewTextHandler(&locked{mu: &mu, to: &text}, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+		require.NoError(t, err)
+		defer func() { require.NoError(t, e.Close()) }()
+		p, err := e.Prepare(context.Background(), configs)
+		require.NoError(t, err)
+		p.Commit()
+		require.Eventually(t, done, time.Minute, 10*time.Millisecond)
+	}
+	start(func() bool { return strings.Contains(log(), loaded) })
+	start(func() bool { return strings.Count(log(), verified) == len(configs) }) // what a disk had
+	require.Less(t, strings.Index(log(), loaded), strings.Index(log(), verified))
+}

@@ -148,6 +148,7 @@ type audit struct {
 type auditor struct {
 	mu   sync.Mutex
 	line []*audit
+	held int // how many starts of many zones are under way: they come first
 	poke chan struct{}
 }
 
@@ -177,10 +178,27 @@ func (q *auditor) want(a *audit) {
 func (q *auditor) first() *audit {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.line) == 0 {
+	if len(q.line) == 0 || q.held > 0 {
 		return nil
 	}
 	return q.line[0]
+}
+
+// hold has those in line wait until release is called: what a start of many zones
+// shows is of use at once, and to verify it took as much of the processors as to load it.
+func (q *auditor) hold() (release func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.held++
+	return sync.OnceFunc(func() {
+		q.mu.Lock()
+		q.held--
+		q.mu.Unlock()
+		select {
+		case q.poke <- struct{}{}:
+		default:
+		}
+	})
 }
 
 // move takes a out of the line, or to its end, unless another has taken its place.
