@@ -33,3 +33,22 @@ func TestGuidePeers(t *testing.T) {
 		})
 	}
 }
+
+// What the guide has for PowerDNS, it takes: the settings, and then the commands.
+func TestGuidePowerDNS(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/GUIDE.md")
+	require.NoError(t, err)
+	settings := regexp.MustCompile("(?ms)^~~~ pdns\n(.*?)^~~~$").FindSubmatch(guide)
+	require.NotNil(t, settings)
+	commands := regexp.MustCompile("(?ms)^~~~ sh\n(pdnsutil.*?)^~~~$").FindSubmatch(guide)
+	require.NotNil(t, commands)
+	dir := t.TempDir()
+	write(t, dir, "pdns.conf", string(settings[1])+"gsqlite3-database="+filepath.Join(dir, "db")+"\n")
+	write(t, dir, "zone", unsigned)
+	powerDNSTools(t, dir)
+	out, err := exec.Command("pdns_server", "--config-dir="+dir, "--config=check").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	pipe(t, "pdnsutil load-zone example.org "+dir+"/zone\npdnsutil secure-zone example.org\n", "sh", "-e")
+	secret := regexp.MustCompile(` K\n`).ReplaceAll(commands[1], []byte(" NoTCJU+DMqFWywaPyxSijrDEA/eC3nK0xi3AMEZuPVk=\n"))
+	pipe(t, string(secret), "sh", "-e")
+}

@@ -156,6 +156,16 @@ cache-ttl=0
 query-cache-ttl=0
 negquery-cache-ttl=0
 `, dir, port))
+	powerDNSTools(t, dir)
+	pipe(t, "pdnsutil load-zone example.org "+dir+"/zone\npdnsutil secure-zone example.org\npdnsutil set-publish-cds example.org\n", "sh", "-e")
+	runUntilEnd(t, "pdns_server", "--config-dir="+dir)
+	return foreignServer{address, func(t *testing.T, lines string) { pipe(t, lines, "sh", "-e") }}
+}
+
+// powerDNSTools makes an empty database in a directory, and has pdnsutil take its
+// configuration from there.
+func powerDNSTools(t *testing.T, dir string) {
+	t.Helper()
 	schema, err := os.ReadFile("/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql")
 	if err != nil {
 		schema, err = os.ReadFile("/usr/share/doc/pdns-backend-sqlite3/schema.sqlite3.sql")
@@ -167,9 +177,6 @@ negquery-cache-ttl=0
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "pdnsutil"), []byte("#!/bin/sh\nexec "+real+" --config-dir="+dir+" \"$@\"\n"), 0o755))
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
-	pipe(t, "pdnsutil load-zone example.org "+dir+"/zone\npdnsutil secure-zone example.org\npdnsutil set-publish-cds example.org\n", "sh", "-e")
-	runUntilEnd(t, "pdns_server", "--config-dir="+dir)
-	return foreignServer{address, func(t *testing.T, lines string) { pipe(t, lines, "sh", "-e") }}
 }
 
 const unsigned = "$ORIGIN example.org.\n$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\n"

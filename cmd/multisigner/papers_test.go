@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -49,12 +50,104 @@ func TestPapersNameCommands(t *testing.T) {
 
 // inBlock reports whether what was found begins a line of a block that is to be typed.
 func inBlock(text, found string) bool {
-	for _, block := range regexp.MustCompile("(?ms)^ *~~~ txt$(.*?)^ *~~~$").FindAllString(text, -1) {
+	for _, block := range regexp.MustCompile("(?ms)^ *~~~ (?:txt|sh)$(.*?)^ *~~~$").FindAllString(text, -1) {
 		if strings.Contains(block, found) && !strings.Contains(block, "multisigner [ZONES...]") {
 			return true
 		}
 	}
 	return false
+}
+
+// What a page has somebody type is there: the target of a Makefile, the test of a
+// package, the command, its flags. What needs servers of others is run where they are.
+func TestPapersCanBeTyped(t *testing.T) {
+	kinds := []struct {
+		begins string
+		check  func(t *testing.T, line string)
+	}{
+		{"git clone ", func(t *testing.T, line string) {
+			require.Contains(t, line, "https://github.com/multisigner/multisigner")
+		}},
+		{"make ", canBeMade},
+		{"go test ", canBeTested},
+		{"multisigner ", func(t *testing.T, line string) {
+			command, _, _ := strings.Cut(line, " | ")
+			var said strings.Builder
+			args := append([]string{"--state", t.TempDir()}, strings.Fields(command)[1:]...)
+			require.Equal(t, 1, run(args, io.Discard, &said), "%s: %s", line, &said) // nobody is there, but it was understood
+		}},
+		{"pdnsutil ", func(*testing.T, string) {}}, // by TestGuidePowerDNS
+		{"example ", func(*testing.T, string) {}},  // by TestExamplesAsTyped
+	}
+	found := map[string]int{}
+	for path, text := range papers(t) {
+		for _, line := range typed(text) {
+			if strings.Contains(path, "corefile-examples") {
+				line = "example " + line
+			}
+			i := slices.IndexFunc(kinds, func(k struct {
+				begins string
+				check  func(t *testing.T, line string)
+			}) bool {
+				return strings.HasPrefix(line, k.begins)
+			})
+			require.GreaterOrEqual(t, i, 0, "%s: nothing tests this: %q", path, line)
+			kinds[i].check(t, line)
+			found[kinds[i].begins]++
+		}
+	}
+	for _, k := range kinds {
+		require.NotZero(t, found[k.begins], k.begins)
+	}
+}
+
+// typed are the lines of a page that are to be typed: those of blocks of sh, and those
+// that are indented and begin a block.
+func typed(text string) (lines []string) {
+	for _, block := range regexp.MustCompile("(?ms)^ *~~~ sh$(.*?)^ *~~~$").FindAllStringSubmatch(text, -1) {
+		lines = append(lines, strings.Split(strings.TrimSpace(block[1]), "\n")...)
+	}
+	fenced := regexp.MustCompile("(?ms)^ *~~~.*?^ *~~~$").ReplaceAllString(text, "")
+	for _, block := range regexp.MustCompile("(?m)^\n((?:    [^ \n].*\n)+)").FindAllStringSubmatch(fenced, -1) {
+		lines = append(lines, strings.Split(strings.TrimSpace(block[1]), "\n")...)
+	}
+	for i, line := range lines {
+		line, _, _ = strings.Cut(line, " # ")
+		line = regexp.MustCompile(`^(?:[A-Z_]+=(?:'[^']*'|\S*) )+`).ReplaceAllString(strings.TrimSpace(line), "")
+		lines[i] = strings.TrimPrefix(line, "bin/")
+	}
+	return lines
+}
+
+func canBeMade(t *testing.T, line string) {
+	makefile, err := os.ReadFile("../../Makefile")
+	require.NoError(t, err)
+	for _, target := range strings.Fields(line)[1:] {
+		if !strings.Contains(target, "=") {
+			require.Regexp(t, "(?m)^"+regexp.QuoteMeta(target)+":", string(makefile))
+		}
+	}
+}
+
+func canBeTested(t *testing.T, line string) {
+	m := regexp.MustCompile(`(\./\S+)`).FindStringSubmatch(line)
+	require.NotNil(t, m, line)
+	var code string
+	files, err := filepath.Glob(filepath.Join("../..", m[1], "*_test.go"))
+	require.NoError(t, err)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		code += string(text)
+	}
+	run := regexp.MustCompile(`-run '?([^' ]+)`).FindStringSubmatch(line)
+	require.NotNil(t, run, line)
+	name, story, _ := strings.Cut(run[1], "/")
+	require.True(t, strings.Contains(code, "func "+name), line)
+	if found, _ := filepath.Glob(filepath.Join("../..", m[1], "testdata", story+"*")); story != "" && len(found) == 0 {
+		written := strings.Contains(code, `"`+story) || strings.Contains(code, `"`+strings.ReplaceAll(story, "-", " "))
+		require.True(t, written, line)
+	}
 }
 
 // What a page points to is there, the heading too.

@@ -1,6 +1,9 @@
 package corefile
 
 import (
+	"bytes"
+	"iter"
+	"maps"
 	"net/netip"
 	"os"
 	"regexp"
@@ -73,6 +76,29 @@ func TestManualDefaults(t *testing.T) {
 			require.False(t, said[0].has(name)) // absent is the default, and cannot be written
 		default:
 			require.True(t, said[0].has(name), "%s is not among the defaults of the manual", name)
+		}
+	}
+}
+
+// Each directive stands in an example of the manual, and the examples are read without
+// a fault. TestReadmeCorefiles starts them.
+func TestManualExamples(t *testing.T) {
+	manual, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	var lines string
+	for _, example := range regexp.MustCompile("(?ms)^~~~ corefile\n(.*?)^~~~$").FindAllSubmatch(manual, -1) {
+		blocks, err := caddyfile.Parse("Corefile", bytes.NewReader(example[1]), nil)
+		require.NoError(t, err)
+		for _, b := range blocks {
+			d := caddyfile.NewDispenserTokens("Corefile", b.Tokens["multisigner"])
+			_, faults := Parse(&d, b.Keys)
+			require.NoError(t, faults.Err())
+		}
+		lines += string(example[1])
+	}
+	for _, names := range []iter.Seq[string]{maps.Keys(blockDirectives), maps.Keys(peerDirectives)} {
+		for name := range names {
+			require.Regexp(t, `(?m)^ +`+name+`\b`, lines, "no example has %s", name)
 		}
 	}
 }
