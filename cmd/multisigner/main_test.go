@@ -81,6 +81,8 @@ func start(t *testing.T, s *server) func(args ...string) (out, err string, code 
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, listening.Close()) })
 	t.Setenv("MULTISIGNER_STATE", dir)
+	clock = func() time.Time { return now }
+	t.Cleanup(func() { clock = time.Now })
 	return func(args ...string) (string, string, int) {
 		var out, err bytes.Buffer
 		code := run(args, &out, &err)
@@ -184,6 +186,22 @@ func TestViews(t *testing.T) {
 	require.Empty(t, out)
 	require.Equal(t, "multisigner: example.net. has no DS that is safe now: c is not trusted\n", err)
 	require.Equal(t, 1, code, "a script must not paste nothing")
+}
+
+// What is said beside a date counts from the moment of who reads. A zone where nothing
+// happens has its turns ten minutes apart, and a reload may be refused after the last.
+func TestAges(t *testing.T) {
+	z := rolling()
+	z.Reload = &status.Reload{At: now.Add(time.Minute), Why: "Corefile:8: no"}
+	one := start(t, &server{zones: []status.Zone{z}})
+	clock = func() time.Time { return now.Add(9 * time.Minute) }
+	out, _, code := one("status")
+	require.Zero(t, code)
+	require.Contains(t, out, "refused 2026-11-23 12:01:00Z (8m0s ago)")
+	require.Regexp(t, `192\.0\.2\.2:53 +9m15s ago`, out)
+	require.Contains(t, out, "renewed 2026-11-27 12:00:00Z (in 3d23h)")
+	out, _, _ = one("status", "--json")
+	require.Contains(t, out, `"at": "2026-11-23T12:00:00Z"`, "when it was so")
 }
 
 // --json is the status itself, wherever the flag stands.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
 )
@@ -44,7 +45,25 @@ func (a *app) show(ctx context.Context, v view, args []string) int {
 	return code
 }
 
+// clock is the time of who reads.
+var clock = time.Now
+
+// zones gets the zones that are named, all if none is. To a person they are of now:
+// a zone's last turn, after which nothing has changed, may be ten minutes old, and
+// what was seen then is not 0 seconds ago.
 func (a *app) zones(ctx context.Context, args []string) ([]status.Zone, error) {
+	zones, err := a.named(ctx, args)
+	if !a.json {
+		for i := range zones {
+			if now := clock(); now.After(zones[i].At) {
+				zones[i].At = now
+			}
+		}
+	}
+	return zones, err
+}
+
+func (a *app) named(ctx context.Context, args []string) ([]status.Zone, error) {
 	if len(args) == 0 {
 		return a.client.Zones(ctx)
 	}
