@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"os"
 
 	_ "github.com/multisigner/multisigner/cmd/coredns/plugins"
 	"github.com/multisigner/multisigner/plugin/multisigner"
@@ -21,8 +23,25 @@ func (a *app) checkConfig(args []string) int {
 	}
 	for _, s := range sites {
 		fmt.Fprintf(a.out, "%s: zone %s from %s, state in %s\n", s.Config.Where, s.Config.Apex, s.Config.File, s.Dir)
+		if err := readable(s.Config.File); err != nil {
+			fmt.Fprintf(a.err, "%s: warning: %v: zone %s answers SERVFAIL until it is there\n", s.Config.Where, err, s.Config.Apex)
+		}
 	}
 	return exitOK
+}
+
+// readable reports what keeps the zone file from being read. It is no fault of the
+// Corefile: the server starts, and reads the file when it comes.
+func readable(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return cmp.Or(err, fmt.Errorf("open %s: not a file", path))
+	}
+	return nil
 }
 
 // checkZone reads a zone file as the server does, and serves nothing.

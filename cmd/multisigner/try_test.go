@@ -21,6 +21,8 @@ func TestCheckFiles(t *testing.T) {
 		"db":       "$TTL 60\n@ SOA ns h 7 1 1 1 1\n@ NS ns\nns A 127.0.0.1\n",
 		"db.bad":   "$TTL 60\n@ SOA ns h 7 1 1 1 1\n@ NS ns\nns A 127.0.0\nx MX\n",
 		"Corefile": "example.org:1053 {\n    multisigner {\n        file db\n        parent none\n    }\n}\n",
+		"early":    "example.org:1053 {\n    multisigner {\n        file later\n        parent none\n    }\n}\n",
+		"folder":   "example.org:1053 {\n    multisigner {\n        file .\n        parent none\n    }\n}\n",
 		"bad":      "example.org:1053 {\n    multisigner {\n        fiel db\n        parent none\n    }\n}\n",
 	} {
 		require.NoError(t, os.WriteFile(name, []byte(text), 0o644))
@@ -33,6 +35,10 @@ func TestCheckFiles(t *testing.T) {
 		out, err string
 	}{
 		{[]string{"check-config", "Corefile"}, 0, "Corefile:2: zone example.org. from " + filepath.Join(wd, "db") + ", state in " + filepath.Join(wd, "multisigner-state") + "\n", ""},
+		{[]string{"check-config", "early"}, 0, "early:2: zone example.org. from " + filepath.Join(wd, "later") + ", state in " + filepath.Join(wd, "multisigner-state") + "\n",
+			"early:2: warning: open " + filepath.Join(wd, "later") + ": no such file or directory: zone example.org. answers SERVFAIL until it is there\n"},
+		{[]string{"check-config", "folder"}, 0, "folder:2: zone example.org. from " + wd + ", state in " + filepath.Join(wd, "multisigner-state") + "\n",
+			"folder:2: warning: open " + wd + ": not a file: zone example.org. answers SERVFAIL until it is there\n"},
 		{[]string{"check-config", "bad"}, 1, "", "bad:2: no file: add file PATH, the unsigned zone\nbad:3: unknown directive \"fiel\": do you mean file?\n"},
 		{[]string{"check-config", "nowhere"}, 1, "", "open nowhere: no such file or directory\n"},
 		{[]string{"check-zone", "db", "Example.org"}, 0, "db: zone example.org., serial 7, 2 names, 3 records\n", ""},
