@@ -17,10 +17,13 @@ import (
 // goes alone. v must have a SOA: else nothing is yielded.
 func AXFR(v *zone.Version, size int) iter.Seq[[]dns.RR] { return batches(full(v), size) }
 
-// IXFR yields d as the answer sections of an incremental transfer's messages: the
-// new SOA, the old SOA and what goes, the new SOA and what comes, and the new SOA
-// (RFC 1995 4). d must change the SOA: else nothing is yielded.
-func IXFR(d zone.Diff, size int) iter.Seq[[]dns.RR] { return batches(incremental(d, differing), size) }
+// IXFR yields a chain of differences as the answer sections of an incremental
+// transfer's messages: the newest SOA, for each the old SOA and what goes, the new
+// SOA and what comes, and the newest SOA again (RFC 1995 4). Each must change the
+// SOA, and begin where the one before has ended: else nothing is yielded.
+func IXFR(size int, chain ...zone.Diff) iter.Seq[[]dns.RR] {
+	return batches(incremental(chain, differing), size)
+}
 
 // record is one RR, as it was written.
 type record struct {
@@ -102,30 +105,51 @@ func of(s zone.RRset, t zone.Type, which zone.Packed, yield func(record) bool) b
 	return true
 }
 
-// incremental gives the records of a difference in the order of an IXFR; which
-// says what of each change goes and what comes.
-func incremental(d zone.Diff, which func(old, new zone.RRset) (gone, come zone.RRset)) iter.Seq[record] {
+// incremental gives the records of a chain of differences in the order of an IXFR;
+// which says what of each change goes and what comes.
+func incremental(chain []zone.Diff, which func(old, new zone.RRset) (gone, come zone.RRset)) iter.Seq[record] {
 	return func(yield func(record) bool) {
-		old, new, ok := soas(d)
-		if !ok || !data(new, yield) {
+		newest, ok := linked(chain)
+		if !ok || !data(newest, yield) {
 			return
 		}
-		section := func(soa zone.RRset, pick func(gone, come zone.RRset) zone.RRset) bool {
-			if !each(soa, yield) {
+		for _, d := range chain {
+			if !sections(d, which, yield) {
+				return
+			}
+		}
+		data(newest, yield)
+	}
+}
+
+// sections gives what goes and what comes by one difference.
+func sections(d zone.Diff, which func(old, new zone.RRset) (gone, come zone.RRset), yield func(record) bool) bool {
+	old, new, _ := soas(d)
+	section := func(soa zone.RRset, pick func(gone, come zone.RRset) zone.RRset) bool {
+		if !each(soa, yield) {
+			return false
+		}
+		for _, c := range d.Changes {
+			if !isSOA(c, d.Apex) && !each(pick(which(c.Old, c.New)), yield) {
 				return false
 			}
-			for _, c := range d.Changes {
-				if !isSOA(c, d.Apex) && !each(pick(which(c.Old, c.New)), yield) {
-					return false
-				}
-			}
-			return true
 		}
-		if section(old, func(gone, _ zone.RRset) zone.RRset { return gone }) &&
-			section(new, func(_, come zone.RRset) zone.RRset { return come }) {
-			data(new, yield)
-		}
+		return true
 	}
+	return section(old, func(gone, _ zone.RRset) zone.RRset { return gone }) &&
+		section(new, func(_, come zone.RRset) zone.RRset { return come })
+}
+
+// linked gives the SOA at which a chain of differences ends; ok is false when it is none.
+func linked(chain []zone.Diff) (newest zone.RRset, ok bool) {
+	for i, d := range chain {
+		old, new, replaced := soas(d)
+		if !replaced || i > 0 && old.Rdata != newest.Rdata {
+			return zone.RRset{}, false
+		}
+		newest = new
+	}
+	return newest, len(chain) > 0
 }
 
 // soas gives the SOA before and after; ok is false when d does not replace one.

@@ -212,7 +212,7 @@ func (d *difference) end() (zone.Diff, *zone.Version, error) {
 	for _, name := range d.order {
 		diff.Changes = append(diff.Changes, d.nodes[name].changes()...)
 	}
-	slices.SortFunc(diff.Changes, canonically)
+	slices.SortFunc(diff.Changes, zone.Canonically)
 	next, err := d.from.Apply(diff)
 	if err != nil {
 		return diff, nil, err

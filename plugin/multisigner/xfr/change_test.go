@@ -61,7 +61,7 @@ func chain(versions []*zone.Version, size int) iter.Seq2[*dns.Msg, error] {
 	rrs := append([]dns.RR{}, last...)
 	for i, v := range versions[1:] {
 		var one []dns.RR
-		for batch := range xfr.IXFR(zone.Compare(versions[i], v), 60_000) {
+		for batch := range xfr.IXFR(60_000, zone.Compare(versions[i], v)) {
 			one = append(one, batch...)
 		}
 		rrs = append(rrs, one[1:len(one)-1]...) // without the SOAs around it

@@ -124,7 +124,7 @@ func readDiff(d *deframer) (zone.Diff, error) {
 	for _, c := range changes {
 		diff.Changes = append(diff.Changes, c)
 	}
-	slices.SortFunc(diff.Changes, canonically)
+	slices.SortFunc(diff.Changes, zone.Canonically)
 	return diff, nil
 }
 
@@ -133,18 +133,4 @@ func serial(soa zone.RRset) uint32 {
 		return zone.SOASerial(rdata)
 	}
 	return 0
-}
-
-// canonically is the order of a zone.Diff: NSEC3 after all others.
-func canonically(a, b zone.Change) int {
-	if hashedA, hashedB := a.Type() == zone.TypeNSEC3, b.Type() == zone.TypeNSEC3; hashedA != hashedB {
-		if hashedB {
-			return -1
-		}
-		return 1
-	}
-	if c := a.Name().Compare(b.Name()); c != 0 {
-		return c
-	}
-	return int(a.Type()) - int(b.Type())
 }

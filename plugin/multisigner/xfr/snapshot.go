@@ -55,7 +55,7 @@ func WriteDiff(w io.Writer, d zone.Diff) error {
 	if _, _, ok := soas(d); !ok {
 		return fmt.Errorf("difference of %s does not replace the SOA", d.Apex)
 	}
-	return write(w, kindDiff, d.Apex, incremental(d, whole))
+	return write(w, kindDiff, d.Apex, incremental([]zone.Diff{d}, whole))
 }
 
 func write(w io.Writer, kind uint16, apex zone.Name, records iter.Seq[record]) error {

@@ -67,7 +67,7 @@ func TestLettersAreCarried(t *testing.T) {
 	b.Put(a)
 	d := zone.Compare(v, b.Version())
 	var lines []string
-	for rrs := range xfr.IXFR(d, 1<<16) {
+	for rrs := range xfr.IXFR(1<<16, d) {
 		for _, rr := range rrs {
 			lines = append(lines, strings.ReplaceAll(rr.String(), "\t", " "))
 		}

@@ -279,7 +279,7 @@ func TestJournal(t *testing.T) {
 // An IXFR names what goes and what comes, and nothing that stays.
 func TestIXFR(t *testing.T) {
 	var lines []string
-	for rrs := range xfr.IXFR(zone.Compare(awkward, edited()), 60_000) {
+	for rrs := range xfr.IXFR(60_000, zone.Compare(awkward, edited())) {
 		for _, rr := range rrs {
 			if rr.Header().Rrtype != dns.TypeRRSIG {
 				lines = append(lines, strings.ReplaceAll(rr.String(), "\t", " "))
