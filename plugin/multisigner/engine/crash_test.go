@@ -290,7 +290,7 @@ func (c *crash) everywhere(t *testing.T, run func(*testing.T, *crash)) {
 }
 
 // answers are the points at which the world may answer with an error.
-var answers = []string{"make-before", "retire-before", "save-before", "sign", "snapshot-before"}
+var answers = []string{"history-before", "make-before", "retire-before", "save-before", "sign", "snapshot-before"}
 
 // plan is a crash, and an error where there may be one, at each passing of each
 // point; in the short form at one of each.

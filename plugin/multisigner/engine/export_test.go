@@ -73,3 +73,6 @@ func AlarmNames() (names []string) {
 
 // HookTimeout sets how long a hook may take.
 func (o *Options) HookTimeout(d time.Duration) { o.hookTimeout = d }
+
+// Size is how many differences a history has, and how many octets.
+func (h *History) Size() (steps, octets int) { return len(h.steps), h.octets }

@@ -38,7 +38,7 @@ func (e *Engine) load(ctx context.Context, z *Zone, cfg *Config, now time.Time) 
 	w.times = beginTimes(r.Mark, now, e.clock.Steady())
 	w.steadyFrom = w.times.steady
 	w.recall(r.Held, w.steady())
-	w.loadSnapshot(e, cfg)
+	e.loadSnapshot(z, cfg)
 	if w.signed != nil {
 		e.prove(z, cfg, w.signed)
 		w.proving.good = nil
@@ -49,8 +49,9 @@ func (e *Engine) load(ctx context.Context, z *Zone, cfg *Config, now time.Time) 
 
 // loadSnapshot takes over the version that was served last. One that cannot be
 // read is made anew from the zone file: that loses signatures, and nothing else.
-func (w *work) loadSnapshot(e *Engine, cfg *Config) {
-	v, stamp, err := e.readSnapshot(cfg.Apex)
+func (e *Engine) loadSnapshot(z *Zone, cfg *Config) {
+	w := &z.work
+	v, stamp, at, err := e.readSnapshot(cfg.Apex)
 	if err != nil {
 		e.log.Warn("the last version of the zone could not be read", "zone", cfg.Apex, "error", err)
 		return
@@ -59,6 +60,7 @@ func (w *work) loadSnapshot(e *Engine, cfg *Config) {
 		return
 	}
 	w.signed, w.signedOf = v, stamp
+	e.recallHistory(z, v, at)
 	w.record.Serial = laterSerial(w.record.Serial, v.Serial())
 	if dnskey, ok := v.RRset(cfg.Apex, zone.TypeDNSKEY); ok {
 		w.known.learnAll(dnskey.Rdata)

@@ -56,7 +56,9 @@ func (z *Zone) refuse(why string) {
 		}
 	}
 	if is := z.Serving(); is.Refuse != why || is.Version != v {
-		z.serving.Store(&Serving{Version: v, Refuse: why})
+		z.work.history.goOn(v)
+		z.serving.Store(&Serving{Version: v, Refuse: why, History: z.work.history.History})
+		z.engine.keepHistory(z)
 	}
 	z.tellRefusal(why)
 }

@@ -21,7 +21,8 @@ import (
 // from its file, with a serial that the record keeps from going back. So it is
 // written after the version is shown, and not synced.
 //
-// The file begins with a line "multisigner-snapshot STAMP", STAMP quoted.
+// The file begins with a line "multisigner-snapshot STAMP NUMBER", STAMP quoted; by its
+// number the version is known to its history.
 
 const snapshotHead = "multisigner-snapshot "
 
@@ -38,7 +39,7 @@ func (e *Engine) keepSnapshot(z *Zone, now time.Time) error {
 	if !w.stale || w.signed == nil || w.proving.withdrawn || w.signed.Records() > smallZone && now.Before(w.snapshotAt.Add(snapshotEvery)) {
 		return nil
 	}
-	if err := e.writeSnapshot(z.apex, w.signed, w.signedOf); err != nil {
+	if err := e.writeSnapshot(z.apex, w.signed, w.signedOf, w.history.lotOf(w.signed)); err != nil {
 		return err
 	}
 	w.stale, w.snapshotAt = false, now
@@ -72,10 +73,11 @@ func (e *Engine) flushZone(z *Zone) {
 	if err := e.saveTimes(z); err != nil {
 		e.log.Warn("the time was not saved; a restart takes it for earlier", "zone", z.apex, "error", err)
 	}
+	defer e.keepHistory(z)
 	if !z.work.stale || z.work.proving.withdrawn {
 		return
 	}
-	if err := e.writeSnapshot(z.apex, z.work.signed, z.work.signedOf); err != nil {
+	if err := e.writeSnapshot(z.apex, z.work.signed, z.work.signedOf, z.work.history.lotOf(z.work.signed)); err != nil {
 		e.log.Warn("the last version was not kept; a restart signs anew", "zone", z.apex, "error", err)
 	}
 }
@@ -85,7 +87,7 @@ func (e *Engine) snapshotPath(apex zone.Name) string {
 }
 
 // writeSnapshot replaces the zone's snapshot.
-func (e *Engine) writeSnapshot(apex zone.Name, v *zone.Version, stamp string) (err error) {
+func (e *Engine) writeSnapshot(apex zone.Name, v *zone.Version, stamp string, at lot) (err error) {
 	if err := e.fail.pass("snapshot-before"); err != nil {
 		return fmt.Errorf("write snapshot of %s: %w", apex, err)
 	}
@@ -102,7 +104,7 @@ func (e *Engine) writeSnapshot(apex zone.Name, v *zone.Version, stamp string) (e
 		}
 	}()
 	w := bufio.NewWriterSize(f, 1<<16)
-	if _, err := fmt.Fprintf(w, "%s%q\n", snapshotHead, stamp); err != nil {
+	if _, err := fmt.Fprintf(w, "%s%q %d\n", snapshotHead, stamp, at); err != nil {
 		return err
 	}
 	if err := xfr.Write(w, v); err != nil {
@@ -123,34 +125,36 @@ func (e *Engine) writeSnapshot(apex zone.Name, v *zone.Version, stamp string) (e
 }
 
 // readSnapshot gives the zone's last signed version and the stamp of its files;
-// nil without an error when there is none.
-func (e *Engine) readSnapshot(apex zone.Name) (*zone.Version, string, error) {
+// nil without an error when there is none. at is its number, 0 for none.
+func (e *Engine) readSnapshot(apex zone.Name) (v *zone.Version, stamp string, at lot, err error) {
 	path := e.snapshotPath(apex)
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, "", nil
+		return nil, "", 0, nil
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("read snapshot of %s: %w", apex, err)
+		return nil, "", 0, fmt.Errorf("read snapshot of %s: %w", apex, err)
 	}
 	defer f.Close()
 	r := bufio.NewReaderSize(f, 1<<16)
 	line, err := r.ReadString('\n')
-	var stamp string
 	if err == nil {
-		_, err = fmt.Sscanf(strings.TrimPrefix(line, snapshotHead), "%q", &stamp)
+		var n int
+		if n, err = fmt.Sscanf(strings.TrimPrefix(line, snapshotHead), "%q %d\n", &stamp, &at); n == 1 {
+			at, err = 0, nil // an older program has written it
+		}
 	}
 	if err != nil || !strings.HasPrefix(line, snapshotHead) {
-		return nil, "", fmt.Errorf("%s: not a snapshot; it will be replaced", path)
+		return nil, "", 0, fmt.Errorf("%s: not a snapshot; it will be replaced", path)
 	}
-	v, err := xfr.Read(r)
+	v, err = xfr.Read(r)
 	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w; it will be replaced", path, err)
+		return nil, "", 0, fmt.Errorf("%s: %w; it will be replaced", path, err)
 	}
 	if v.Apex() != apex {
-		return nil, "", fmt.Errorf("%s: holds zone %s; it will be replaced", path, v.Apex())
+		return nil, "", 0, fmt.Errorf("%s: holds zone %s; it will be replaced", path, v.Apex())
 	}
-	return v, stamp, nil
+	return v, stamp, at, nil
 }
 
 // FileName is the name of apex as a part of a path: lower case, without the

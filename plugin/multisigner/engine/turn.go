@@ -47,6 +47,7 @@ type work struct {
 	content             *zone.Version // unsigned content that waits to be signed; nil: as it is
 	contentOf, signedOf string        // stamps of the files that they were made of
 	signed              *zone.Version // what is served, or would be
+	history             chronicle     // of what was served
 	resign              bool          // every signature is to be made anew
 	renumber            bool          // a version is to be made even if only its serial is another
 	toldApart           bool          // that was so already since the start; see tellApart
@@ -246,8 +247,10 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 		case !whole:
 			e.prove(z, cfg, out.Version)
 		}
+		w.history.made = &madeBy{w.signed, out.Version, out.Diff}
 		w.signed, w.resign, w.renumber = out.Version, false, false
 		z.show(cfg)
+		w.history.made = nil
 		e.log.Log(ctx, z.level(), "published", "zone", z.apex, "serial", w.signed.Serial(), "changes", len(out.Diff.Changes), "signatures", out.Signed, "after", took)
 		e.fail.reach("tell-before")
 		e.tell(z, cfg, w.signed)

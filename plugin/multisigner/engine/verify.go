@@ -118,11 +118,12 @@ func (e *Engine) withdraw(z *Zone, cfg *Config, faults []validate.Fault) {
 	w.proving.withdrawn, w.proving.careful, w.proving.found = true, true, faults
 	w.guarded.withdrawals++
 	w.resign = true
+	w.history.begin(w.history.of, 0) // no chain leads over what was withdrawn
 	e.log.Error("withdrawn: a signature is bad", "zone", z.apex, "serial", w.signed.Serial(), "faults", describe(faults))
 	// A restart must not begin with it. What was good is better than nothing there.
 	err := os.Remove(e.snapshotPath(z.apex))
 	if good := w.shown(); good != nil {
-		err = e.writeSnapshot(z.apex, good, w.proving.goodOf)
+		err = e.writeSnapshot(z.apex, good, w.proving.goodOf, 0)
 	}
 	if err != nil && !os.IsNotExist(err) {
 		e.log.Error("a restart would begin with what was withdrawn: remove its snapshot", "zone", z.apex, "error", err)

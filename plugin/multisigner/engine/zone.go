@@ -21,6 +21,7 @@ import (
 type Serving struct {
 	Version *zone.Version // nil: there is nothing to answer with yet
 	Refuse  string        // if not empty, outsiders get SERVFAIL with this as the reason
+	History *History      // how to get to Version from those before it; nil without one
 }
 
 // Zone is one zone of an engine.
@@ -39,6 +40,7 @@ type Zone struct {
 	wants wants // what the next turn is to do, guarded by mu
 
 	notes  notes        // of those who are told of changes
+	marks  marks        // of those who have transferred
 	keysAt atomic.Int64 // when the files of its keys changed last, as seen; 0: they were not read
 
 	work work // of the worker that has the zone in hand; nobody else touches it
