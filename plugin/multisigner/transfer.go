@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net"
 	"net/netip"
 	"strings"
@@ -25,8 +26,9 @@ import (
 // is meant uncompressed.
 const maxTransferMessage = 60_000
 
-// transfer answers AXFR and IXFR: with the whole zone, or with a single SOA where
-// the asker has it already, and over UDP (RFC 1995 2, 4).
+// transfer answers AXFR and IXFR: with the whole zone; with what has changed, where
+// that is known and shorter; or with a single SOA where the asker has all of it
+// already, and over UDP (RFC 1995 2, 4).
 func (q query) transfer(ctx context.Context) (int, error) {
 	server := metrics.WithServer(ctx)
 	serving := q.zone.Serving()
@@ -72,16 +74,31 @@ func (q query) transfer(ctx context.Context) (int, error) {
 		return refuse(dns.RcodeServerFailure, dns.ExtendedErrorCodeOther, err.Error())
 	}
 	defer done()
-	if err := q.whole(v); err != nil {
+	result, answers := q.answers(serving, incremental)
+	if err := q.stretch(answers); err != nil {
 		transfers.WithLabelValues(server, "broken").Inc()
 		q.note(serving, "broke off: "+err.Error())
 		refused.say("broke off a transfer", q.apex, q.from, err.Error())
 		return dns.RcodeSuccess, nil
 	}
-	transfers.WithLabelValues(server, "full").Inc()
-	q.note(serving, "full")
-	log.Debugf("transferred %s, serial %d, to %s", v.Apex(), v.Serial(), q.from.addr)
+	q.zone.Sent(serving, q.from.addr.Addr(), q.from.key)
+	transfers.WithLabelValues(server, result).Inc()
+	q.note(serving, result)
+	log.Debugf("transferred %s, serial %d, to %s: %s", v.Apex(), v.Serial(), q.from.addr, result)
 	return dns.RcodeSuccess, nil
+}
+
+// answers gives the answer sections of a transfer of more than the SOA, and what it is
+// called: full or incremental.
+func (q query) answers(serving *engine.Serving, incremental bool) (result string, answers iter.Seq[[]dns.RR]) {
+	if incremental {
+		defer transferPace.begin()()
+		serial, _ := knownSerial(q.req)
+		if chain := q.zone.Differences(serving, q.from.addr.Addr(), q.from.key, serial); len(chain) > 0 {
+			return "incremental", xfr.IXFR(maxTransferMessage, chain...)
+		}
+	}
+	return "full", xfr.AXFR(serving.Version, maxTransferMessage)
 }
 
 // note has the status tell of a secondary's transfer.
@@ -103,12 +120,12 @@ const (
 
 var errSlow = errors.New("the client took it too slowly")
 
-// whole sends all of v.
-func (q query) whole(v *zone.Version) error {
+// stretch sends one message after another.
+func (q query) stretch(answers iter.Seq[[]dns.RR]) error {
 	begun, count := time.Now(), time.Duration(0)
 	end := transferPace.begin()
 	defer func() { end() }()
-	for rrs := range xfr.AXFR(v, maxTransferMessage) {
+	for rrs := range answers {
 		if err := q.send(rrs, count == 0); err != nil {
 			return err
 		}

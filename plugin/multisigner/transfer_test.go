@@ -2,7 +2,9 @@ package multisigner
 
 import (
 	"fmt"
+	"maps"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -10,6 +12,8 @@ import (
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/control/client"
 )
 
 const keySecret = "NoTCJU+DMqFWywaPyxSijrDEA/eC3nK0xi3AMEZuPVk="
@@ -137,6 +141,111 @@ func TestIXFR(t *testing.T) {
 	bad.Ns = nil
 	require.Equal(t, dns.RcodeFormatError, r.ask("tcp", bad).Rcode)
 	require.Equal(t, dns.RcodeRefused, r.ask("udp", ixfr("example.org.", 1)).Rcode, "without the key not even the SOA")
+}
+
+// has is what a secondary has: records as text.
+type has map[string]bool
+
+func whole(all []dns.RR) has {
+	h := has{}
+	for _, rr := range all {
+		h[rr.String()] = true
+	}
+	return h
+}
+
+// takes does what an IXFR says (RFC 1995 4); false when all is the whole zone instead.
+func (h has) takes(t *testing.T, all []dns.RR) (incremental bool) {
+	t.Helper()
+	if _, ok := all[1].(*dns.SOA); !ok {
+		return false
+	}
+	require.Equal(t, all[0].String(), all[len(all)-1].String())
+	adding := true
+	for _, rr := range all[1 : len(all)-1] {
+		if rr.Header().Rrtype == dns.TypeSOA {
+			adding = !adding
+		}
+		require.Equal(t, !adding, h[rr.String()], "%s", rr)
+		if adding {
+			h[rr.String()] = true
+		} else {
+			delete(h, rr.String())
+		}
+	}
+	return true
+}
+
+// A secondary that asks for what has changed since the version that it was sent gets
+// just that, each message signed as the request was, and has then what an AXFR would
+// have brought. Nobody else does: not who asks with that serial by another key, and
+// nobody where all signatures are made anew.
+func TestIXFROfChanges(t *testing.T) {
+	h := newHome(t)
+	var lines []string
+	for i := range 200 {
+		lines = append(lines, fmt.Sprintf("h%d A 192.0.2.1", i))
+	}
+	h.zone("example.org", 7, lines...)
+	h.zone("open.example", 7)
+	r := h.start(strings.Replace(guarded, "key xfr-key.\n", "key xfr-key.\nallow-transfer 127.0.0.0/8 key other-key.\n", 1))
+	full := func() ([]dns.RR, uint32) {
+		all, err := collect(r, axfr("example.org.", "xfr-key."))
+		require.NoError(t, err)
+		return all, all[0].(*dns.SOA).Serial
+	}
+	since := func(serial uint32, key string) []dns.RR {
+		m := ixfr("example.org.", serial)
+		m.SetTsig(key, dns.HmacSHA256, 300, time.Now().Unix())
+		all, err := collect(r, m)
+		require.NoError(t, err)
+		return all
+	}
+	becomes := func(serial uint32) {
+		require.Eventually(t, func() bool {
+			return r.ask("udp", query4("example.org.", dns.TypeSOA)).Answer[0].(*dns.SOA).Serial == serial
+		}, time.Minute, 20*time.Millisecond)
+	}
+	require.Eventually(t, func() bool {
+		return r.ask("udp", query4("example.org.", dns.TypeSOA)).Rcode == dns.RcodeSuccess
+	}, time.Minute, 20*time.Millisecond)
+	all, serial := full()
+	copied := whole(all)
+	first := serial
+
+	h.zone("example.org", 7, append(lines, "new MX 10 h1")...)
+	becomes(serial + 1)
+	require.Len(t, r.ask("udp", ixfr("open.example.", 1)).Answer, 1)
+	got := since(serial, "xfr-key.")
+	require.True(t, copied.takes(t, got))
+	require.Less(t, len(got), 20)
+	all, serial = full()
+	require.Equal(t, whole(all), copied)
+	other := since(first, "other-key.")
+	require.False(t, has{}.takes(t, other), "it was never sent that version")
+	require.Equal(t, copied, whole(other))
+
+	h.zone("example.org", 7, append(lines, "new MX 20 h2", "h7 AAAA 2001:db8::7")...)
+	becomes(serial + 1)
+	for _, key := range []string{"xfr-key.", "other-key."} {
+		mine := maps.Clone(copied)
+		require.True(t, mine.takes(t, since(serial, key)), key)
+		require.Equal(t, serial+1, since(serial+1, key)[0].(*dns.SOA).Serial)
+		require.Len(t, since(serial+1, key), 1, "it has all")
+		all, _ := full()
+		require.Equal(t, whole(all), mine)
+	}
+	got = since(first, "xfr-key.")
+	require.Equal(t, dns.TypeSOA, got[1].Header().Rrtype, "two differences")
+
+	serial++
+	_, err := client.New(h.state()).Do(t.Context(), "example.org.", "resign")
+	require.NoError(t, err)
+	becomes(serial + 1)
+	got = since(serial, "xfr-key.")
+	require.False(t, has{}.takes(t, got), "it would be longer than the zone")
+	all, _ = full()
+	require.Equal(t, whole(all), whole(got))
 }
 
 // With a transfer block CoreDNS's own list decides, and the zone is whole there too.
