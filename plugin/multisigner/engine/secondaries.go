@@ -132,19 +132,26 @@ func (z *Zone) Transferred(from netip.AddrPort, key string, serial uint32, resul
 	z.notes.at(s).transfer = &status.Transfer{At: z.engine.clock.Now(), Serial: serial, Result: result}
 }
 
-// secondary finds the secondary that asks from an address; or, as it may ask from
-// another than it listens at, the only one with its key.
+// secondary finds the secondary that asks from an address, by its key where several
+// have that address; or, as it may ask from another than it listens at, the only one
+// with its key.
 func (c *Config) secondary(from netip.Addr, key string) (at netip.AddrPort, ok bool) {
-	var byKey []netip.AddrPort
+	var byAddress, byKey []netip.AddrPort
 	for _, s := range c.Secondaries {
-		if s.Server.Addr.Addr() == from {
+		here, signed := s.Server.Addr.Addr() == from, s.Server.TSIG != nil && s.Server.TSIG.Name == key
+		switch {
+		case here && signed:
 			return s.Server.Addr, true
-		}
-		if s.Server.TSIG != nil && s.Server.TSIG.Name == key {
+		case here:
+			byAddress = append(byAddress, s.Server.Addr)
+		case signed:
 			byKey = append(byKey, s.Server.Addr)
 		}
 	}
-	if len(byKey) == 1 {
+	switch {
+	case len(byAddress) > 0:
+		return byAddress[0], true
+	case len(byKey) == 1:
 		return byKey[0], true
 	}
 	return netip.AddrPort{}, false

@@ -170,4 +170,16 @@ func TestTransferByKey(t *testing.T) {
 	require.Nil(t, st.Secondaries[0].Transfer)
 	require.Nil(t, st.Secondaries[1].Transfer)
 	require.NotNil(t, st.Secondaries[2].Transfer)
+
+	// Where several have the address, by the key; without one it is the first.
+	cfg.Secondaries[2].Server.Addr = netip.AddrPortFrom(cfg.Secondaries[0].Server.Addr.Addr(), 10)
+	reloads(t, e, cfg)
+	at := netip.AddrPortFrom(cfg.Secondaries[0].Server.Addr.Addr(), 1)
+	e.Find(apex).Transferred(at, other.Name, 8, "full")
+	st, _ = e.Status(apex)
+	require.Nil(t, st.Secondaries[0].Transfer)
+	require.NotNil(t, st.Secondaries[2].Transfer)
+	e.Find(apex).Transferred(at, "", 8, "full")
+	st, _ = e.Status(apex)
+	require.NotNil(t, st.Secondaries[0].Transfer)
 }
