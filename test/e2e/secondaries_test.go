@@ -4,9 +4,15 @@ package e2e
 
 import (
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,10 +23,7 @@ import (
 	"github.com/multisigner/multisigner/test/lab"
 )
 
-const (
-	secret  = "NoTCJU+DMqFWywaPyxSijrDEA/eC3nK0xi3AMEZuPVk="
-	changes = 5 // of the zone, each told by NOTIFY
-)
+const secret = "NoTCJU+DMqFWywaPyxSijrDEA/eC3nK0xi3AMEZuPVk="
 
 // secondary is another server that has the zone from us.
 type secondary struct {
@@ -45,14 +48,15 @@ server:
 remote-control:
 	control-enable: no
 key:
-	name: "xfr-key."
+	name: "{key}"
 	algorithm: hmac-sha256
 	secret: "` + secret + `"
 zone:
 	name: "example.test"
 	zonefile: "{dir}/zone"
-	request-xfr: AXFR {primary}@{primaryport} xfr-key.
-	allow-notify: {primary} xfr-key.
+	request-xfr: {primary}@{primaryport} {key}
+	allow-notify: {primary} {key}
+	provide-xfr: 127.0.0.0/8 NOKEY
 `},
 	{"knotd", []string{"-c", "%s"}, `
 server:
@@ -61,22 +65,25 @@ server:
 database:
     storage: "{dir}"
 key:
-  - id: xfr-key.
+  - id: {key}
     algorithm: hmac-sha256
     secret: ` + secret + `
 remote:
   - id: primary
     address: {primary}@{primaryport}
-    key: xfr-key.
+    key: {key}
 acl:
   - id: told
-    key: xfr-key.
+    key: {key}
     action: notify
+  - id: looked
+    address: 127.0.0.0/8
+    action: transfer
 zone:
   - domain: example.test
     storage: "{dir}"
     master: primary
-    acl: told
+    acl: [told, looked]
 `},
 	{"named", []string{"-g", "-c", "%s"}, `
 options {
@@ -89,18 +96,31 @@ options {
 	dnssec-validation no;
 };
 controls { };
-key "xfr-key." { algorithm hmac-sha256; secret "` + secret + `"; };
+key "{key}" { algorithm hmac-sha256; secret "` + secret + `"; };
 zone "example.test" {
 	type secondary;
 	file "{dir}/zone";
-	primaries { {primary} port {primaryport} key "xfr-key."; };
-	allow-notify { key "xfr-key."; };
+	primaries { {primary} port {primaryport} key "{key}"; };
+	allow-notify { key "{key}"; };
+	allow-transfer { 127.0.0.0/8; };
 };
 `},
 }
 
-// NSD, Knot and BIND take the zone from us, are told of each change, and serve
-// what we serve: the same serial, and answers that validate.
+// changes of the zone, each told by NOTIFY; in the long form a thousand.
+func changes(t *testing.T) int {
+	text := os.Getenv("SECONDARY_CHANGES")
+	if text == "" {
+		return 120
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err)
+	return n
+}
+
+// NSD, Knot and BIND take the zone from us, are told of each change, and go along by
+// IXFR, through rollovers too: at the end each has what we have, record by record, and
+// it validates as a whole.
 func TestSecondaries(t *testing.T) {
 	dir := t.TempDir()
 	signer := lab.Signer{Name: "a", Address: freeAddress(t), State: "state", Corefile: "Corefile"}
@@ -110,18 +130,31 @@ func TestSecondaries(t *testing.T) {
 	g.Zone, g.Signers = "example.test.", []lab.Signer{signer}
 
 	addresses := make([]string, len(secondaries))
-	var lines strings.Builder
+	var told, keys strings.Builder
 	for i := range secondaries {
 		addresses[i] = freeAddress(t)
-		fmt.Fprintf(&lines, "        secondary %s key xfr-key.\n", addresses[i])
+		fmt.Fprintf(&told, "        secondary %s key %s\n", addresses[i], secondaries[i].key())
+		fmt.Fprintf(&keys, "        secret %s %s\n", secondaries[i].key(), secret)
 	}
-	zonePath := filepath.Join(dir, "db")
-	text := "$ORIGIN example.test.\n$TTL 2\n@ SOA ns hostmaster 1 3600 60 86400 2\n@ NS ns\nns A 127.0.0.1\n*.wild TXT made\nsub NS ns.sub\nsub DS 1 13 2 e2d3c916f6deeac73294e8268fb5885044a833fc5459588f4a9184cfc41a5766\nns.sub A 127.0.0.9\n"
-	require.NoError(t, os.WriteFile(zonePath, []byte(text), 0o644))
+	zonePath, metrics := filepath.Join(dir, "db"), freeAddress(t)
+	names := make([]string, 300)
+	write := func() {
+		text := "$ORIGIN example.test.\n$TTL 2\n@ SOA ns hostmaster 1 3600 60 86400 2\n@ NS ns\nns A 127.0.0.1\n*.wild TXT made\nsub NS ns.sub\nsub DS 1 13 2 e2d3c916f6deeac73294e8268fb5885044a833fc5459588f4a9184cfc41a5766\nns.sub A 127.0.0.9\n"
+		for i, data := range names {
+			if data != "" {
+				text += fmt.Sprintf("name-%d %s\n", i, data)
+			}
+		}
+		require.NoError(t, os.WriteFile(zonePath, []byte(text), 0o644))
+	}
+	for i := range names {
+		names[i] = fmt.Sprintf("A 192.0.2.%d", i%250)
+	}
+	write()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, signer.Name), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, signer.Name, "log"), nil, 0o644))
-	corefile := fmt.Sprintf("example.test:%s {\n    bind %s\n    errors\n    tsig {\n        secret xfr-key. %s\n    }\n    multisigner {\n        file %q\n        state %q\n        denial nsec3\n        parent none\n%s    }\n}\n",
-		port, host, secret, zonePath, filepath.Join(dir, signer.State), lines.String())
+	corefile := fmt.Sprintf("example.test:%s {\n    bind %s\n    errors\n    prometheus %s\n    tsig {\n%s    }\n    multisigner {\n        file %q\n        state %q\n        denial nsec3\n        keys split\n        ttl dnskey 2s\n        margin 1s\n        earlier-ttl 2s\n        propagation 1s\n        look 1s 2s\n        parent none\n        allow-transfer 127.0.0.0/8\n%s    }\n}\n",
+		port, host, metrics, keys.String(), zonePath, filepath.Join(dir, signer.State), told.String())
 	require.NoError(t, os.WriteFile(filepath.Join(dir, signer.Corefile), []byte(corefile), 0o600))
 	g.restart(t, &g.Signers[0])
 	t.Cleanup(func() {
@@ -130,35 +163,114 @@ func TestSecondaries(t *testing.T) {
 		}
 	})
 	require.Eventually(t, func() bool { _, err := serial(signer); return err == nil }, patience, 100*time.Millisecond)
-
 	for i, s := range secondaries {
 		s.run(t, addresses[i], host, port)
 	}
-	for change := range changes {
-		added := fmt.Sprintf("added-%d", change)
-		text += added + " A 192.0.2.1\n"
-		require.NoError(t, os.WriteFile(zonePath, []byte(text), 0o644))
+	level := func(what string) {
+		t.Helper()
 		for i, s := range secondaries {
 			require.Eventually(t, func() bool {
-				_, err := fetch(addresses[i], added+".example.test.", dns.TypeA)
-				return err == nil
-			}, patience, 50*time.Millisecond, "%s does not have change %d", s.program, change)
+				want, err := serial(signer)
+				got, errThere := serial(lab.Signer{Address: addresses[i]})
+				return err == nil && errThere == nil && got == want
+			}, patience, 50*time.Millisecond, "%s, %s", s.program, what)
 		}
 	}
-	want, err := serial(signer)
-	require.NoError(t, err)
-	for i, s := range secondaries {
-		got, err := serial(lab.Signer{Address: addresses[i]})
-		require.NoError(t, err)
-		require.Equal(t, want, got, s.program)
+	level("the first version")
+	r := rand.New(rand.NewPCG(1, 0))
+	for change := range changes(t) {
+		for range 1 + r.IntN(3) {
+			names[r.IntN(len(names))] = []string{"", "A 192.0.2.1", "7 A 192.0.2.1", "TXT \"Some Text\"", "MX 10 ns", "NS ns"}[r.IntN(6)]
+		}
+		write()
+		g.do(t, signer, "reload")
+		if change%7 == 0 {
+			level(fmt.Sprintf("change %d", change))
+		}
+		if change == changes(t)/2 { // some take several at once, others find that they have been away
+			g.kill(t, &g.Signers[0])
+			g.restart(t, &g.Signers[0])
+			require.Eventually(t, func() bool { _, err := serial(signer); return err == nil }, patience, 100*time.Millisecond)
+		}
 	}
+	level("the last change")
+	before, err := fetch(signer.Address, "example.test.", dns.TypeDNSKEY)
+	require.NoError(t, err)
+	g.roll(t, signer, "zsk")
+	require.Eventually(t, func() bool {
+		now, err := fetch(signer.Address, "example.test.", dns.TypeDNSKEY)
+		return err == nil && now.Rdata.Len() == before.Rdata.Len() && now.Rdata != before.Rdata
+	}, 3*patience, 100*time.Millisecond, "the rollover of the ZSK")
+	names[0] = "TXT last"
+	write()
+	g.do(t, signer, "reload")
+	level("after the rollover")
+	for i, s := range secondaries {
+		var last string
+		require.Eventually(t, func() bool { // it is told a moment after the last message
+			st, err := g.client(signer).Zone(t.Context(), g.Zone)
+			require.NoError(t, err)
+			last = st.Secondaries[i].Transfer.Result
+			return last == "incremental" || last == "current"
+		}, patience, 50*time.Millisecond, "%s: %s", s.program, &last)
+	}
+
+	want := filepath.Join(dir, "want")
+	transfer(t, signer.Address, want)
+	for i, s := range secondaries {
+		path := filepath.Join(dir, s.program)
+		transfer(t, addresses[i], path)
+		ours, copied := lines(t, want), lines(t, path)
+		for line := range ours {
+			require.True(t, copied[line], "%s lacks %s", s.program, line)
+		}
+		for line := range copied {
+			require.True(t, ours[line], "%s has %s", s.program, line)
+		}
+		out, err := exec.CommandContext(t.Context(), "ldns-verify-zone", path).CombinedOutput()
+		require.NoError(t, err, "the copy of %s\n%s", s.program, out)
+	}
+	text := scrape(t, metrics)
+	counted := func(result string) (n int) {
+		for _, m := range regexp.MustCompile(`coredns_multisigner_transfers_total\{[^}]*result="`+result+`"[^}]*\} (\d+)`).FindAllStringSubmatch(text, -1) {
+			more, err := strconv.Atoi(m[1])
+			require.NoError(t, err)
+			n += more
+		}
+		return n
+	}
+	t.Logf("%d transfers of differences, %d of the whole zone", counted("incremental"), counted("full"))
+	require.Greater(t, counted("incremental"), changes(t)/10)
 }
+
+func scrape(t *testing.T, address string) string {
+	resp, err := http.Get("http://" + address + "/metrics")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// lines are the records of a zone in a file.
+func lines(t *testing.T, path string) map[string]bool {
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	all := map[string]bool{}
+	for line := range strings.SplitSeq(string(text), "\n") {
+		all[line] = true
+	}
+	return all
+}
+
+// key is a name of its own for each, so that the status tells them apart.
+func (s secondary) key() string { return s.program + "-key." }
 
 func (s secondary) run(t *testing.T, address, primary, primaryPort string) {
 	dir := t.TempDir()
 	host, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
-	text := strings.NewReplacer("{dir}", dir, "{host}", host, "{port}", port, "{primary}", primary, "{primaryport}", primaryPort).Replace(s.config)
+	text := strings.NewReplacer("{dir}", dir, "{host}", host, "{port}", port, "{primary}", primary, "{primaryport}", primaryPort, "{key}", s.key()).Replace(s.config)
 	config := filepath.Join(dir, "config")
 	require.NoError(t, os.WriteFile(config, []byte(text), 0o644))
 	args := make([]string, len(s.args))
