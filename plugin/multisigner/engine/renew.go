@@ -146,7 +146,8 @@ func (e *Engine) renewFrozen(ctx context.Context, z *Zone, cfg *Config) {
 			e.log.Error("internal error: signatures cannot be renewed", "zone", z.apex, "error", broken, "stack", string(debug.Stack()))
 		}
 	}()
-	if err := e.renew(ctx, z, cfg, w.plan); err != nil && ctx.Err() == nil {
+	err := e.renew(ctx, z, cfg, w.plan)
+	if w.failed = err != nil; w.failed && ctx.Err() == nil {
 		w.alarm(status.AlarmInternal, err.Error(), "restart the server, and report this with the log")
 	}
 }

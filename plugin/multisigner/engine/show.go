@@ -106,9 +106,21 @@ func (w *work) whyNothing() string {
 
 // wake is when the zone's next turn is due: the first of all that has a date.
 func (w *work) wake(now time.Time) time.Time {
+	// A date that is past and was not acted upon waits for events: asking for it
+	// again at once would turn in circles. What has failed is tried again like all that does.
+	least := leastWait
+	if w.failed {
+		least = retryBroken
+	}
 	var wake time.Time
 	sooner := func(t time.Time) {
-		if !t.IsZero() && (wake.IsZero() || t.Before(wake)) {
+		if t.IsZero() {
+			return
+		}
+		if !t.After(now) {
+			t = now.Add(least)
+		}
+		if wake.IsZero() || t.Before(wake) {
 			wake = t
 		}
 	}
@@ -130,8 +142,6 @@ func (w *work) wake(now time.Time) time.Time {
 	if len(w.alarms) > 0 {
 		sooner(now.Add(retryBroken))
 	}
-	// A date that is past and was not acted upon waits for events: asking for it
-	// again at once would turn in circles.
 	if !wake.IsZero() {
 		wake = later(wake, now.Add(leastWait))
 	}

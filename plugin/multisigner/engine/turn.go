@@ -24,6 +24,7 @@ type work struct {
 	fault  string // why the zone cannot be taken through turns; "" when it can
 	frozen bool   // an invariant broke: nothing is decided any more
 	stuck  bool   // and signatures cannot be renewed either
+	failed bool   // the last turn could not do all that is due
 	// overdue: signatures should have been renewed, and were not.
 	overdue bool
 
@@ -154,7 +155,8 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 	w.lookAtNobody(cfg, now)
 	w.compareWithPeers(cfg)
 	w.heard(e, cfg, asked.told, now)
-	if err := e.decide(ctx, z, cfg, now); err != nil && ctx.Err() == nil {
+	err := e.decide(ctx, z, cfg, now)
+	if w.failed = err != nil; w.failed && ctx.Err() == nil {
 		w.alarmOfTurn(err)
 	}
 	e.noticeOverdue(z, cfg)
