@@ -1,7 +1,11 @@
 package multisigner
 
 import (
+	"slices"
+
 	"github.com/miekg/dns"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
 // maxUDP is what we send over UDP at most, and say that we take: larger datagrams
@@ -36,6 +40,31 @@ func wantsDNSSEC(r *dns.Msg) bool {
 	return opt != nil && opt.Do()
 }
 
+// expire answers a secondary that asks, with the SOA or a transfer, for how long it may
+// serve what it gets: that is the SOA's EXPIRE, since we are the primary (RFC 7314 3.1).
+func (q query) expire(v *zone.Version) []dns.EDNS0 {
+	switch q.req.Question[0].Qtype {
+	case dns.TypeSOA, dns.TypeAXFR, dns.TypeIXFR:
+	default:
+		return nil
+	}
+	if !asksExpire(q.req) || v == nil || q.name != v.Apex() {
+		return nil
+	}
+	for _, rr := range v.SOA().RRs() {
+		return []dns.EDNS0{&dns.EDNS0_EXPIRE{Code: dns.EDNS0EXPIRE, Expire: rr.(*dns.SOA).Expire}}
+	}
+	return nil
+}
+
+func asksExpire(r *dns.Msg) bool {
+	opt := r.IsEdns0()
+	return opt != nil && slices.ContainsFunc(opt.Option, func(o dns.EDNS0) bool { return o.Option() == dns.EDNS0EXPIRE })
+}
+
+// expireSize is what the option takes in a response.
+const expireSize = 8
+
 // tsigSize is room for the TSIG record that the tsig plugin adds: fixed fields, an
 // algorithm's name, and a MAC of SHA-512 (RFC 8945 4.2). The key's name comes on top.
 const tsigSize = 130
@@ -45,6 +74,9 @@ func (q query) size() int {
 	size := dns.MinMsgSize
 	if opt := q.req.IsEdns0(); opt != nil {
 		size = max(size, int(opt.UDPSize()))
+	}
+	if asksExpire(q.req) {
+		size -= expireSize
 	}
 	if q.from.key != "" {
 		size -= tsigSize + len(q.from.key)

@@ -180,7 +180,7 @@ func (q query) answer() (int, error) {
 		Type: zone.Type(q.req.Question[0].Qtype),
 		DO:   wantsDNSSEC(q.req),
 	})
-	err := q.write(r)
+	err := q.write(r, q.expire(serving.Version)...)
 	r.Reset()
 	if cap(r.wire) <= 8*maxUDP { // a large answer over TCP is rare
 		renderings.Put(r)
@@ -189,15 +189,15 @@ func (q query) answer() (int, error) {
 }
 
 // write sends what was planned: packed, unless a plugin on the way wants to see it.
-func (q query) write(r *rendering) error {
-	if q.from.key == "" && !(q.decorated && !q.stream()) {
+func (q query) write(r *rendering, options ...dns.EDNS0) error {
+	if len(options) == 0 && q.from.key == "" && !(q.decorated && !q.stream()) {
 		r.wire = r.AppendReply(r.wire[:0], q.req, q.size(), q.stream(), maxUDP)
 		if done, err := writeWire(q.w, r.wire, r.Rcode); done {
 			return q.written(err)
 		}
 	}
 	m := r.Msg(q.req, q.size(), q.stream())
-	withOPT(q.req, m)
+	withOPT(q.req, m, options...)
 	return q.written(q.w.WriteMsg(m))
 }
 

@@ -149,7 +149,11 @@ func (q query) send(rrs []dns.RR, first bool) error {
 		m.Question = nil // RFC 5936 2.2.1
 		q.w.TsigTimersOnly(true)
 	}
-	withOPT(q.req, m)
+	var options []dns.EDNS0
+	if serving := q.zone.Serving(); first && serving != nil {
+		options = q.expire(serving.Version)
+	}
+	withOPT(q.req, m, options...)
 	late := time.AfterFunc(unread(), q.cutOff)
 	defer late.Stop()
 	return q.written(q.w.WriteMsg(m))

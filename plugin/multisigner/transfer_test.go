@@ -248,6 +248,47 @@ func TestIXFROfChanges(t *testing.T) {
 	require.Equal(t, whole(all), whole(got))
 }
 
+// A secondary that asks how long it may serve what it gets is told the EXPIRE of the
+// SOA, with the SOA and with each kind of transfer; nobody is told who does not ask, or
+// asks for something else (RFC 7314).
+func TestExpire(t *testing.T) {
+	h := newHome(t)
+	h.zone("open.example", 7, "www A 192.0.2.1")
+	h.zone("example.org", 7)
+	r := h.start(guarded)
+	told := func(network string, m *dns.Msg, ask bool) (expire uint32, ok bool) {
+		m.SetEdns0(4096, true)
+		if ask {
+			m.IsEdns0().Option = append(m.IsEdns0().Option, &dns.EDNS0_EXPIRE{Code: dns.EDNS0EXPIRE, Empty: true})
+		}
+		got := r.ask(network, m)
+		require.Equal(t, dns.RcodeSuccess, got.Rcode)
+		require.NotNil(t, got.IsEdns0())
+		for _, o := range got.IsEdns0().Option {
+			if e, is := o.(*dns.EDNS0_EXPIRE); is {
+				require.NotEmpty(t, got.Answer)
+				return e.Expire, true
+			}
+		}
+		return 0, false
+	}
+	serial := r.ask("udp", query4("open.example.", dns.TypeSOA)).Answer[0].(*dns.SOA).Serial
+	for _, m := range []*dns.Msg{query4("open.example.", dns.TypeSOA), axfr("open.example.", ""), ixfr("open.example.", serial), ixfr("open.example.", serial-1)} {
+		expire, ok := told("tcp", m.Copy(), true)
+		require.True(t, ok, "%s", m)
+		require.EqualValues(t, 86400, expire)
+		_, ok = told("tcp", m.Copy(), false)
+		require.False(t, ok, "%s", m)
+	}
+	expire, ok := told("udp", query4("open.example.", dns.TypeSOA), true)
+	require.True(t, ok)
+	require.EqualValues(t, 86400, expire)
+	for _, m := range []*dns.Msg{query4("open.example.", dns.TypeNS), query4("www.open.example.", dns.TypeSOA)} {
+		_, ok = told("udp", m, true)
+		require.False(t, ok, "%s", m)
+	}
+}
+
 // With a transfer block CoreDNS's own list decides, and the zone is whole there too.
 func TestTransferPlugin(t *testing.T) {
 	h := newHome(t)
