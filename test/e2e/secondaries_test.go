@@ -279,3 +279,62 @@ func (s secondary) run(t *testing.T, address, primary, primaryPort string) {
 	}
 	runServer(t, filepath.Join(dir, "log"), s.program, args...)
 }
+
+// BIND takes the zone over TLS, and insists on the ALPN token of RFC 9103 7.1; it is
+// told of a change in the clear, and takes that by IXFR over TLS, too.
+func TestSecondaryOverTLS(t *testing.T) {
+	dir := t.TempDir()
+	signer := lab.Signer{Name: "a", Address: freeAddress(t), State: "state", Corefile: "Corefile"}
+	host, port, err := net.SplitHostPort(signer.Address)
+	require.NoError(t, err)
+	secure, metrics, address := freeAddress(t), freeAddress(t), freeAddress(t)
+	secureHost, securePort, err := net.SplitHostPort(secure)
+	require.NoError(t, err)
+	g := &group{dir: dir}
+	g.Zone, g.Signers = "example.test.", []lab.Signer{signer}
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	out, err := exec.CommandContext(t.Context(), "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+		"-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=ns.example.test", "-addext", "subjectAltName=DNS:ns.example.test").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	zonePath := filepath.Join(dir, "db")
+	text := "$ORIGIN example.test.\n$TTL 2\n@ SOA ns hostmaster 1 3600 60 86400 2\n@ NS ns\nns A 127.0.0.1\n"
+	for i := range 50 {
+		text += fmt.Sprintf("name-%d A 192.0.2.1\n", i)
+	}
+	require.NoError(t, os.WriteFile(zonePath, []byte(text), 0o644))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, signer.Name), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, signer.Name, "log"), nil, 0o644))
+	block := fmt.Sprintf("    errors\n    prometheus %s\n    tsig {\n        secret named-key. %s\n    }\n    multisigner {\n        file %q\n        state %q\n        parent none\n        secondary %s key named-key.\n    }\n}\n",
+		metrics, secret, zonePath, filepath.Join(dir, signer.State), address)
+	corefile := fmt.Sprintf("example.test:%s {\n    bind %s\n%stls://example.test:%s {\n    bind %s\n    tls %s %s\n%s", port, host, block, securePort, secureHost, cert, key, block)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, signer.Corefile), []byte(corefile), 0o600))
+	g.restart(t, &g.Signers[0])
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(g.logs())
+		}
+	})
+	require.Eventually(t, func() bool { _, err := serial(signer); return err == nil }, patience, 100*time.Millisecond)
+	named := secondaries[len(secondaries)-1]
+	require.Equal(t, "named", named.program)
+	named.config = strings.Replace(named.config, "primaries { {primary} port {primaryport} key \"{key}\"; };",
+		"primaries { {primary} port {primaryport} key \"{key}\" tls primary; };", 1) +
+		fmt.Sprintf("tls primary { ca-file %q; remote-hostname \"ns.example.test\"; };\n", cert)
+	named.run(t, address, secureHost, securePort)
+	level := func(what string) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			want, err := serial(signer)
+			got, errThere := serial(lab.Signer{Address: address})
+			return err == nil && errThere == nil && got == want
+		}, patience, 50*time.Millisecond, what)
+	}
+	level("the first version")
+	require.NoError(t, os.WriteFile(zonePath, []byte(text+"new A 192.0.2.1\n"), 0o644))
+	g.do(t, signer, "reload")
+	level("a change")
+	counted := scrape(t, metrics)
+	for _, result := range []string{"full", "incremental"} {
+		require.Regexp(t, `coredns_multisigner_transfers_total\{[^}]*result="`+result+`"[^}]*server="tls://[^}]*\} 1|coredns_multisigner_transfers_total\{[^}]*server="tls://[^}]*result="`+result+`"[^}]*\} 1`, counted)
+	}
+}
