@@ -309,7 +309,7 @@ func run(t *testing.T, seed uint64) {
 	offset := 0.0 // how far the clock was set back
 	var until time.Time
 	ends := 0.0
-	const last, calm = 1200, 700
+	const last, calm = 800, 450
 	restart := false
 	for at := 0.0; at < last; at++ {
 		now := begin.Add(time.Duration((at - offset) * float64(time.Second)))
