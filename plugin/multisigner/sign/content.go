@@ -56,30 +56,35 @@ func (s *signing) putContent() *zone.Builder {
 		}
 		return edit
 	}
-	for n := range s.Content.All() {
-		was := s.Old.Get(n.Name())
-		for set := range n.All() {
-			if s.made(set.Name, set.Type) {
-				continue
-			}
-			set = s.oldSerial(set)
-			if was != nil {
-				if is, ok := was.Get(set.Type); ok && is.SameData(set) {
-					continue
-				}
-			}
-			edit.Put(set.WithSigs(""))
+	for was, n := range zone.Beside(s.Old, s.Content) {
+		if n != nil {
+			s.putNode(edit, was, n)
 		}
-	}
-	for was := range s.Old.All() {
-		n := s.Content.Get(was.Name())
-		for set := range was.All() {
-			if (n == nil || !n.Has(set.Type)) && !s.made(set.Name, set.Type) {
-				edit.Delete(set.Name, set.Type)
+		if was != nil {
+			for set := range was.All() {
+				if (n == nil || !n.Has(set.Type)) && !s.made(set.Name, set.Type) {
+					edit.Delete(set.Name, set.Type)
+				}
 			}
 		}
 	}
 	return edit
+}
+
+// putNode puts what a name of the content has and was, which may be nil, has not.
+func (s *signing) putNode(edit *zone.Builder, was, n *zone.Node) {
+	for set := range n.All() {
+		if s.made(set.Name, set.Type) {
+			continue
+		}
+		set = s.oldSerial(set)
+		if was != nil {
+			if is, ok := was.Get(set.Type); ok && is.SameData(set) {
+				continue
+			}
+		}
+		edit.Put(set.WithSigs(""))
+	}
 }
 
 // firstContent begins with the content itself, of which most stays shared.

@@ -1,6 +1,7 @@
 package zone
 
 import (
+	"iter"
 	"math"
 	"slices"
 )
@@ -22,6 +23,29 @@ func compareTrees(changes []Change, old, new tree) []Change {
 		}
 	}
 	return changes
+}
+
+// Beside yields the names of two versions of a zone in canonical order, each with its
+// node in one and the other; nil where it does not exist. It goes along both at once, which costs
+// much less than to look each name up. Names on pages that both have may be passed over.
+func Beside(one, other *Version) iter.Seq2[*Node, *Node] {
+	return func(yield func(*Node, *Node) bool) {
+		a, b := unshared(one.names.root, other.names.root)
+		for len(a) > 0 || len(b) > 0 {
+			more := false
+			switch {
+			case len(b) == 0 || len(a) > 0 && a[0].key() < b[0].key():
+				more, a = yield(a[0], nil), a[1:]
+			case len(a) == 0 || b[0].key() < a[0].key():
+				more, b = yield(nil, b[0]), b[1:]
+			default:
+				more, a, b = yield(a[0], b[0]), a[1:], b[1:]
+			}
+			if !more {
+				return
+			}
+		}
+	}
 }
 
 // unshared gives the nodes that may differ, in order: it goes down both trees

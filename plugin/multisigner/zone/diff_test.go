@@ -2,6 +2,7 @@ package zone_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,4 +94,35 @@ func TestApplyRefuses(t *testing.T) {
 	back, err := gone.Apply(zone.Diff{Apex: v.Apex(), Changes: []zone.Change{{Old: none, New: a}}})
 	require.NoError(t, err)
 	require.Equal(t, text(v), text(back))
+}
+
+// Going along two versions meets each name once, in order, with what it is in both.
+func TestBeside(t *testing.T) {
+	e := edits{"\x07example\x00", seeded(t).IntN}
+	for range 30 {
+		var versions [2]*zone.Version
+		for i := range versions {
+			b := zone.NewBuilder("\x07example\x00")
+			for range e.pick(300) {
+				b.Put(e.rrset())
+			}
+			versions[i] = b.Version()
+		}
+		var met []zone.Name
+		for one, other := range zone.Beside(versions[0], versions[1]) {
+			n := one
+			if n == nil {
+				n = other
+			}
+			require.Equal(t, named(versions[0].Get(n.Name())), named(one))
+			require.Equal(t, named(versions[1].Get(n.Name())), named(other))
+			met = append(met, n.Name())
+		}
+		want := append(names(versions[0].All()), names(versions[1].All())...)
+		slices.SortFunc(want, zone.Name.Compare)
+		require.Equal(t, slices.Compact(want), met)
+		for range zone.Beside(versions[0], versions[1]) {
+			break
+		}
+	}
 }
