@@ -5,7 +5,7 @@ SIM_YEARS ?= 1000000
 SBIN = PATH=$$PATH:/usr/sbin:/sbin
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build test race interop interop-all lab lint bench bench-peers fuzz proof player soak clean
+.PHONY: help build test race interop interop-all lab lint bench bench-peers bench-signing fuzz proof player soak clean
 
 build: ## bin/coredns and bin/multisigner
 	@test -x bin/coredns || echo "The first build takes some minutes: it compiles CoreDNS and all that it uses."
@@ -40,6 +40,10 @@ bench: ## figures, with allocations
 
 bench-peers: build ## our speed beside Knot's, NSD's, BIND's and CoreDNS's own, into docs/PERFORMANCE.md
 	.ci/packages && $(SBIN) $(GO) run ./test/peers -document docs/PERFORMANCE.md $(PEERS)
+
+bench-signing: build ## how fast we sign beside kzonesign and dnssec-signzone, and answer meanwhile beside Knot: printed
+	.ci/packages && $(SBIN) $(GO) run ./test/peers -signing -zones hosting-100000,hosting-100000-nsec3,tld-100000 $(PEERS)
+	$(SBIN) $(GO) run ./test/peers -meanwhile -zones hosting-100000,tld-100000 $(PEERS)
 
 fuzz: ## each fuzz target for FUZZTIME
 	@$(GO) list ./plugin/... | while read -r p; do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \

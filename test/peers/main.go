@@ -27,6 +27,7 @@ type options struct {
 	profile               string
 	crowds                string
 	starts                int
+	signing, meanwhile    bool
 }
 
 func main() {
@@ -44,10 +45,19 @@ func main() {
 	flag.StringVar(&o.profile, "profile", "", "write our processor profile of each run into this `folder`")
 	flag.StringVar(&o.crowds, "crowds", "", "measure what questions over UDP wait beside these `crowds`: transfers,slow,unread")
 	flag.IntVar(&o.starts, "starts", 0, "measure the first and second start with so many small `zones`; knot and ours")
+	flag.BoolVar(&o.signing, "signing", false, "measure how fast zones are signed, beside kzonesign and dnssec-signzone, and print it")
+	flag.BoolVar(&o.meanwhile, "meanwhile", false, "measure how long questions wait while another zone is signed, beside Knot, and print it")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := measure(ctx, o); err != nil {
+	run := measure
+	switch {
+	case o.signing:
+		run = measureSigning
+	case o.meanwhile:
+		run = measureMeanwhile
+	}
+	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "peers:", err)
 		os.Exit(1)
 	}
