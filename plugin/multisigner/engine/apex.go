@@ -94,23 +94,25 @@ func (e *Engine) sign(ctx context.Context, z *Zone, cfg *Config, plan roll.Plan,
 			return sign.Output{}, err
 		}
 	}
-	var fileSerial uint32
+	var serialThere uint32
 	if w.content != nil {
-		fileSerial = w.content.Serial()
+		serialThere = w.content.Serial()
 	}
-	serial := sign.NextSerial(cfg.Serial, w.record.Serial, fileSerial, w.times.wall)
+	serial := sign.NextSerial(cfg.Serial, w.record.Serial, serialThere, w.times.wall)
 	if err := e.fail.pass("sign"); err != nil {
 		return sign.Output{}, err
 	}
-	return sign.Zone(sign.Input{
-		Old: w.signed, Content: w.content, Apex: apex,
-		// Who raises the serial of the file alone wants secondaries to have it.
-		Serial: serial, Renumber: w.renumber || cfg.Serial == sign.Increment && w.content != nil && serial == fileSerial,
+	in := sign.Input{
+		Old: w.signed, Apex: apex,
+		// Who raises the serial of the content alone wants secondaries to have it.
+		Serial: serial, Renumber: w.renumber || cfg.Serial == sign.Increment && w.content != nil && serial == serialThere,
 		Keys: keys, Denial: cfg.Denial,
 		Policy: sign.Policy{Validity: cfg.Validity, Refresh: cfg.Refresh, BackDate: backDate},
 		Now:    w.times.dated(), Mark: w.times.mark, Resign: w.resign || w.overlong(cfg), Stop: ctx.Err,
 		Place: e.share.place, Progress: z.signing,
-	})
+	}
+	w.give(&in)
+	return sign.Zone(in)
 }
 
 // overlong reports whether the signatures last for longer than any should: they

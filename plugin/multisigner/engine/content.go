@@ -20,8 +20,6 @@ type files struct {
 	unread  bool           // they have changed for long, and could not be read
 
 	path     string
-	at       time.Time // when the content that is served was read
-	serial   uint32    // of the unsigned zone
 	problems []source.Problem
 	refused  bool // the last reading gave nothing that can be served
 }
@@ -132,8 +130,7 @@ func (w *work) readContent(e *Engine, cfg *Config, asked wants) {
 	if mended {
 		e.log.Info("the zone file can be served again", "zone", cfg.Apex, "file", cfg.File)
 	}
-	w.content, w.contentOf = content.Version, f.stamp()
-	f.at, f.serial = e.clock.Now(), content.Version.Serial()
+	w.arrive(cfg, base{content.Version, content.Version.Serial(), e.clock.Now(), f.stamp()})
 }
 
 // restless is the alarm for files that could not be read for long; "" when there is none.

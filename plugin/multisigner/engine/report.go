@@ -24,7 +24,7 @@ func (z *Zone) report(now, wake time.Time) {
 		Zone: cfg.Apex.String(), Signer: cfg.Signer, At: now, Where: cfg.Where,
 		Serving: serving.Version != nil && serving.Refuse == "", Refuse: serving.Refuse,
 		Frozen: w.frozen || w.plan.Frozen, Insecure: w.plan.Unsigned, Denial: cfg.Denial.String(),
-		Source: w.files.report(), Keys: w.reportKeys(cfg), Parent: w.reportParent(cfg),
+		Source: w.reportSource(), Keys: w.reportKeys(cfg), Parent: w.reportParent(cfg),
 		Waits: reportWaits(w.plan.Waits), Wake: wake, Matrix: w.matrix,
 		DNSKEYOctets: w.dnskeyOctets(cfg),
 		Self:         []status.Address{}, Peers: []status.Peer{}, Guard: w.reportGuard(),
@@ -64,10 +64,11 @@ func (z *Zone) report(now, wake time.Time) {
 	z.engine.announce(z, now)
 }
 
-func (f *files) report() status.Source {
+func (w *work) reportSource() status.Source {
+	f := &w.files
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s := status.Source{File: f.path, Serial: f.serial, Read: f.at, Refused: f.refused, Problems: []status.Problem{}}
+	s := status.Source{File: f.path, Serial: w.base.serial, Read: w.base.at, Refused: f.refused, Problems: []status.Problem{}}
 	for _, p := range f.problems {
 		where := ""
 		if p.File != "" {

@@ -45,9 +45,11 @@ type work struct {
 	putBackAt  time.Duration // by the steady clock: the last of them
 
 	files               files
+	base                base
 	content             *zone.Version // unsigned content that waits to be signed; nil: as it is
-	contentOf, signedOf string        // stamps of the files that they were made of
+	contentOf, signedOf string        // of which base they were made
 	signed              *zone.Version // what is served, or would be
+	signedContent       *zone.Version // the unsigned content that it was made from; nil: not kept
 	history             chronicle     // of what was served
 	resign              bool          // every signature is to be made anew
 	renumber            bool          // a version is to be made even if only its serial is another
@@ -238,8 +240,7 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 		w.alarm(status.AlarmKeyNotRetired, err.Error(), "see to the key directory")
 	}
 	if w.content != nil && len(plan.SignData) > 0 {
-		// It is in the version now, even if that did not change by it.
-		w.content, w.signedOf, w.stale = nil, w.contentOf, true
+		w.taken(cfg)
 	}
 	if out.Changed {
 		e.fail.reach("publish-before")

@@ -1,0 +1,58 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/sign"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// base is the unsigned content as its owner has it, wherever he keeps it. All content
+// comes in by arrive, and leaves with the version that it was signed into.
+type base struct {
+	// version is kept only where the next one is made of it, or something is laid over it:
+	// the content of a plain zone file is not held beside what was signed of it.
+	version *zone.Version
+	serial  uint32    // the owner's own
+	at      time.Time // when it came
+	// of tells it from every other, also in another process: the snapshot has it of the
+	// content that it was made from.
+	of string
+}
+
+// keepsBase reports whether the base of a zone is kept in memory.
+func keepsBase(*Config) bool { return false }
+
+// arrive takes in a new base: the next turn signs what is made of it.
+func (w *work) arrive(cfg *Config, b base) {
+	w.base = b
+	w.compose(b.version)
+	if !keepsBase(cfg) {
+		w.base.version, w.signedContent = nil, nil
+	}
+}
+
+// compose has the base signed as the zone's content.
+func (w *work) compose(v *zone.Version) { w.content, w.contentOf = v, w.base.of }
+
+// give gives sign the content that waits, if any does. Where that is known from which
+// the last version was made, their difference is found by what they do not share: a
+// change of one record costs as little in a large zone as in a small one.
+func (w *work) give(in *sign.Input) {
+	switch {
+	case w.content == nil:
+	case w.signed != nil && w.signedContent != nil:
+		in.Changes = zone.Compare(w.signedContent, w.content).Changes
+	default:
+		in.Content = w.content
+	}
+}
+
+// taken notes that the content that waited is in the version now, even if that did not
+// change by it.
+func (w *work) taken(cfg *Config) {
+	if w.signedContent = nil; keepsBase(cfg) {
+		w.signedContent = w.content
+	}
+	w.content, w.signedOf, w.stale = nil, w.contentOf, true
+}
