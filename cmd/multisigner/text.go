@@ -67,7 +67,8 @@ func writeZone(w io.Writer, z status.Zone) {
 	}
 	fmt.Fprintf(t, "serial\t%d\n", z.Serial)
 	fmt.Fprintf(t, "size\t%d names, %d records, %s\n", z.Names, z.Records, z.Denial)
-	if !z.Source.Read.IsZero() {
+	writeIntake(t, z)
+	if z.Source.File != "" && !z.Source.Read.IsZero() {
 		fmt.Fprintf(t, "file\t%s, serial %d, read %s\n", z.Source.File, z.Source.Serial, moment(z.Source.Read, z.At))
 		if z.Source.Passed != "" {
 			fmt.Fprintf(t, "its serial\t%s\n", z.Source.Passed)
@@ -202,13 +203,44 @@ func writeGuard(w io.Writer, z status.Zone) {
 	}
 }
 
+// writeIntake says where the content is fetched, and how that goes.
+func writeIntake(w io.Writer, z status.Zone) {
+	s := z.Source
+	if len(s.Primaries) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "primary\t%s\n", strings.Join(s.Primaries, " "))
+	if s.Primary != "" {
+		how := ""
+		if s.Method != "" {
+			how = " by " + s.Method
+		}
+		fmt.Fprintf(w, "content\tserial %d, from %s%s %s\n", s.Serial, s.Primary, how, moment(s.Read, z.At))
+		ends := "expires"
+		if s.Expired {
+			ends = "has expired"
+		}
+		fmt.Fprintf(w, "refreshed\t%s, %s %s\n", moment(s.Refreshed, z.At), ends, moment(s.Expires, z.At))
+	}
+	if !s.Next.IsZero() {
+		fmt.Fprintf(w, "asked next\t%s\n", moment(s.Next, z.At))
+	}
+	if s.Why != "" {
+		fmt.Fprintf(w, "last failure\t%s\n", s.Why)
+	}
+}
+
 func writeProblems(w io.Writer, z status.Zone) {
 	if len(z.Source.Problems) == 0 {
 		return
 	}
-	heading := "notes on the zone file"
+	what, verb := "the zone file", "is"
+	if len(z.Source.Primaries) > 0 {
+		what, verb = "the content of the primary", "was"
+	}
+	heading := "notes on " + what
 	if z.Source.Refused {
-		heading = "the zone file is refused, and changes nothing of what is served"
+		heading = what + " " + verb + " refused, and changes nothing of what is served"
 	}
 	fmt.Fprintf(w, "\n%s\n", heading)
 	for _, p := range z.Source.Problems {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"strings"
 
 	_ "github.com/multisigner/multisigner/cmd/coredns/plugins"
 	"github.com/multisigner/multisigner/plugin/multisigner"
@@ -22,7 +23,14 @@ func (a *app) checkConfig(args []string) int {
 		return exitFailure
 	}
 	for _, s := range sites {
-		fmt.Fprintf(a.out, "%s: zone %s from %s, state in %s\n", s.Config.Where, s.Config.Apex, s.Config.File, s.Dir)
+		from := s.Config.File
+		for _, p := range s.Config.Primaries {
+			from = strings.TrimSpace(from + " " + p.Addr.String())
+		}
+		fmt.Fprintf(a.out, "%s: zone %s from %s, state in %s\n", s.Config.Where, s.Config.Apex, from, s.Dir)
+		if s.Config.File == "" {
+			continue
+		}
 		if err := readable(s.Config.File); err != nil {
 			fmt.Fprintf(a.err, "%s: warning: %v: zone %s answers SERVFAIL until it is there\n", s.Config.Where, err, s.Config.Apex)
 		}

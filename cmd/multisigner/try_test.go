@@ -39,7 +39,7 @@ func TestCheckFiles(t *testing.T) {
 			"early:2: warning: open " + filepath.Join(wd, "later") + ": no such file or directory: zone example.org. answers SERVFAIL until it is there\n"},
 		{[]string{"check-config", "folder"}, 0, "folder:2: zone example.org. from " + wd + ", state in " + filepath.Join(wd, "multisigner-state") + "\n",
 			"folder:2: warning: open " + wd + ": not a file: zone example.org. answers SERVFAIL until it is there\n"},
-		{[]string{"check-config", "bad"}, 1, "", "bad:2: no file: add file PATH, the unsigned zone\nbad:3: unknown directive \"fiel\": do you mean file?\n"},
+		{[]string{"check-config", "bad"}, 1, "", "bad:2: no file and no primary: add file PATH, the unsigned zone, or primary ADDRESS..., a server that has it\nbad:3: unknown directive \"fiel\": do you mean file?\n"},
 		{[]string{"check-config", "nowhere"}, 1, "", "open nowhere: no such file or directory\n"},
 		{[]string{"check-zone", "db", "Example.org"}, 0, "db: zone example.org., serial 7, 2 names, 3 records\n", ""},
 		{[]string{"check-zone", "db.bad", "example.org."}, 1, "", "db.bad:4: A: the address: \"127.0.0\" is no IPv4 address\ndb.bad:5: MX: the record ends before its data\n"},

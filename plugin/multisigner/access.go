@@ -39,6 +39,17 @@ func isPeer(cfg *engine.Config, from asker) bool {
 	return false
 }
 
+// isPrimary tells those by key or by address that have the unsigned zone. That an address
+// is forged gains nothing: it is the primary that is asked then.
+func isPrimary(cfg *engine.Config, from asker) bool {
+	for _, p := range cfg.Primaries {
+		if signedBy(p.TSIG, from) || p.Addr.Addr() == from.addr.Addr() {
+			return true
+		}
+	}
+	return false
+}
+
 // mayNotify reports whether from may make the zone look: a peer, a secondary, or
 // a server of the parent, which after a change of the DS is worth a look.
 func mayNotify(cfg *engine.Config, from asker) bool {

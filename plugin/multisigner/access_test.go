@@ -29,6 +29,7 @@ func TestAccess(t *testing.T) {
 		},
 		AllowTransfer: []engine.Allow{{Prefix: netip.MustParsePrefix("198.51.100.0/24")}, {Key: "far-key."}},
 		Parent:        engine.Parent{Servers: []netip.AddrPort{at("192.0.2.9:53")}},
+		Primaries:     []ask.Server{{Addr: at("192.0.2.10:53")}, {Addr: at("192.0.2.11:853"), TSIG: &ask.TSIG{Name: "primary-key."}}},
 	}
 	version := zone.NewBuilder(zone.MustName("example.org.")).Version()
 	serving, refusing := &engine.Serving{Version: version}, &engine.Serving{Version: version, Refuse: "joining"}
@@ -49,6 +50,8 @@ func TestAccess(t *testing.T) {
 		{"192.0.2.9:1024", "", false, false, false, true},
 		{"192.0.2.53:1024", "", false, false, false, false}, // an address of ours tells nothing: anybody may send from it, and we may send from another
 		{"203.0.113.1:1024", "", false, false, false, false},
+		{"192.0.2.10:1024", "", false, false, false, false}, // a primary tells of content, and gets nothing for it
+		{"203.0.113.1:1024", "primary-key.", false, false, false, false},
 	} {
 		from := asker{addr: at(tc.from), key: tc.key}
 		require.Equal(t, tc.asks, silent(cfg, refusing, from) == "", "answered while refusing: %v", tc)
@@ -56,6 +59,13 @@ func TestAccess(t *testing.T) {
 		require.Equal(t, tc.transfers, noTransfer(cfg, serving, from) == "", "transfer: %v", tc)
 		require.Equal(t, tc.transfersThen, noTransfer(cfg, refusing, from) == "", "transfer while refusing: %v", tc)
 		require.Equal(t, tc.mayNotify, mayNotify(cfg, from), "notify: %v", tc)
+	}
+	for from, is := range map[asker]bool{
+		{addr: at("192.0.2.10:1024")}: true, {addr: at("192.0.2.11:1024")}: true,
+		{addr: at("203.0.113.1:1024"), key: "primary-key."}: true,
+		{addr: at("203.0.113.1:1024"), key: "peer-key."}:    false, {addr: at("192.0.2.1:53")}: false,
+	} {
+		require.Equal(t, is, isPrimary(cfg, from), "primary: %v", from)
 	}
 	require.Empty(t, silent(cfg, refusing, asker{addr: at("203.0.113.1:1"), own: true}), "we look at ourselves, by way of whatever is between")
 	require.Equal(t, "joining", silent(cfg, refusing, asker{addr: at("203.0.113.1:1")}))

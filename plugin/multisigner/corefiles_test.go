@@ -3,6 +3,7 @@ package multisigner
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,6 +19,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/corefile"
+	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/xfr"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 
 	_ "github.com/coredns/coredns/plugin/errors"
 	_ "github.com/coredns/coredns/plugin/log"
@@ -54,6 +58,10 @@ func TestReadmeCorefiles(t *testing.T) {
 				text, err := os.ReadFile("Corefile")
 				require.NoError(t, err)
 				for _, s := range sitesOf(t, text) {
+					if s.Config.File == "" {
+						servePrimaries(t, s.Config, string(text))
+						continue
+					}
 					writeFile(t, s.Config.File, "$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 192.0.2.1\n")
 				}
 				answersForAll(t, startText(t, text), text)
@@ -94,6 +102,38 @@ func TestExamples(t *testing.T) {
 			}
 			agree(t, servers, "example.test.")
 		})
+	}
+}
+
+var secretLine = regexp.MustCompile(`secret (\S+) (\S+)`)
+
+// servePrimaries stands in for the primaries of a zone: what is made up comes from there.
+func servePrimaries(t *testing.T, cfg engine.Config, text string) {
+	t.Helper()
+	secrets := map[string]string{}
+	for _, m := range secretLine.FindAllStringSubmatch(text, -1) {
+		secrets[m[1]] = m[2]
+	}
+	content := zone.MustVersion(strings.ReplaceAll("@ 60 SOA ns.@ hostmaster.@ 1 3600 600 86400 60\n@ 60 NS ns.@\nns.@ 60 A 192.0.2.1\n", "@", cfg.Apex.String()))
+	for _, p := range cfg.Primaries {
+		l, err := net.Listen("tcp", p.Addr.String())
+		require.NoError(t, err)
+		s := &dns.Server{Listener: l, TsigSecret: secrets, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+			records := make(chan *dns.Envelope, 1)
+			records <- &dns.Envelope{RR: content.SOA().RRs()}
+			if q.Question[0].Qtype == dns.TypeAXFR {
+				<-records
+				for rrs := range xfr.AXFR(content, 60_000) {
+					records <- &dns.Envelope{RR: rrs}
+				}
+			}
+			close(records)
+			if p.TSIG == nil || q.IsTsig() != nil && w.TsigStatus() == nil {
+				_ = new(dns.Transfer).Out(w, q, records)
+			}
+		})}
+		go s.ActivateAndServe()
+		t.Cleanup(func() { s.Shutdown() })
 	}
 }
 
@@ -142,13 +182,13 @@ func answersForAll(t *testing.T, r *running, text []byte) {
 }
 
 // agree waits until all servers publish the keys of all, and no others.
-func agree(t *testing.T, servers []*running, zone string) {
+func agree(t *testing.T, servers []*running, apex string) {
 	t.Helper()
 	var sets []string
 	require.Eventually(t, func() bool {
 		sets = sets[:0]
 		for _, r := range servers {
-			keys := answers(r.ask("tcp", query4(zone, dns.TypeDNSKEY)))
+			keys := answers(r.ask("tcp", query4(apex, dns.TypeDNSKEY)))
 			if len(keys) != 2*len(servers) {
 				return false
 			}

@@ -9,7 +9,8 @@ import (
 
 // notify answers a NOTIFY at once and has the zone look (RFC 1996 3.11): the work
 // that it causes is not the sender's to wait for. Whatever type it tells of, SOA,
-// CDS or CSYNC (RFC 9859), the look is the same.
+// CDS or CSYNC (RFC 9859), the look is the same. A primary tells of its SOA: then it is
+// asked whether there is more.
 func (q query) notify(ctx context.Context) (int, error) {
 	server := metrics.WithServer(ctx)
 	why := ""
@@ -18,8 +19,8 @@ func (q query) notify(ctx context.Context) (int, error) {
 		why = "the zone is being loaded"
 	case q.zone.Apex() != q.name:
 		why = "it is not for the apex of a zone"
-	case !mayNotify(q.zone.Config(), q.from):
-		why = "no peer, secondary or server of the parent has this address or key"
+	case !mayNotify(q.zone.Config(), q.from) && !isPrimary(q.zone.Config(), q.from):
+		why = "no primary, peer, secondary or server of the parent has this address or key"
 	}
 	if why != "" {
 		notifies.WithLabelValues(server, "refused").Inc()
@@ -27,9 +28,25 @@ func (q query) notify(ctx context.Context) (int, error) {
 		return q.refuse(dns.RcodeNotAuth, dns.ExtendedErrorCodeNotAuthoritative, "this sender is not known for this zone")
 	}
 	notifies.WithLabelValues(server, "accepted").Inc()
-	q.zone.Notified(q.from.addr)
+	if isPrimary(q.zone.Config(), q.from) && q.req.Question[0].Qtype == dns.TypeSOA {
+		serial, known := notifiedSerial(q.req)
+		q.zone.PrimaryNotified(q.from.addr, q.from.key, serial, known)
+	}
+	if mayNotify(q.zone.Config(), q.from) {
+		q.zone.Notified(q.from.addr)
+	}
 	m := new(dns.Msg).SetReply(q.req)
 	m.Authoritative = true
 	withOPT(q.req, m)
 	return dns.RcodeSuccess, q.w.WriteMsg(m)
+}
+
+// notifiedSerial is the serial that a NOTIFY may bring (RFC 1996 3.7).
+func notifiedSerial(r *dns.Msg) (serial uint32, known bool) {
+	for _, rr := range r.Answer {
+		if soa, ok := rr.(*dns.SOA); ok {
+			return soa.Serial, true
+		}
+	}
+	return 0, false
 }

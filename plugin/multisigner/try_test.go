@@ -36,10 +36,10 @@ example.com:0 {
 }
 `
 
-const faults = `Corefile:2: no file: add file PATH, the unsigned zone
+const faults = `Corefile:2: no file and no primary: add file PATH, the unsigned zone, or primary ADDRESS..., a server that has it
 Corefile:3: unknown directive "fiel": do you mean file?
 Corefile:15: no secret for key other-key.: add tsig { secret other-key. SECRET } to this server block
-Corefile:19: no file: add file PATH, the unsigned zone
+Corefile:19: no file and no primary: add file PATH, the unsigned zone, or primary ADDRESS..., a server that has it
 Corefile:19: no parent: add parent ADDRESS..., parent resolver, or parent none if the zone has no DS and shall get none`
 
 // A Corefile is tried by what starts it: the same faults, of all server blocks at once,

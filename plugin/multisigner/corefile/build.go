@@ -28,7 +28,6 @@ func (c *Config) Build(root string, secrets map[string]string) []Site {
 func (c *Config) engineConfig(apex zone.Name, root string, secrets map[string]string) engine.Config {
 	e := engine.Config{
 		Apex:        apex,
-		File:        under(root, strings.ReplaceAll(c.File, "{zone}", engine.FileName(apex))),
 		Where:       c.Where,
 		Signer:      c.Signer,
 		Addresses:   c.Addresses,
@@ -51,10 +50,17 @@ func (c *Config) engineConfig(apex zone.Name, root string, secrets map[string]st
 		Standby:     c.Standby,
 		LookBusy:    c.LookBusy,
 		LookIdle:    c.LookIdle,
+		RefreshMin:  c.RefreshMin, RefreshMax: c.RefreshMax, ServeExpired: c.ServeExpired,
 		Parent: engine.Parent{
 			Mode: c.Parent, Servers: c.ParentServers, Resolver: c.Resolver,
 			Manual: c.ParentManual, Notify: c.ParentNotify, Silent: c.ParentSilent,
 		},
+	}
+	if c.File != "" {
+		e.File = under(root, strings.ReplaceAll(c.File, "{zone}", engine.FileName(apex)))
+	}
+	for _, p := range c.Primaries {
+		e.Primaries = append(e.Primaries, p.server(root, secrets))
 	}
 	if len(c.Hook) > 0 {
 		e.Hook = slices.Clone(c.Hook)
@@ -81,6 +87,14 @@ func (c *Config) engineConfig(apex zone.Name, root string, secrets map[string]st
 		e.Peers = append(e.Peers, p.engineConfig(apex, secrets))
 	}
 	return e
+}
+
+func (p Primary) server(root string, secrets map[string]string) ask.Server {
+	s := ask.Server{Addr: p.Address, TSIG: p.Key.tsig(secrets), TLS: p.TLS}
+	if s.TLS.CA != "" {
+		s.TLS.CA = under(root, s.TLS.CA)
+	}
+	return s
 }
 
 var denials = map[string]denial.Mode{"nsec": denial.NSEC, "nsec3": denial.NSEC3, "nsec3-optout": denial.NSEC3OptOut}

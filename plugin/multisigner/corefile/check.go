@@ -18,6 +18,7 @@ import (
 func (c *Config) Check(secrets map[string]string) Faults {
 	var f Faults
 	c.checkZones(&f)
+	c.checkPrimaries(&f)
 	c.checkSigning(&f)
 	c.checkParent(&f)
 	c.checkKeys(&f, secrets)
@@ -41,10 +42,35 @@ func (c *Config) checkZones(f *Faults) {
 		}
 		seen[apex] = true
 	}
-	if !c.has("file") {
-		f.add(c.Where, "no file: add file PATH, the unsigned zone")
-	} else if len(c.Zones) > 1 && !strings.Contains(c.File, "{zone}") {
+	switch {
+	case !c.has("file") && !c.has("primary"):
+		f.add(c.Where, "no file and no primary: add file PATH, the unsigned zone, or primary ADDRESS..., a server that has it")
+	case c.has("file") && c.has("primary"):
+		f.add(c.at("primary"), "file stands at %s already: the zone's content comes from one of them: keep file or primary", c.given["file"])
+	}
+	if c.has("file") && len(c.Zones) > 1 && !strings.Contains(c.File, "{zone}") {
 		f.add(c.at("file"), "one file for %d zones: put {zone} where their names differ, as in db.{zone}", len(c.Zones))
+	}
+}
+
+func (c *Config) checkPrimaries(f *Faults) {
+	for _, how := range []string{"primary-refresh", "primary-expire"} {
+		if c.has(how) && !c.has("primary") {
+			f.add(c.at(how), "%s, and no primary: it is for zones that are fetched", how)
+		}
+	}
+	if c.has("primary-refresh") && (c.RefreshMin < time.Second || c.RefreshMax < c.RefreshMin) {
+		f.add(c.at("primary-refresh"), "primary-refresh %s %s: the first is the shorter one, and at least 1s", c.RefreshMin, c.RefreshMax)
+	}
+	stands := make(map[netip.AddrPort]string)
+	for _, p := range c.Primaries {
+		if where, ok := stands[p.Address]; ok {
+			f.add(p.Where, "primary %s stands at %s already: keep one of them", p.Address, where)
+		}
+		stands[p.Address] = p.Where
+		if slices.Contains(c.Addresses, p.Address) {
+			f.add(p.Where, "primary %s is the address of signer %s, at which we serve the signed zone: name the server that has the unsigned one", p.Address, c.Signer)
+		}
 	}
 }
 
@@ -120,6 +146,9 @@ func (c *Config) keys() []Key {
 		if k.Name != "" && !slices.ContainsFunc(all, func(o Key) bool { return o.Name == k.Name }) {
 			all = append(all, k)
 		}
+	}
+	for _, p := range c.Primaries {
+		add(p.Key)
 	}
 	for _, s := range c.Secondaries {
 		add(s.Key)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/ask"
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
 )
 
@@ -16,9 +17,13 @@ type Config struct {
 	Zones []string // lower case, fully qualified
 
 	File      string
-	State     string
-	Signer    string
-	Addresses []netip.AddrPort
+	Primaries []Primary
+	// Bounds of what the primaries' SOAs say of refresh and retry; 0: the ordinary ones.
+	RefreshMin, RefreshMax time.Duration
+	ServeExpired           bool
+	State                  string
+	Signer                 string
+	Addresses              []netip.AddrPort
 
 	CSK         bool
 	Algorithm   uint8
@@ -67,6 +72,14 @@ type Key struct {
 	Name      string
 	Algorithm string
 	Where     string
+}
+
+// Primary is a server that has the unsigned zones.
+type Primary struct {
+	Address netip.AddrPort
+	Key     Key
+	TLS     ask.TLS // the zero value is clear text; its files stand as they were written
+	Where   string
 }
 
 // Secondary is a server that transfers the zones from us.

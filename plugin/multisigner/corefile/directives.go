@@ -7,14 +7,24 @@ import (
 	"strings"
 	"time"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/ask"
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
 	"github.com/multisigner/multisigner/plugin/multisigner/keystore"
 )
 
 // blockDirectives are those of a multisigner block.
 var blockDirectives = map[string]directive[Config]{
-	"file":  text("PATH", func(c *Config) *string { return &c.File }),
-	"state": text("DIR", func(c *Config) *string { return &c.State }),
+	"file":    text("PATH", func(c *Config) *string { return &c.File }),
+	"primary": {usage: "ADDRESS... [key NAME [ALGORITHM]] [tls [NAME] [ca FILE] [pin SHA256...]]", min: 1, max: unlimited, many: true, take: takePrimary},
+	"primary-refresh": {usage: "MIN [MAX]", min: 1, max: 2, take: func(p *parser, c *Config, l line) {
+		p.duration(l, l.args[0], &c.RefreshMin)
+		c.RefreshMax = max(c.RefreshMin, 24*time.Hour)
+		if len(l.args) == 2 {
+			p.duration(l, l.args[1], &c.RefreshMax)
+		}
+	}},
+	"primary-expire": choice("refuse|serve", func(c *Config, v string) { c.ServeExpired = v == "serve" }),
+	"state":          text("DIR", func(c *Config) *string { return &c.State }),
 	"signer": {usage: "NAME [ADDRESS...]", min: 1, max: unlimited, take: func(p *parser, c *Config, l line) {
 		c.Signer = signerName(l.args[0])
 		c.Addresses = p.addresses(l, l.args[1:])
@@ -174,6 +184,54 @@ func takeOutgoing(p *parser, c *Config, l line) {
 			c.Outgoing = append(c.Outgoing, addr)
 		}
 	}
+}
+
+// takePrimary takes a line of primaries that have key and TLS in common.
+func takePrimary(p *parser, c *Config, l line) {
+	rest := l
+	var over ask.TLS
+	if at := slices.Index(l.args, "tls"); at >= 0 {
+		rest.args = l.args[:at]
+		over = p.tls(l, l.args[at+1:])
+	}
+	addresses, key := p.withKey(rest)
+	if len(addresses) == 0 {
+		p.add(l.where, "primary without an address: write primary ADDRESS... [key NAME] [tls NAME]")
+	}
+	for _, text := range addresses {
+		a, err := parseAddress(text)
+		if p.fail(l, err); err != nil {
+			continue
+		}
+		if _, bare := netip.ParseAddr(strings.Trim(text, "[]")); bare == nil && over.On() {
+			a = netip.AddrPortFrom(a.Addr(), ask.PortTLS)
+		}
+		c.Primaries = append(c.Primaries, Primary{Address: a, Key: key, TLS: over, Where: l.where})
+	}
+}
+
+// tls reads what follows the word tls: "[NAME] [ca FILE] [pin SHA256...]".
+func (p *parser) tls(l line, args []string) (t ask.TLS) {
+	const usage = "%s: write tls NAME, the name in the certificate of the primary, with ca FILE where the system does not know who made it; or tls pin SHA256..., the hash of its key"
+	if len(args) > 0 && args[0] != "ca" && args[0] != "pin" {
+		t.Name, args = strings.TrimSuffix(args[0], "."), args[1:]
+	}
+	if len(args) >= 2 && args[0] == "ca" {
+		t.CA, args = filepath.Clean(args[1]), args[2:]
+	}
+	if len(args) >= 2 && args[0] == "pin" {
+		t.Pins, args = strings.Join(args[1:], " "), nil
+	}
+	switch {
+	case len(args) > 0 || t.Name == "" && t.Pins == "":
+		p.add(l.where, usage, l.name)
+		return ask.TLS{}
+	case t.Pins != "":
+		pins := t
+		pins.CA = ""
+		p.fail(l, pins.Check())
+	}
+	return t
 }
 
 func takeSecondary(p *parser, c *Config, l line) {

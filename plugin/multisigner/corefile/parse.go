@@ -125,7 +125,6 @@ func takeLines[T any](p *parser, lines []line, table map[string]directive[T], in
 // later are directives that are planned. Somebody who has read of them is told
 // so, rather than that he mistyped.
 var later = map[string]string{
-	"primary":      "zones are read from files for now: give file PATH",
 	"catalog":      "zones are named in the Corefile for now",
 	"push":         "keys are not given to foreign signers yet: add ours to the peer by hand: multisigner keys ZONE --for nsupdate PEER (or knot, pdnsutil) prints how",
 	"update":       "updates are refused for now",

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/coredns/caddy/caddyfile"
+	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
@@ -72,7 +73,8 @@ func TestManualDefaults(t *testing.T) {
 	require.Equal(t, silent[0].Build(".", nil), said[0].Build(".", nil))
 	for name := range blockDirectives {
 		switch name {
-		case "key-tags", "standby", "outgoing", "secondary", "allow-transfer", "parent-notify", "parent-update", "resolver", "peer", "ignore", "hook":
+		case "key-tags", "standby", "outgoing", "secondary", "allow-transfer", "parent-notify", "parent-update", "resolver", "peer", "ignore", "hook",
+			"primary", "primary-refresh", "primary-expire": // in the place of file
 			require.False(t, said[0].has(name)) // absent is the default, and cannot be written
 		default:
 			require.True(t, said[0].has(name), "%s is not among the defaults of the manual", name)
@@ -275,7 +277,7 @@ multisigner {
 	xyzzy
 }`, `Corefile:2: unknown directive "fiel": do you mean file?
 Corefile:5: unknown directive "lookup": do you mean look?
-Corefile:6: unknown directive "xyzzy": these are known here: alarm-after, algorithm, allow-transfer, denial, ds-exchange, earlier-ttl, file, hook, ignore, key-tags, keys, lifetime, look, margin, outgoing, parent, parent-notify, parent-update, peer, propagation, resolver, secondary, serial, signatures, signer, standby, state, ttl`},
+Corefile:6: unknown directive "xyzzy": these are known here: alarm-after, algorithm, allow-transfer, denial, ds-exchange, earlier-ttl, file, hook, ignore, key-tags, keys, lifetime, look, margin, outgoing, parent, parent-notify, parent-update, peer, primary, primary-expire, primary-refresh, propagation, resolver, secondary, serial, signatures, signer, standby, state, ttl`},
 		{"ignore", `
 multisigner {
 	file db
@@ -315,11 +317,11 @@ multisigner {
 	parent none
 	signatures 1h
 }`, `Corefile:4: signatures are renewed when 20m0s is left, and the margin for clocks that differ is 1h0m0s: renew them earlier`},
-		{"nothing in it", `multisigner`, `Corefile:1: no file: add file PATH, the unsigned zone
+		{"nothing in it", `multisigner`, `Corefile:1: no file and no primary: add file PATH, the unsigned zone, or primary ADDRESS..., a server that has it
 Corefile:1: no parent: add parent ADDRESS..., parent resolver, or parent none if the zone has no DS and shall get none`},
 		{"planned", `
 multisigner {
-	primary 192.0.2.1
+	catalog 192.0.2.1
 	file db
 	parent none
 	signer a
@@ -328,9 +330,46 @@ multisigner {
 		trust parent
 		push
 	}
-}`, `Corefile:2: primary is not there yet: zones are read from files for now: give file PATH
+}`, `Corefile:2: catalog is not there yet: zones are named in the Corefile for now
 Corefile:6: peer b: trust parent, but there is no parent to ask: write trust tsig or trust ds
 Corefile:9: push is not there yet: keys are not given to foreign signers yet: add ours to the peer by hand: multisigner keys ZONE --for nsupdate PEER (or knot, pdnsutil) prints how`},
+		{"primaries", `
+multisigner {
+	primary 192.0.2.1 192.0.2.300
+	primary 192.0.2.1 key other-key.
+	primary key xfr-key.
+	primary 192.0.2.2 tls
+	primary 192.0.2.3 tls p.example pin short
+	primary 192.0.2.4 tls p.example anchor
+	primary 192.0.2.53:5353
+	primary-refresh 10s 5s
+	primary-expire never
+	signer a 192.0.2.53:5353
+	parent none
+}`, `Corefile:2: primary: "192.0.2.300" is no address: write 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:5353
+Corefile:3: primary 192.0.2.1:53 stands at Corefile:2 already: keep one of them
+Corefile:3: no secret for key other-key.: add tsig { secret other-key. SECRET } to this server block
+Corefile:4: primary without an address: write primary ADDRESS... [key NAME] [tls NAME]
+Corefile:5: primary: write tls NAME, the name in the certificate of the primary, with ca FILE where the system does not know who made it; or tls pin SHA256..., the hash of its key
+Corefile:6: primary: pin "short" is not the base64 of a SHA-256, which has 44 characters
+Corefile:7: primary: write tls NAME, the name in the certificate of the primary, with ca FILE where the system does not know who made it; or tls pin SHA256..., the hash of its key
+Corefile:8: primary 192.0.2.53:5353 is the address of signer a, at which we serve the signed zone: name the server that has the unsigned one
+Corefile:9: primary-refresh 10s 5s: the first is the shorter one, and at least 1s
+Corefile:10: primary-expire never: it is one of refuse, serve`},
+		{"file and primary", `
+multisigner {
+	file db
+	primary 192.0.2.1
+	parent none
+}`, `Corefile:3: file stands at Corefile:2 already: the zone's content comes from one of them: keep file or primary`},
+		{"no primary", `
+multisigner {
+	file db
+	primary-refresh 10s
+	primary-expire serve
+	parent none
+}`, `Corefile:3: primary-refresh, and no primary: it is for zones that are fetched
+Corefile:4: primary-expire, and no primary: it is for zones that are fetched`},
 		{"online", `
 multisigner {
 	file db
@@ -477,7 +516,7 @@ multisigner {
 	file db {
 	}
 	parent none
-}`, `Corefile:1: no file: add file PATH, the unsigned zone
+}`, `Corefile:1: no file and no primary: add file PATH, the unsigned zone, or primary ADDRESS..., a server that has it
 Corefile:2: file has no block: write file PATH`},
 		{"what follows is not ours", `
 multisigner {
@@ -491,6 +530,34 @@ whatever`, `Corefile:5: "whatever" does not belong here: is there a brace too ma
 			require.Equal(t, tc.want, faults)
 		})
 	}
+}
+
+// Primaries arrive with what keeps them honest: keys, and names or pins for TLS, whose
+// port is another. There is no file then.
+func TestPrimaries(t *testing.T) {
+	const pin = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+	blocks := mustRead(t, `
+multisigner example.org {
+	primary 192.0.2.1 192.0.2.2:5353 key xfr-key.
+	primary 2001:db8::1 key xfr-key. hmac-sha512 tls p.example. ca ca.pem pin `+pin+`
+	primary 192.0.2.3:8853 tls pin `+pin+`
+	primary-refresh 1s 5s
+	primary-expire serve
+	parent none
+}`)
+	cfg := blocks[0].Build("/root", secrets)[0].Config
+	key := func(h string) *ask.TSIG {
+		return &ask.TSIG{Name: "xfr-key.", Algorithm: h, Secret: secrets["xfr-key."]}
+	}
+	require.Empty(t, cfg.File)
+	require.Equal(t, []ask.Server{
+		{Addr: netip.MustParseAddrPort("192.0.2.1:53"), TSIG: key(dns.HmacSHA256)},
+		{Addr: netip.MustParseAddrPort("192.0.2.2:5353"), TSIG: key(dns.HmacSHA256)},
+		{Addr: netip.MustParseAddrPort("[2001:db8::1]:853"), TSIG: key(dns.HmacSHA512), TLS: ask.TLS{Name: "p.example", CA: "/root/ca.pem", Pins: pin}},
+		{Addr: netip.MustParseAddrPort("192.0.2.3:8853"), TLS: ask.TLS{Pins: pin}},
+	}, cfg.Primaries)
+	require.Equal(t, []time.Duration{time.Second, 5 * time.Second}, []time.Duration{cfg.RefreshMin, cfg.RefreshMax})
+	require.True(t, cfg.ServeExpired)
 }
 
 // A zone that the server block is not for would be signed, and nobody would ever see it.

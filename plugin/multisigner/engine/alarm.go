@@ -37,6 +37,11 @@ var kinds = []kind{
 	{name: name(roll.AlarmTooManyKeys), breaks: "that key is not used"},
 	{name: status.AlarmFile, breaks: "changes of the file are not served; what was served before is"},
 	{name: status.AlarmRestless, breaks: "changes of the file are served late"},
+	{name: status.AlarmPrimary, breaks: "changes at the primary are not served; when the content expires outsiders get SERVFAIL"},
+	{name: status.AlarmExpired, breaks: "outsiders get SERVFAIL, now"},
+	{name: status.AlarmPrimaryBack, breaks: "changes at that primary are not served; what was served before is"},
+	{name: status.AlarmRejected, breaks: "changes at the primary are not served; what was served before is"},
+	{name: status.AlarmNotKept, breaks: "after a crash older content is served until a primary is reached", after: []status.AlarmName{status.AlarmNotSaved}},
 	{name: status.AlarmRestored, breaks: "outsiders get SERVFAIL"},
 	{name: name(roll.AlarmWentBack), breaks: "nothing, but what has made a state old may do so again", once: true},
 	{name: status.AlarmSignature, breaks: "outsiders get SERVFAIL where no good version is left"},
@@ -134,7 +139,7 @@ const noticedFor = 24 * time.Hour
 
 // reportAlarms gives the alarms, causes first, each followed by what follows from it.
 func (w *work) reportAlarms(cfg *Config, now time.Time) []status.Alarm {
-	all := slices.Concat(w.alarms, w.surveyAlarms(cfg), w.alarmsOfContent(), w.alarmsOfOurs(cfg), w.alarmsOfOthers(), w.alarmOfSize(cfg), w.alarmOfTelling(cfg), w.alarmOfResolver(cfg))
+	all := slices.Concat(w.alarms, w.surveyAlarms(cfg), w.alarmsOfContent(), w.alarmsOfOurs(cfg), w.alarmsOfOthers(), w.alarmOfSize(cfg), w.alarmOfTelling(cfg), w.alarmsOfIntake(cfg), w.alarmOfResolver(cfg))
 	if w.proving.withdrawn {
 		all = append(all, newAlarm(status.AlarmSignature, "", "a signature that had been served is bad: "+describe(w.proving.found),
 			"the zone is signed anew by itself; look for what made it: a key device, memory, another program in the state directory"))

@@ -21,7 +21,7 @@ type base struct {
 }
 
 // keepsBase reports whether the base of a zone is kept in memory.
-func keepsBase(*Config) bool { return false }
+func keepsBase(cfg *Config) bool { return len(cfg.Primaries) > 0 }
 
 // arrive takes in a new base: the next turn signs what is made of it.
 func (w *work) arrive(cfg *Config, b base) {

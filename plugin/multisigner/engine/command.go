@@ -65,7 +65,15 @@ func (a *wants) obey(e *Engine, z *Zone, cfg *Config, now time.Time) {
 	for _, c := range a.commands {
 		switch c.Kind {
 		case "reload":
-			a.reload, c.text = true, fmt.Sprintf("read %s", cfg.File)
+			if a.reload, c.text = true, fmt.Sprintf("read %s", cfg.File); cfg.File == "" {
+				c.text = "asking the primaries"
+			}
+		case "retransfer":
+			if len(cfg.Primaries) == 0 {
+				c.err = fmt.Errorf("zone %s has no primary: give `reload` to read its file", cfg.Apex)
+				break
+			}
+			a.retransfer, c.text = true, "transferring all of the zone, whatever its serial at the primary"
 		case "look":
 			a.look, c.text = true, "looking at the peers and the parent"
 		case "resign":

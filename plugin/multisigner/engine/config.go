@@ -16,8 +16,15 @@ import (
 // compare equal with Equal are one zone's, wherever they were written.
 type Config struct {
 	Apex  zone.Name
-	File  string // the unsigned zone, absolute
+	File  string // the unsigned zone, absolute; "": it is fetched from Primaries
 	Where string // where it was configured, file:line; not compared
+
+	// Primaries have the unsigned zone, all of them the same one: the first that is good is
+	// taken, in their order.
+	Primaries []ask.Server
+	// What their SOAs say of refresh and retry is kept within these; 0: within the ordinary bounds.
+	RefreshMin, RefreshMax time.Duration
+	ServeExpired           bool // outsiders are answered also when no primary could be reached until the SOA's expire
 
 	Signer    string           // our name in the group
 	Addresses []netip.AddrPort // that serve our copy, as the world asks them

@@ -95,6 +95,9 @@ func (z *Zone) watchFiles(now time.Duration) {
 // time is taken if it is good and whole; of what else it is between two changes
 // nothing is told.
 func (w *work) readContent(e *Engine, cfg *Config, asked wants) {
+	if cfg.File == "" {
+		return
+	}
 	f := &w.files
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -131,6 +134,14 @@ func (w *work) readContent(e *Engine, cfg *Config, asked wants) {
 		e.log.Info("the zone file can be served again", "zone", cfg.Apex, "file", cfg.File)
 	}
 	w.arrive(cfg, base{content.Version, content.Version.Serial(), e.clock.Now(), f.stamp()})
+}
+
+// leaveFiles forgets the zone file: the content comes from elsewhere now.
+func (w *work) leaveFiles() {
+	f := &w.files
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.watcher, f.unread, f.path, f.problems, f.refused = source.Watcher{}, false, "", nil, false
 }
 
 // restless is the alarm for files that could not be read for long; "" when there is none.

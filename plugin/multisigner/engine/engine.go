@@ -75,6 +75,7 @@ type Engine struct {
 	background sync.WaitGroup
 	telling    chan struct{} // tokens: tellers
 	looking    chan struct{} // tokens: lookers
+	fetching   *fetching
 }
 
 // Open opens or makes the state directory (mode 0700). The error names what is
@@ -98,7 +99,7 @@ func Open(stateDir string, o Options) (*Engine, error) {
 		openKey: o.Key, share: newShare(o.Queries), auditor: newAuditor(), hooks: newHooks(o.hookTimeout),
 		client: newClient(o.Dial), filesEvery: max(o.FilesEvery, time.Second), noMatrix: o.NoMatrix,
 		telling: make(chan struct{}, tellers),
-		looking: make(chan struct{}, lookers),
+		looking: make(chan struct{}, lookers), fetching: newFetching(),
 	}
 	if e.log == nil {
 		e.log = slog.Default()

@@ -17,7 +17,7 @@ func (e *Engine) Idle() bool {
 	for _, z := range e.list() {
 		s := &z.slot
 		// Of a zone in nobody's hands, the lock shows what its worker has left.
-		if s.inHand || s.again || z.work.looks || s.index >= 0 && s.wake <= e.clock.Steady() {
+		if s.inHand || s.again || z.work.looks || z.work.intake.state.Busy != "" || s.index >= 0 && s.wake <= e.clock.Steady() {
 			return false
 		}
 	}

@@ -14,8 +14,8 @@ import (
 // failpoints are places at which a test lets the engine fail, in builds with the tag
 // failpoints only. There is one at each place where a crash leaves another state
 // behind: before and after every write to the store (save), the making, use and
-// retiring of keys (make, sign, retire), what is shown (publish), the snapshot and
-// what is told (tell).
+// retiring of keys (make, sign, retire), what is shown (publish), the snapshot,
+// the content that primaries gave (content), and what is told (tell).
 //
 // In a real process MULTISIGNER_FAILPOINT says what fails: save-after:3 ends the
 // process at the third passing of that point, save-before:2=error has the second

@@ -13,6 +13,7 @@ import (
 
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+	"github.com/multisigner/multisigner/plugin/multisigner/source/primary"
 	"github.com/multisigner/multisigner/plugin/multisigner/store"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
@@ -42,6 +43,8 @@ type record struct {
 	// Hasty is the DNSKEY record of a compromised key that an operator has ordered to
 	// go without waiting for caches, knowing what it costs.
 	Hasty []byte `json:"hasty,omitempty"`
+	// Intake is how it stands with the primaries; nil where there is none.
+	Intake *primary.State `json:"intake,omitempty"`
 	// Mark is the latest time that the engine has acted on: a clock that falls back must
 	// not make signatures that are expired in the world
 	// (PROTOCOL signatures-hold-by-either-clock).

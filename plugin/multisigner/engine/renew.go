@@ -158,6 +158,8 @@ func (z *Zone) showFrozen() {
 	w := &z.work
 	switch {
 	case w.signed == nil, z.expire():
+	case w.lapsed(z.Config()) != "":
+		z.refuse(w.lapsed(z.Config()))
 	case w.plan.Refuse != "":
 		z.refuse(w.plan.Refuse)
 	case w.record.Refused && len(w.plan.SignData) == 0:

@@ -24,7 +24,7 @@ func (z *Zone) report(now, wake time.Time) {
 		Zone: cfg.Apex.String(), Signer: cfg.Signer, At: now, Where: cfg.Where,
 		Serving: serving.Version != nil && serving.Refuse == "", Refuse: serving.Refuse,
 		Frozen: w.frozen || w.plan.Frozen, Insecure: w.plan.Unsigned, Denial: cfg.Denial.String(),
-		Source: w.reportSource(), Keys: w.reportKeys(cfg), Parent: w.reportParent(cfg),
+		Source: w.reportSource(cfg), Keys: w.reportKeys(cfg), Parent: w.reportParent(cfg),
 		Waits: reportWaits(w.plan.Waits), Wake: wake, Matrix: w.matrix,
 		DNSKEYOctets: w.dnskeyOctets(cfg),
 		Self:         []status.Address{}, Peers: []status.Peer{}, Guard: w.reportGuard(),
@@ -64,7 +64,10 @@ func (z *Zone) report(now, wake time.Time) {
 	z.engine.announce(z, now)
 }
 
-func (w *work) reportSource() status.Source {
+func (w *work) reportSource(cfg *Config) status.Source {
+	if len(cfg.Primaries) > 0 {
+		return w.reportIntake(cfg)
+	}
 	f := &w.files
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -83,7 +86,7 @@ func (w *work) reportSource() status.Source {
 // served; "" when it is, or when it is not known.
 func (w *work) passedOver(cfg *Config, s status.Zone) string {
 	switch {
-	case s.Source.Read.IsZero() || s.Serial == 0 || s.Source.Serial == s.Serial:
+	case len(cfg.Primaries) > 0 || s.Source.Read.IsZero() || s.Serial == 0 || s.Source.Serial == s.Serial:
 		return ""
 	case w.content != nil:
 		return "what is in the file is not served yet"

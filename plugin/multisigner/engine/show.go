@@ -18,6 +18,8 @@ func (z *Zone) show(cfg *Config) {
 	case w.signed == nil:
 		z.refuse(w.whyNothing())
 	case z.expire():
+	case w.lapsed(cfg) != "":
+		z.refuse(w.lapsed(cfg))
 	case w.plan.Refuse != "":
 		z.refuse(w.plan.Refuse)
 	case w.sight == nil && len(cfg.Peers)+len(cfg.Secondaries) > 0:
@@ -96,6 +98,8 @@ func (w *work) whyNothing() string {
 	switch {
 	case w.files.refusal() != "":
 		return "the zone has no content that can be served"
+	case w.intake.state.Failures > 0 && w.content == nil:
+		return "no primary has given the zone yet"
 	case w.plan.Refuse != "":
 		return w.plan.Refuse
 	case len(w.alarms) > 0:
@@ -127,6 +131,9 @@ func (w *work) wake(now time.Time) time.Time {
 	sooner(w.plan.Wake)
 	sooner(w.refresh)
 	sooner(w.proving.next)
+	if !w.intake.until.IsZero() {
+		sooner(w.times.until(w.intake.until))
+	}
 	if end, ok := w.ends(); ok && w.times.judged().Before(end) {
 		sooner(w.times.until(end))
 	}

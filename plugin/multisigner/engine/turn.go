@@ -45,6 +45,7 @@ type work struct {
 	putBackAt  time.Duration // by the steady clock: the last of them
 
 	files               files
+	intake              intake
 	base                base
 	content             *zone.Version // unsigned content that waits to be signed; nil: as it is
 	contentOf, signedOf string        // of which base they were made
@@ -144,6 +145,7 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 	}
 	asked.obey(e, z, cfg, now)
 	w.readContent(e, cfg, *asked)
+	e.takeIn(z, cfg, asked)
 	if asked.surveyed != nil {
 		w.surveys, w.matrix, w.sampleAt = false, asked.surveyed.matrix, asked.surveyed.next
 		w.differing = asked.surveyed.differing

@@ -12,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/plugin/multisigner/source/primary"
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
@@ -58,7 +59,10 @@ type wants struct {
 	seen        *sight
 	told        []told // what came of telling the parent
 	surveyed    *survey
-	proved      *audit // what the verification in the background has found
+	fetched     *fetched        // what a primary gave
+	notified    []primary.Event // by primaries
+	retransfer  bool            // take all of the zone from a primary, whatever its serial
+	proved      *audit          // what the verification in the background has found
 	commands    []*command
 }
 

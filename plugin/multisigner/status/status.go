@@ -62,6 +62,18 @@ type Source struct {
 	Read     time.Time `json:"read,omitzero"`         // when the content now served was read
 	Problems []Problem `json:"problems"`              // of the last reading
 	Refused  bool      `json:"refused"`               // the last reading was refused: an older one is served
+
+	// Of a zone that is fetched from primaries:
+	Primaries []string  `json:"primaries,omitempty"`
+	Primary   string    `json:"primary,omitempty"`  // that gave the content
+	Method    string    `json:"method,omitempty"`   // AXFR or IXFR: of the last transfer since the start
+	Busy      string    `json:"asking,omitempty"`   // the primary that is being asked
+	Refreshed time.Time `json:"refreshed,omitzero"` // when a primary last had the same, or gave it
+	Next      time.Time `json:"next,omitzero"`      // when one is asked, if no NOTIFY comes before
+	Expires   time.Time `json:"expires,omitzero"`   // from when on outsiders are refused, if no primary is reached
+	Expired   bool      `json:"expired,omitempty"`
+	Failing   time.Time `json:"failing,omitzero"` // since when no primary is good
+	Why       string    `json:"why,omitempty"`    // what the last that was not good said
 }
 
 // Problem is something wrong with the content of a zone.
