@@ -44,6 +44,11 @@ func (z *step) takeBack() {
 	if len(z.f.CDS) == 0 {
 		return
 	}
+	if next := z.incumbent((*key).entry); z.f.Moving == 0 && z.parentFresh && next >= 0 && z.f.Keys[next].DSSince != 0 && z.namesOurs(z.f.CDS) && !z.namesOurDS(z.f.CDS) {
+		z.f.CDS = nil
+		z.alarm(AlarmTakenBack, label(&z.f.Keys[next]), "the parent has the DS of "+label(&z.f.Keys[next])+", and our CDS named only keys of ours that it has no DS of any more: it is taken back", "see why our state is older than that")
+		return
+	}
 	for i := range z.f.Signers {
 		for n := range z.addresses(i) {
 			a := &z.views[i].Addresses[n]
@@ -63,6 +68,16 @@ func (z *step) takeBack() {
 			return
 		}
 	}
+}
+
+// namesOurDS reports whether a CDS RRset names any key of ours of which the parent has a DS.
+func (z *step) namesOurDS(ids []KeyID) bool {
+	for _, id := range ids {
+		if k := z.key(id); k >= 0 && z.f.Keys[k].Owner == 0 && z.hasDS(id) {
+			return true
+		}
+	}
+	return false
 }
 
 func shareKey(a, b []KeyID) bool {
