@@ -65,8 +65,8 @@ func mayNotify(cfg *engine.Config, from asker) bool {
 }
 
 // noTransfer says by which rule from may not have the whole zone; "" when it may.
-// Where a key is named, the address alone is not enough. While the zone refuses,
-// only peers may: a secondary would answer outsiders with it.
+// Where a key is named, the address alone is not enough. While the zone refuses, only
+// peers may, as a rule: a secondary would answer outsiders with it.
 func noTransfer(cfg *engine.Config, serving *engine.Serving, from asker) string {
 	near := "" // the rule that from would meet with another key, or else from another address
 	byAddress := func(format string, args ...any) { near = fmt.Sprintf(format, args...) }
@@ -81,7 +81,7 @@ func noTransfer(cfg *engine.Config, serving *engine.Serving, from asker) string 
 			byAddress("peer %s must sign with key %s", p.Name, p.TSIG.Name)
 		}
 	}
-	if serving.Refuse != "" {
+	if serving.Refuse != "" && !serving.Feeds {
 		return "while the zone refuses only peers may transfer it"
 	}
 	for _, s := range cfg.Secondaries {

@@ -105,5 +105,7 @@ func TestWhichRule(t *testing.T) {
 	}
 	serving.Refuse = "joining"
 	require.Equal(t, "while the zone refuses only peers may transfer it", noTransfer(cfg, serving, asker{addr: at("192.0.2.5:1024")}))
+	serving = &engine.Serving{Version: serving.Version, Refuse: serving.Refuse, Feeds: true}
+	require.Empty(t, noTransfer(cfg, serving, asker{addr: at("192.0.2.5:1024")}))
 	require.Empty(t, noTransfer(cfg, serving, asker{addr: at("203.0.113.1:1024"), key: "peer-key."}))
 }

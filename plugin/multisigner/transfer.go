@@ -216,7 +216,7 @@ func (h *Handler) Transfer(name string, serial uint32) (<-chan []dns.RR, error) 
 		return nil, fmt.Errorf("zone %s is being loaded", name)
 	}
 	serving := z.Serving()
-	if serving == nil || serving.Version == nil || serving.Refuse != "" {
+	if serving == nil || serving.Version == nil || serving.Refuse != "" && !serving.Feeds {
 		return nil, fmt.Errorf("zone %s is not served now", name)
 	}
 	v := serving.Version

@@ -252,7 +252,6 @@ var stories = []story{
 	{
 		name:  "an older state is restored",
 		tells: "a signer whose keys went on without it answers nobody, or signs with those that the world has",
-		open:  "a restored state is served",
 		play: func(w *world) {
 			w.group(1, 0, 0)
 			w.atRest()

@@ -24,6 +24,9 @@ func (w *world) build() {
 			s.serveAt(s.name + "2")
 		}
 		s.policy = w.policy(s)
+		if w.Tags == 0 {
+			s.policy.Tags = func(tag uint16) bool { return int(tag%8) == i }
+		}
 		if i >= n-w.Foreign && w.late(s) == 0 {
 			s.foreign = newForeign(s)
 		}
@@ -54,6 +57,9 @@ func (w *world) build() {
 	}
 	w.after(w.between(20*day, 60*day), w.order)
 	w.by(w.stream(3), func() { w.after(w.between(day, 60*day), w.edit) })
+	if w.Old && w.Faults && !w.Late && w.Foreign == 0 && w.Tags == 0 && w.Signers > 1 {
+		w.by(w.stream(5), func() { w.after(w.between(40*day, 90*day), w.oldDisk) })
+	}
 	if w.Crowd {
 		w.by(w.stream(4), w.crowds)
 	}

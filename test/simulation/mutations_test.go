@@ -27,6 +27,9 @@ var where = map[string]string{
 	"a peer's keys of one tag are all taken over":         "crowd",
 	"a rollover away from a clash waits for who made it":  "crowd",
 
+	"an old state does not notice that its keys went on": "C9 whole",
+	"a state that was outrun looks at the parent alone":  "C9 whole",
+
 	"H4: a sample is proof of the whole":                                 "H4",
 	"H4: the re-signing time is not waited for":                          "H4",
 	"H4: a transfer speaks for servers that lag":                         "H4",
@@ -76,6 +79,8 @@ var mutations = []mutation{
 	{"a retired key does not show whose it is", "show.go", "if entry || key.published() && !key.signing() {", "if entry {", nil},
 	{"keys that may be copies are taken over", "peerkeys.go", "if key.Owner < 0 && (!z.mayBeForeign(key) || z.expire(k)) {", "if false {", nil},
 	{"a restored state is believed", "decide.go", "\tz.restored()\n", "", nil},
+	{"an old state does not notice that its keys went on", "decide.go", "\tz.outrun()\n", "", nil},
+	{"a state that was outrun looks at the parent alone", "outrun.go", "without && z.nobodysDS() || z.keysWentOn()", "without && z.nobodysDS()", nil},
 	{"several keys sign and one is taken at once", "recover.go", "\tz.everywhere(&h, keep)\n", "", nil},
 	{"what the parent has of ours is not looked for", "decide.go", "\tz.heal()\n", "", nil},
 	{"the parent's addresses need not agree", "observe.go", "key.DSSince, all.has(k)", "key.DSSince, any.has(k)", nil},

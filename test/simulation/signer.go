@@ -64,6 +64,8 @@ type signer struct {
 	backupTrusts []trust
 	last         uint32 // the last serial
 	refuses      bool
+	feeds        bool  // its secondaries get all the same what outsiders do not
+	oldUntil     int64 // it has an old state with the keys of its time until then
 	own          []roll.OwnKey
 	plan         roll.Plan
 	waits        []waiting // of the last turns
@@ -131,6 +133,7 @@ func (s *signer) turn() {
 		return
 	}
 	s.watch(&plan)
+	s.mayRefuse(&plan)
 	if !s.unshown { // what it has decided, it shows when it is back
 		s.heed(&plan)
 	}
@@ -141,7 +144,7 @@ func (s *signer) turn() {
 		s.own = slices.DeleteFunc(slices.Clone(s.own), func(o roll.OwnKey) bool { return o.ID == id })
 	}
 	if changed {
-		if s.refuses = plan.Refuse != ""; !s.refuses && s.outside {
+		if s.refuses, s.feeds = plan.Refuse != "", plan.Feeds; !s.refuses && s.outside {
 			w.delegate(s)
 		}
 		s.serve(next) // what changes is a fact for the next look
@@ -288,9 +291,9 @@ func (s *signer) serve(v *version) {
 	}
 	s.install(s.servers[0], v)
 	s.transfer()
-	if s.hidden != nil {
+	if s.hidden != nil && (!s.refuses || s.feeds) {
 		w.after(w.between(minute, s.unseen), func() {
-			if !s.refuses && (s.hidden.cur == nil || int32(v.serial-s.hidden.cur.serial) > 0) {
+			if (!s.refuses || s.feeds) && (s.hidden.cur == nil || int32(v.serial-s.hidden.cur.serial) > 0) {
 				s.install(s.hidden, v)
 			}
 		})
@@ -323,7 +326,7 @@ func (s *signer) fetch(server *server) {
 		if s.version == nil || !slices.Contains(s.servers, server) && server != s.leaving {
 			return
 		}
-		if s.down || s.refuses && !s.outside {
+		if s.down || s.refuses && !s.feeds && !s.outside {
 			if !server.waits {
 				server.waits = true
 				w.after(3*hour, func() {

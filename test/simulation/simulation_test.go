@@ -135,6 +135,7 @@ func world(seed uint64) simulation.Config {
 		c.Foreign = 2 + r.IntN(c.Signers-2)
 	}
 	c.Crowd = c.Foreign == 1 && c.Tags == 0 && !c.Faults && !c.Moves && r.IntN(2) == 0
+	c.Old = r.IntN(4) == 0
 	return c
 }
 

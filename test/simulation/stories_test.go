@@ -41,6 +41,7 @@ func begins(b simulation.Beginning) func(*simulation.Config) {
 func faults(c *simulation.Config)    { c.Faults = true }
 func calm(c *simulation.Config)      { c.Faults = false }
 func forgets(c *simulation.Config)   { c.Faults, c.Lost = true, true }
+func old(c *simulation.Config)       { c.Old = true }
 func hidden(c *simulation.Config)    { c.Hidden = true }
 func late(c *simulation.Config)      { c.Late = true }
 func foreign(c *simulation.Config)   { c.Foreign = 1 }
@@ -71,6 +72,7 @@ var stories = []story{
 	{"C7", "A is up days before the others, and the parent ignores whom it does not reach", with(group(3), begins(simulation.Apart), asks(simulation.Deaf)), nil},
 	{"C8", "a signer loses its state while it is delegated", with(group(3), forgets), []string{"state lost", "recover"}},
 	{"C9", "a signer is restored to an old state", with(group(3), faults, twoYears), []string{"restored"}},
+	{"C9 whole", "a signer is restored to an old state with the keys of that time", with(group(3), faults, old, twoYears), []string{"outrun"}},
 	{"C13", "a foreign signer forgets our keys", with(group(2), faults, foreign), []string{"forgotten"}},
 	{"C14", "clocks jump an hour or a year, forth and back", with(group(2), faults), []string{"jump"}},
 	{"C15", "keys in use are compromised", with(group(2), calm, twoYears), []string{"compromised"}},

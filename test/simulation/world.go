@@ -30,6 +30,7 @@ type Config struct {
 	Hidden  bool // signers have a server that nobody looks at, but resolvers and the parent
 	Moves   bool // the group changes its algorithm, goes insecure (but for foreign signers) and secure again
 	Crowd   bool // foreign signers publish many keys with tags of others
+	Old     bool // with Faults: old states are restored with the keys of their time
 	Tags    int  // so many key tags there are, and nobody keeps to tags of its own; 0: enough, shared out
 
 	Off   map[int]bool // faults and orders that are left out, by number

@@ -42,7 +42,7 @@ var kinds = []kind{
 	{name: status.AlarmPrimaryBack, breaks: "changes at that primary are not served; what was served before is"},
 	{name: status.AlarmRejected, breaks: "changes at the primary are not served; what was served before is"},
 	{name: status.AlarmNotKept, breaks: "after a crash older content is served until a primary is reached", after: []status.AlarmName{status.AlarmNotSaved}},
-	{name: status.AlarmRestored, breaks: "outsiders get SERVFAIL"},
+	{name: name(roll.AlarmRestored), breaks: "outsiders get SERVFAIL"},
 	{name: name(roll.AlarmWentBack), breaks: "nothing, but what has made a state old may do so again", once: true},
 	{name: status.AlarmSignature, breaks: "outsiders get SERVFAIL where no good version is left"},
 
@@ -51,7 +51,7 @@ var kinds = []kind{
 	{name: name(roll.AlarmParentBad), breaks: "no change of the DS goes on, and what becomes of it is not seen", after: []status.AlarmName{status.AlarmClock, status.AlarmResolver}},
 	{name: name(roll.AlarmNoParent), breaks: "no change of the DS goes on, and what becomes of it is not seen"},
 	{name: name(roll.AlarmDSGone), breaks: "nobody validates the zone, now"},
-	{name: name(roll.AlarmDSNotOurs), breaks: "resolvers find the answers of this signer bogus, now"},
+	{name: name(roll.AlarmDSNotOurs), breaks: "the answers of this signer are bogus: outsiders get SERVFAIL where other signers can answer"},
 	{name: name(roll.AlarmParentUneven), breaks: "resolvers that go by the strongest digest type find that signer's answers bogus, now"},
 	{name: name(roll.AlarmNoKeys), breaks: "outsiders get SERVFAIL",
 		after: []status.AlarmName{status.AlarmResolver, name(roll.AlarmParentSilent), name(roll.AlarmParentBad)}},

@@ -22,7 +22,7 @@ func (e *Engine) keepLooking(z *Zone, cfg *Config, asked wants, now time.Time) {
 	}
 	if w.sight != nil {
 		every := cfg.LookIdle
-		if len(w.plan.Waits) > 0 || w.plan.Busy || w.plan.Refuse != "" || w.backup.why != "" {
+		if len(w.plan.Waits) > 0 || w.plan.Busy || w.plan.Refuse != "" {
 			every = cfg.LookBusy
 		}
 		if due := w.sight.at.Add(every); w.lookAt.IsZero() || due.Before(w.lookAt) || asked.seen != nil {

@@ -96,7 +96,7 @@ func (e *Engine) notify(ctx context.Context, z *Zone, to ask.Server, v *zone.Ver
 // One that does not answer at all is told when it does.
 func (e *Engine) tellBehind(z *Zone, cfg *Config) {
 	serving := z.Serving()
-	if serving.Version == nil || serving.Refuse != "" {
+	if serving.Version == nil || serving.Refuse != "" && !serving.Feeds {
 		return // they would get nothing
 	}
 	var behind []ask.Server

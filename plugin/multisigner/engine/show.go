@@ -27,8 +27,6 @@ func (z *Zone) show(cfg *Config) {
 		// withdrawn: look before the first answer (PROTOCOL look-before-the-first-answer).
 		// A look is bounded, so that a group that is down together comes up again.
 		z.refuse(whyLooking)
-	case w.backup.why != "":
-		z.refuse(w.backup.why)
 	default:
 		z.refuse("")
 	}
@@ -57,9 +55,10 @@ func (z *Zone) refuse(why string) {
 			why = "signatures of the zone were found to be bad, and it is signed anew"
 		}
 	}
-	if is := z.Serving(); is.Refuse != why || is.Version != v {
+	feeds := z.work.plan.Feeds && why == z.work.plan.Refuse
+	if is := z.Serving(); is.Refuse != why || is.Version != v || is.Feeds != feeds {
 		z.work.history.goOn(v)
-		z.serving.Store(&Serving{Version: v, Refuse: why, History: z.work.history.History})
+		z.serving.Store(&Serving{Version: v, Refuse: why, Feeds: feeds, History: z.work.history.History})
 		z.engine.keepHistory(z)
 	}
 	z.tellRefusal(why)

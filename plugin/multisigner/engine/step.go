@@ -100,7 +100,7 @@ func policyOf(cfg *Config) roll.Policy {
 		LifetimeKSK: cfg.LifetimeKSK, LifetimeZSK: cfg.LifetimeZSK,
 		DNSKEYTTL: cfg.DNSKEYTTL, Margin: cfg.Margin, Propagation: cfg.Propagation,
 		Variant: cfg.Variant, Standby: cfg.Standby, Bound: cfg.AlarmAfter,
-		EarlierTTL: cfg.EarlierTTL,
+		EarlierTTL: cfg.EarlierTTL, Tags: cfg.Tags.Admits,
 		// A look takes up to lookTimeout, and the next is due from its beginning on.
 		Interval: cfg.LookIdle + lookTimeout + time.Second,
 		Parent:   roll.ParentScan,

@@ -38,11 +38,11 @@ type work struct {
 	own        map[roll.KeyID]keystore.Key
 	roles      map[roll.KeyID]roll.Role // what the keys made here were made for
 	wanting    bool                     // a key was missing: the key directory is to be read again
-	backup     backup
-	keyFaults  []error       // of files in the key directory that cannot be used
-	unkept     []error       // why keys in use are not in the key directory
-	putBack    []roll.KeyID  // keys that were, and are there again
-	putBackAt  time.Duration // by the steady clock: the last of them
+	signedAnew time.Duration            // by the steady clock: all was signed anew because of an older state; 0: there is none
+	keyFaults  []error                  // of files in the key directory that cannot be used
+	unkept     []error                  // why keys in use are not in the key directory
+	putBack    []roll.KeyID             // keys that were, and are there again
+	putBackAt  time.Duration            // by the steady clock: the last of them
 
 	files               files
 	intake              intake
@@ -157,7 +157,6 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 	}
 	w.keepNames(cfg, w.steady())
 	w.lookAtNobody(cfg, now)
-	w.compareWithPeers(cfg)
 	w.heard(e, cfg, asked.told, now)
 	err := e.decide(ctx, z, cfg, now)
 	if w.failed = err != nil; w.failed && ctx.Err() == nil {
@@ -179,9 +178,11 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 func (e *Engine) decide(ctx context.Context, z *Zone, cfg *Config, now time.Time) error {
 	state, plan, err := e.step(z, cfg, now)
 	if err == nil && plan.Blind {
+		z.work.state = state // it knows that this is a start
 		return e.stayAsShown(ctx, z, cfg, plan)
 	}
 	if err == nil {
+		z.work.signAgain(cfg, plan)
 		if err = e.bring(ctx, z, cfg, state, plan, now, true); err == nil {
 			return nil
 		}

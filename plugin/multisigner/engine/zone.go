@@ -22,6 +22,7 @@ import (
 type Serving struct {
 	Version *zone.Version // nil: there is nothing to answer with yet
 	Refuse  string        // if not empty, outsiders get SERVFAIL with this as the reason
+	Feeds   bool          // and secondaries get the version all the same
 	History *History      // how to get to Version from those before it; nil without one
 }
 

@@ -12,6 +12,7 @@ const (
 	AlarmKeyMissing     AlarmName = "private-key-missing"
 	AlarmTooManyKeys    AlarmName = "too-many-keys"
 	AlarmWentBack       AlarmName = "state-went-back"
+	AlarmRestored       AlarmName = "older-state-restored"
 	AlarmTakenBack      AlarmName = "cds-taken-back"
 	AlarmAlgorithm      AlarmName = "algorithm-not-configured"
 	AlarmPeerGone       AlarmName = "peer-not-configured"

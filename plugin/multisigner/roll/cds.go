@@ -44,6 +44,7 @@ func (z *step) takeBack() {
 	if len(z.f.CDS) == 0 {
 		return
 	}
+	// PROTOCOL overtaken-cds-is-taken-back.
 	if next := z.incumbent((*key).entry); z.f.Moving == 0 && z.parentFresh && next >= 0 && z.f.Keys[next].DSSince != 0 && z.namesOurs(z.f.CDS) && !z.namesOurDS(z.f.CDS) {
 		z.f.CDS = nil
 		z.alarm(AlarmTakenBack, label(&z.f.Keys[next]), "the parent has the DS of "+label(&z.f.Keys[next])+", and our CDS named only keys of ours that it has no DS of any more: it is taken back", "see why our state is older than that")

@@ -27,6 +27,7 @@ func (z *step) decide() {
 	z.moveAlgorithm()
 	z.heal()
 	z.goInsecure()
+	z.outrun()
 	z.parentSet()
 	z.tell()
 	z.join()

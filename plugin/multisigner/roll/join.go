@@ -33,7 +33,7 @@ func (z *step) join() {
 		}
 	}
 	if !h.blocked {
-		z.f.Joining, z.f.Known, z.f.Asked = 0, false, 0
+		z.f.Joining, z.f.Known, z.f.Asked, z.f.Outrun = 0, false, 0, false
 		return
 	}
 	if z.f.NoDS != 0 && !z.anyoneAsks() && (!z.f.Secured || z.goesInsecure()) {
@@ -46,7 +46,9 @@ func (z *step) join() {
 		}
 	}
 	z.wait(waitJoin, KeyID{}, "answer everyone", &h)
-	z.refuse = "this signer is joining and waits for " + h.why
+	if z.refuse = "this signer is joining and waits for " + h.why; z.f.Outrun {
+		z.refuse = "the other signers or the parent have other keys of this signer; it waits for " + h.why
+	}
 }
 
 // Joining reports whether outsiders are refused until our keys are known everywhere.

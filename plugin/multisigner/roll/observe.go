@@ -8,6 +8,7 @@ import (
 // observe brings the facts up to what was seen.
 func (z *step) observe() {
 	z.observeOwn()
+	z.noteKnowers()
 	z.observeMoving()
 	z.observeServed()
 	known := len(z.f.Keys)

@@ -466,6 +466,7 @@ func (z *step) forget() {
 			continue
 		}
 		if z.t >= last+retain {
+			z.bury(key)
 			z.drop(k)
 		}
 	}

@@ -27,8 +27,12 @@ type Plan struct {
 
 	// Refuse, when not empty, is why outsiders must get no answers but SERVFAIL.
 	// Peers are answered all the same, if there are keys to sign with; our secondaries
-	// get no new version.
+	// get no new version, unless Feeds.
 	Refuse string
+	Feeds  bool // what our secondaries have is no better than what we have, and they get it
+	// Outrun: our keys went on without us. Peers take for a replay what was signed before
+	// what they have seen of us: sign all anew, again and again.
+	Outrun bool
 
 	TellParent []Tell // send these notifications now; each is planned once
 

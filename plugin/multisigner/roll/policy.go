@@ -32,6 +32,9 @@ type Policy struct {
 	Hosts  []string // our nameservers' names, as the delegation has them
 	Peers  []Peer
 
+	// Tags reports whether a key of ours may have a tag; nil: nobody's key is taken for ours.
+	Tags func(tag uint16) bool
+
 	Split       bool          // KSK and ZSK; false: CSK
 	Algorithm   uint8         // of new keys
 	LifetimeKSK time.Duration // of entry keys, also CSKs; 0: they change only when told

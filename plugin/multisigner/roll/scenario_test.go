@@ -69,6 +69,7 @@ type story struct {
 	useSteady bool
 	crashes   bool // between save and show, at the next step
 	shown     map[string]string
+	backupOwn []roll.OwnKey
 }
 
 type peer struct {
@@ -82,6 +83,14 @@ type peer struct {
 func begin(t *testing.T) *story {
 	s := &story{t: t, now: start, names: map[roll.KeyID]string{}, peers: map[string]*peer{}, shown: map[string]string{"serves": "it signed"}, maxTTL: time.Hour}
 	s.policy = roll.Policy{Signer: "a", Split: true, Algorithm: 13, DNSKEYTTL: time.Hour, Margin: time.Hour, Parent: roll.ParentScan}
+	s.policy.Tags = func(tag uint16) bool { // those of keys with our name
+		for id, name := range s.names {
+			if id.Tag == tag && strings.HasPrefix(name, s.policy.Signer) {
+				return true
+			}
+		}
+		return false
+	}
 	return s
 }
 
@@ -237,14 +246,27 @@ func (s *story) do(f []string) {
 	case "crashes": // when it has saved what comes next, before that is shown
 		s.crashes = true
 	case "backup":
-		s.backup = s.state
-	case "restore":
+		s.backup, s.backupOwn = s.state, slices.Clone(s.own)
+	case "restore": // keys: those of then, too
 		s.state, s.published = s.backup, roll.Published{}
+		if len(f) > 1 {
+			s.own = slices.Clone(s.backupOwn)
+		}
+		s.start()
+	case "restart":
+		s.start()
 	case "clock":
 		s.now = s.now.Add(duration(s.t, f[1]))
 	default:
 		s.t.Fatalf("unknown event %q", f)
 	}
+}
+
+// start is the first turn of a process: nobody was looked at yet.
+func (s *story) start() {
+	var plan roll.Plan
+	s.state, plan = roll.Step(s.state, s.policy, roll.Observation{Steady: s.steady, Own: s.own, Published: s.published}, s.now)
+	require.True(s.t, plan.Blind)
 }
 
 func (s *story) command(c roll.Command) {

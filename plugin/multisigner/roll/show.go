@@ -44,7 +44,7 @@ func (z *step) plan() (State, Plan) {
 	out.Unsigned, out.Frozen = z.f.Unsigned, z.f.Orders.Frozen
 	out.CDSDelete = z.f.Orders.Insecure != 0 && !out.Unsigned && z.p.Parent != ParentNone && z.begun() && z.mayAskForDeletion()
 	out.Disowned = z.f.Orders.Disowned
-	out.Refuse = z.refuse
+	out.Refuse, out.Outrun = z.refuse, z.f.Outrun
 	if out.Refuse == "" && (len(out.SignDNSKEY) == 0 || len(out.SignData) == 0) {
 		out.Refuse = "the zone has no keys yet"
 	}
@@ -79,6 +79,7 @@ func (z *step) alarms() {
 		}
 		z.alarm(AlarmAlgorithm, "", "the zone is signed with algorithm "+itoa(int(z.f.Algorithm))+", the configuration wants "+itoa(int(z.p.Algorithm)), cure)
 	}
+	z.restoredAlarm()
 	z.parentAlarms()
 	z.foreignAlarms()
 }

@@ -37,10 +37,13 @@ type facts struct {
 	Joining   moment `json:"joining,omitempty"`    // keys were made although others had a DS: outsiders get no answers yet
 	CDS       keyIDs `json:"cds,omitempty"`        // what our CDS RRset is to be
 	CDSSince  moment `json:"cds_since,omitempty"`
-	Known     bool   `json:"known,omitempty"` // while we join: our DS has been there all along
-	Asked     moment `json:"asked,omitempty"` // while we join: since when no peer asks for a DS RRset without ours
-	Told      moment `json:"told,omitempty"`  // when the parent was told of CDS
-	Had       bool   `json:"had,omitempty"`   // the parent had a DS of what CDS names, since CDS names anything
+	Known     bool   `json:"known,omitempty"`   // while we join: our DS has been there all along
+	Outrun    bool   `json:"outrun,omitempty"`  // while we join: our keys went on without us
+	Started   moment `json:"started,omitempty"` // the last start: nobody had been looked at since
+	Past      keyIDs `json:"past,omitempty"`    // forgotten keys that were ours, or may have been, the oldest first
+	Asked     moment `json:"asked,omitempty"`   // while we join: since when no peer asks for a DS RRset without ours
+	Told      moment `json:"told,omitempty"`    // when the parent was told of CDS
+	Had       bool   `json:"had,omitempty"`     // the parent had a DS of what CDS names, since CDS names anything
 
 	Algorithm uint8     `json:"algorithm,omitempty"` // of the zone: new keys have it
 	Moving    uint8     `json:"moving,omitempty"`    // another one that comes or goes
@@ -118,6 +121,7 @@ type signer struct {
 	Name      string `json:"name"`
 	Met       moment `json:"met,omitempty"`   // all its addresses were seen for the first time; of us: to serve a version of ours
 	Since     moment `json:"since,omitempty"` // trusted, and its keys known, since then
+	Knew      bool   `json:"knew,omitempty"`  // of a peer: it has had a key that signed our data
 	DNSKEYTTL peaks  `json:"dnskey_ttl"`
 	MaxTTL    peaks  `json:"max_ttl"`
 
@@ -167,8 +171,8 @@ func (s State) Differs(old State) bool {
 	if a.Clock-b.Clock > moment(saveAfter) || b.Clock > a.Clock || old.Empty() {
 		return true
 	}
-	return a.Orders != b.Orders || a.NoDS != b.NoDS || a.ParentMet != b.ParentMet || a.Joining != b.Joining || a.Asked != b.Asked || a.Known != b.Known || a.CDSSince != b.CDSSince || a.Told != b.Told || a.Had != b.Had ||
-		a.Algorithm != b.Algorithm || a.Moving != b.Moving || a.Unsigned != b.Unsigned || a.Deletion != b.Deletion || a.Secured != b.Secured || !slices.Equal(a.CDS, b.CDS) || !slices.Equal(a.Spread, b.Spread) ||
+	return a.Orders != b.Orders || a.NoDS != b.NoDS || a.ParentMet != b.ParentMet || a.Joining != b.Joining || a.Asked != b.Asked || a.Known != b.Known || a.Outrun != b.Outrun || a.CDSSince != b.CDSSince || a.Told != b.Told || a.Had != b.Had ||
+		a.Algorithm != b.Algorithm || a.Moving != b.Moving || a.Unsigned != b.Unsigned || a.Deletion != b.Deletion || a.Secured != b.Secured || !slices.Equal(a.CDS, b.CDS) || !slices.Equal(a.Past, b.Past) || !slices.Equal(a.Spread, b.Spread) ||
 		!slices.EqualFunc(a.Keys, b.Keys, sameKey) || !slices.Equal(a.Named, b.Named) || !slices.EqualFunc(a.Served, b.Served, func(v, o served) bool { return v.same(&o) }) || !slices.EqualFunc(a.Signers, b.Signers, sameSigner)
 }
 
@@ -179,7 +183,7 @@ func sameKey(a, b key) bool {
 }
 
 func sameSigner(a, b signer) bool {
-	return a.Name == b.Name && a.Met == b.Met && a.Since == b.Since && a.Signed == b.Signed && a.Whole == b.Whole && a.Clear == b.Clear && a.Proofs == b.Proofs && a.DNSKEYTTL.max() == b.DNSKEYTTL.max() && a.MaxTTL.max() == b.MaxTTL.max()
+	return a.Name == b.Name && a.Met == b.Met && a.Since == b.Since && a.Knew == b.Knew && a.Signed == b.Signed && a.Whole == b.Whole && a.Clear == b.Clear && a.Proofs == b.Proofs && a.DNSKEYTTL.max() == b.DNSKEYTTL.max() && a.MaxTTL.max() == b.MaxTTL.max()
 }
 
 // stateFormat is the version of the encoding. Raise it when a field is added whose

@@ -102,7 +102,7 @@ func (z *step) begin(r *room, s *State, p *Policy, seen *Observation, now time.T
 // blind is a step before anybody was looked at. Time passes, and nothing is decided: what
 // is not known yet must not be taken for absent.
 func (z *step) blind() (State, Plan) {
-	z.f.Waiting = append(z.f.Waiting, z.waited...)
+	z.f.Waiting, z.f.Started = append(z.f.Waiting, z.waited...), z.t
 	return State{z.f}, Plan{Blind: true, Busy: true, Frozen: z.f.Orders.Frozen, Refuse: "nobody has been looked at since the start"}
 }
 

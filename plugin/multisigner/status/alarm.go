@@ -26,7 +26,6 @@ const (
 	AlarmPrimaryBack     AlarmName = "primary-went-back"
 	AlarmRejected        AlarmName = "content-refused"
 	AlarmNotKept         AlarmName = "content-not-kept"
-	AlarmRestored        AlarmName = "older-state-restored"
 	AlarmSignature       AlarmName = "signature-bad"
 	AlarmGuard           AlarmName = "guard-objects"
 	AlarmRefusedNotKept  AlarmName = "refused-version-not-kept"

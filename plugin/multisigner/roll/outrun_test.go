@@ -1,0 +1,84 @@
+package roll_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// We answer nobody when b, a signer of our kind, has had our keys, publishes none of those
+// that sign now, and since our start shows one with a tag of ours that nobody signs with. Take any of
+// that away, and it tells nothing: then a key in a peer's DNSKEY RRset takes no one off the air.
+func TestOutrun(t *testing.T) {
+	for _, tc := range []struct {
+		name, lines string
+		refuses     bool
+	}{
+		{"a later key of ours in the place of the present one", `
+			restart
+			peer b publishes ksk b1 zsk b2 copy a1 a7 c1 c2`, true},
+		{"beside the present one", `
+			restart
+			peer b publishes ksk b1 zsk b2 copy a1 a2 a7 c1 c2`, false},
+		{"with a tag of others", `
+			restart
+			peer b publishes ksk b1 zsk b2 copy a1 d7 c1 c2`, false},
+		{"b had it before our start", `
+			peer b publishes ksk b1 zsk b2 copy a1 a2 a7 c1 c2
+			restart
+			peer b publishes ksk b1 zsk b2 copy a1 a7 c1 c2`, false},
+		{"a key of c, of other software, that b has as well", `
+			restart
+			peer c publishes ksk c1 zsk c2 copy a1 a2 c7=a1
+			peer b publishes ksk b1 zsk b2 copy a1 c1 c2 c7=a1`, false},
+		{"c, of other software, publishes it and not ours", `
+			restart
+			peer c publishes ksk c1 zsk c2 copy c7=a2`, false},
+		{"c publishes a newcomer's, and not ours", `
+			restart
+			peer b publishes ksk b1 zsk b2 copy a1 a2 c1 c2 d7=a1
+			peer c publishes ksk c1 zsk c2 copy d7=a1`, false},
+		{"c, whose it may be, is not seen", `
+			peer c is unreachable
+			restart
+			peer b publishes ksk b1 zsk b2 copy a1 c1 c2 c7=a1`, false},
+		{"b has lost its own keys, too", `
+			restart
+			peer b publishes ksk b8 zsk b9 copy a1 a7 c1 c2`, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := begin(t)
+			s.configure(strings.Fields("peer b"))
+			s.configure(strings.Fields("peer c foreign"))
+			for _, line := range []string{"peer b publishes ksk b1 zsk b2", "peer c publishes ksk c1 zsk c2", "peer b mirrors", "peer c mirrors", "parent ds"} {
+				s.tell(line)
+			}
+			s.runUntil(start.Add(8 * time.Hour))
+			s.tell("parent ds a1 b1 c1")
+			s.runUntil(start.Add(40 * time.Hour))
+			require.Empty(t, s.plan.Refuse)
+			s.do(strings.Fields("peer b stops-mirroring"))
+			s.do(strings.Fields("peer c stops-mirroring"))
+			for line := range strings.Lines(strings.TrimSpace(tc.lines)) {
+				s.pass(s.now.Add(10 * time.Minute))
+				s.tell(line)
+			}
+			require.Equal(t, tc.refuses, s.plan.Refuse != "", s.plan.Refuse)
+			require.Equal(t, tc.refuses, s.plan.Outrun)
+			require.False(t, s.plan.Feeds)
+		})
+	}
+}
+
+// A peer that never had our keys tells nothing by other keys: it has not taken ours yet.
+func TestOutrunByWhoNeverKnewUs(t *testing.T) {
+	s := begin(t)
+	s.configure(strings.Fields("parent none"))
+	s.configure(strings.Fields("peer b"))
+	s.tell("peer b publishes ksk b1 zsk b2 copy d7=a2")
+	require.Equal(t, "a2", s.list(s.plan.SignData))
+	s.step()
+	require.Empty(t, s.plan.Refuse)
+}
