@@ -63,7 +63,7 @@ warning logged.example. refused a transfer address=127.0.0.9:PORT key=xfr-key. w
 warning logged.example. refused a transfer address=127.0.0.9:PORT key=xfr-key. why="the TSIG is of another time: the clocks differ"
 warning logged.example. refused a transfer address=127.0.0.9:PORT key=no-key. why="no such key or algorithm here"
 warning logged.example. refused a transfer address=127.0.0.8:PORT key=none why="this is not the apex of a zone"
-warning logged.example. refused a NOTIFY address=127.0.0.8:PORT key=none why="no peer, secondary or server of the parent has this address or key"`, all)
+warning logged.example. refused a NOTIFY address=127.0.0.8:PORT key=none why="no primary, peer, secondary or server of the parent has this address or key"`, all)
 }
 
 // A cause is said again after a minute, with how often it has come, and there is no
