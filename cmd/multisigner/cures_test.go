@@ -22,7 +22,7 @@ func TestCuresNameCommands(t *testing.T) {
 	readme, err := os.ReadFile("../../plugin/multisigner/README.md")
 	require.NoError(t, err)
 	known := func(word string) bool {
-		return commands.Is(word, commands.View, commands.Order, commands.Local) || strings.Contains(string(readme), "* `"+word+"`")
+		return commands.Is(word, commands.View, commands.List, commands.Order, commands.Local) || strings.Contains(string(readme), "* `"+word+"`")
 	}
 	found := 0
 	for _, room := range []string{"roll", "engine", "status"} {

@@ -121,6 +121,13 @@ func (a *app) dispatch(ctx context.Context, command string, args []string) int {
 			return a.misused("trust which key of which peer? Say trust ZONE PEER TAG")
 		}
 		return a.order(ctx, command, args[1:], args[:1])
+	case command == "drop":
+		if len(args) != 3 {
+			return a.misused("drop what? Say drop ZONE NAME TYPE")
+		}
+		return a.order(ctx, command, args[1:], args[:1])
+	case commands.Is(command, commands.List):
+		return a.list(ctx, command, args)
 	case commands.Is(command, commands.Order):
 		return a.order(ctx, command, nil, args)
 	case command == "check-config":
@@ -143,7 +150,7 @@ func (a *app) dispatch(ctx context.Context, command string, args []string) int {
 
 // unknown says which command was meant, if one is near.
 func (a *app) unknown(command string) int {
-	names := commands.Names(commands.View, commands.Order, commands.Local)
+	names := commands.Names(commands.View, commands.List, commands.Order, commands.Local)
 	if near := commands.Nearest(command, names); near != "" {
 		return a.misused(fmt.Sprintf("no command %q: do you mean %s?", command, near))
 	}
@@ -175,6 +182,31 @@ func (a *app) names(ctx context.Context, args []string) ([]string, error) {
 		names[i] = z.Zone
 	}
 	return names, nil
+}
+
+// list prints what the server says of zones.
+func (a *app) list(ctx context.Context, command string, zones []string) int {
+	zones, err := a.names(ctx, zones)
+	if err != nil {
+		return a.fail(err)
+	}
+	texts, code := map[string]string{}, exitOK
+	for _, name := range zones {
+		text, err := a.client.Do(ctx, name, command)
+		switch texts[name] = text; {
+		case err != nil:
+			code = a.fail(fmt.Errorf("%s %s: %w", command, name, err))
+		case a.json:
+		case len(zones) > 1:
+			fmt.Fprintf(a.out, "; %s\n%s\n", name, text)
+		default:
+			fmt.Fprintln(a.out, text)
+		}
+	}
+	if a.json {
+		a.print(texts)
+	}
+	return code
 }
 
 // order tells the server to do something. Which zones must be said, unless there

@@ -324,7 +324,7 @@ func TestMisuse(t *testing.T) {
 
 // Every command of the table is one that there is: none is offered that does nothing.
 func TestEveryCommandIsThere(t *testing.T) {
-	for _, name := range commands.Names(commands.View, commands.Order, commands.Local) {
+	for _, name := range commands.Names(commands.View, commands.List, commands.Order, commands.Local) {
 		if name == "lab" {
 			continue // it starts servers; the lab's tests run it
 		}

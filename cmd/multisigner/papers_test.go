@@ -42,7 +42,7 @@ func TestPapersNameCommands(t *testing.T) {
 				continue // prose that is broken before the name
 			}
 			found++
-			require.True(t, commands.Is(m[1], commands.View, commands.Order, commands.Local), "%s: there is no command %q: %q", path, m[1], m[0])
+			require.True(t, commands.Is(m[1], commands.View, commands.List, commands.Order, commands.Local), "%s: there is no command %q: %q", path, m[1], m[0])
 		}
 	}
 	require.Greater(t, found, 40)

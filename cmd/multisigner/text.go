@@ -68,6 +68,12 @@ func writeZone(w io.Writer, z status.Zone) {
 	fmt.Fprintf(t, "serial\t%d\n", z.Serial)
 	fmt.Fprintf(t, "size\t%d names, %d records, %s\n", z.Names, z.Records, z.Denial)
 	writeIntake(t, z)
+	switch n := z.Source.Updated; {
+	case z.Source.UpdatesHeld:
+		fmt.Fprintf(t, "updates\theld until resume-updates; %d RRsets are otherwise than in the file\n", n)
+	case n > 0:
+		fmt.Fprintf(t, "updates\t%d RRsets are otherwise than in the file: see updates\n", n)
+	}
 	if z.Source.File != "" && !z.Source.Read.IsZero() {
 		fmt.Fprintf(t, "file\t%s, serial %d, read %s\n", z.Source.File, z.Source.Serial, moment(z.Source.Read, z.At))
 		if z.Source.Passed != "" {

@@ -115,8 +115,49 @@ func (b *bolt) Delete(ctx context.Context, key string, revision uint64) error {
 	})
 }
 
-// change runs do if key is at revision. Many that come together share one sync.
+// SaveAll implements Store.
+func (b *bolt) SaveAll(ctx context.Context, writes []Write) ([]uint64, error) {
+	revisions := make([]uint64, len(writes))
+	err := b.batch(ctx, func(tx *bbolt.Tx) error {
+		values := tx.Bucket(valuesBucket)
+		for _, w := range writes {
+			if err := at(tx, w.Key, w.Revision); err != nil {
+				return err
+			}
+		}
+		for i, w := range writes {
+			if revisions[i] = 0; w.Value == nil {
+				if err := values.Delete([]byte(w.Key)); err != nil {
+					return err
+				}
+				continue
+			}
+			next, err := values.NextSequence()
+			if err != nil {
+				return err
+			}
+			revisions[i] = next
+			if err := values.Put([]byte(w.Key), encodeEntry([]byte(w.Key), w.Value, next)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return revisions, err
+}
+
+// change runs do if key is at revision.
 func (b *bolt) change(ctx context.Context, key string, revision uint64, do func(*bbolt.Bucket) error) error {
+	return b.batch(ctx, func(tx *bbolt.Tx) error {
+		if err := at(tx, key, revision); err != nil {
+			return err
+		}
+		return do(tx.Bucket(valuesBucket))
+	})
+}
+
+// batch runs do in a transaction. Many that come together share one sync.
+func (b *bolt) batch(ctx context.Context, do func(*bbolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -125,19 +166,21 @@ func (b *bolt) change(ctx context.Context, key string, revision uint64, do func(
 	}
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	return closed(b.db.Batch(func(tx *bbolt.Tx) error {
-		_, is, err := entryOf(tx, key)
-		if err != nil {
-			return err
-		}
-		switch {
-		case is == 0 && revision != 0:
-			return fmt.Errorf("%s: %w", key, ErrNotFound)
-		case is != revision:
-			return fmt.Errorf("%s is at revision %d, not %d: %w", key, is, revision, ErrConflict)
-		}
-		return do(tx.Bucket(valuesBucket))
-	}))
+	return closed(b.db.Batch(do))
+}
+
+// at holds key to be at revision.
+func at(tx *bbolt.Tx, key string, revision uint64) error {
+	_, is, err := entryOf(tx, key)
+	switch {
+	case err != nil:
+		return err
+	case is == 0 && revision != 0:
+		return fmt.Errorf("%s: %w", key, ErrNotFound)
+	case is != revision:
+		return fmt.Errorf("%s is at revision %d, not %d: %w", key, is, revision, ErrConflict)
+	}
+	return nil
 }
 
 func (b *bolt) Keys(ctx context.Context, prefix string) (keys []string, err error) {

@@ -30,6 +30,10 @@ type Store interface {
 	// value is durable; on an error nothing has changed, unless the error says
 	// otherwise.
 	Save(ctx context.Context, key string, value []byte, revision uint64) (uint64, error)
+	// SaveAll makes several changes, all or none, and gives the new revisions, 0 for what
+	// was deleted. The keys must differ. On return all are durable; on an error, as above,
+	// nothing has changed: ErrConflict when one of the keys is at another revision.
+	SaveAll(ctx context.Context, writes []Write) ([]uint64, error)
 	// Keys lists the keys that begin with prefix, sorted.
 	Keys(ctx context.Context, prefix string) ([]string, error)
 	// Delete removes the value of revision; ErrNotFound and ErrConflict as above.
@@ -38,6 +42,14 @@ type Store interface {
 	// whether it had to be put there anew since it was asked last.
 	Mend() (mended bool, err error)
 	Close() error
+}
+
+// Write is one change among several: the value replaces that of the revision, 0 for a
+// key that is new. A nil value deletes.
+type Write struct {
+	Key      string
+	Value    []byte
+	Revision uint64
 }
 
 // Memory gives a store that lasts as long as the process.
@@ -90,6 +102,30 @@ func (m *memory) Save(ctx context.Context, key string, value []byte, revision ui
 	m.last++
 	m.values[key] = entry{slices.Clone(value), m.last}
 	return m.last, nil
+}
+
+func (m *memory) SaveAll(ctx context.Context, writes []Write) ([]uint64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, w := range writes {
+		e, err := m.at(ctx, w.Key)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+		if e.revision != w.Revision {
+			return nil, fmt.Errorf("%s is at revision %d, not %d: %w", w.Key, e.revision, w.Revision, ErrConflict)
+		}
+	}
+	revisions := make([]uint64, len(writes))
+	for i, w := range writes {
+		if w.Value == nil {
+			delete(m.values, w.Key)
+			continue
+		}
+		m.last++
+		m.values[w.Key], revisions[i] = entry{slices.Clone(w.Value), m.last}, m.last
+	}
+	return revisions, nil
 }
 
 func (m *memory) Keys(ctx context.Context, prefix string) ([]string, error) {
