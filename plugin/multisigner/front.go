@@ -30,11 +30,19 @@ func (f front) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (
 			status := w.TsigStatus()
 			rcode, fault, bad := faultyTSIG(r, status)
 			if bad || status != nil {
-				refused.log(r, apex, signer(w, r), whyTSIG(bad, fault, status))
+				why := whyTSIG(bad, fault, status)
+				if isMD5(r) {
+					why = noMD5
+				}
+				refused.log(r, apex, signer(w, r), why)
+				if r.Opcode == dns.OpcodeUpdate {
+					countUpdate(ctx, "bad signature")
+				}
 			}
 			if bad {
 				return dns.RcodeSuccess, answerTSIG(w, r, rcode, fault)
 			}
+			ctx = withAlgorithm(ctx, r)
 			clampSize(r)
 			if _, udp := w.RemoteAddr().(*net.UDPAddr); !udp && !isTransfer(r) {
 				defer answerPace.begin()()

@@ -24,6 +24,12 @@ var (
 		Name:      "notifies_total",
 		Help:      "Counter of NOTIFYs received.",
 	}, []string{"server", "result"})
+	updates = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: name,
+		Name:      "updates_total",
+		Help:      "Counter of UPDATEs received, by what became of them.",
+	}, []string{"server", "result"})
 )
 
 func init() { prometheus.MustRegister(collector{process}) }

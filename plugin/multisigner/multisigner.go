@@ -1,6 +1,6 @@
 // Package multisigner is what CoreDNS sees of multisigner: it reads the Corefile,
 // keeps one engine for each state directory of the process, and answers queries,
-// transfers and NOTIFYs from what the engine serves. It never signs and decides
+// transfers, NOTIFYs and UPDATEs by the engine. It never signs and decides
 // nothing about keys: that is the engine's, and the rooms' below it.
 package multisigner
 
@@ -92,6 +92,9 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	}
 	q, known := h.receive(ctx, w, r)
 	switch {
+	case !known && r.Opcode == dns.OpcodeUpdate:
+		countUpdate(ctx, "not a zone")
+		return q.refuse(dns.RcodeNotAuth, dns.ExtendedErrorCodeNotAuthoritative, "this is no zone of this server")
 	case !known && h.Next != nil:
 		return plugin.NextOrFailure(name, h.Next, ctx, w, r)
 	case !known:
@@ -105,8 +108,10 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	switch {
 	case r.Opcode == dns.OpcodeNotify:
 		return q.notify(ctx)
+	case r.Opcode == dns.OpcodeUpdate:
+		return q.update(ctx)
 	case r.Opcode != dns.OpcodeQuery:
-		return q.refuse(dns.RcodeRefused, dns.ExtendedErrorCodeNotSupported, "only queries and NOTIFY are taken here")
+		return q.refuse(dns.RcodeRefused, dns.ExtendedErrorCodeNotSupported, "only queries, NOTIFY and UPDATE are taken here")
 	case question.Qclass != dns.ClassINET:
 		return q.refuse(dns.RcodeRefused, dns.ExtendedErrorCodeNotAuthoritative, "this zone is of class IN")
 	case q.zone == nil:

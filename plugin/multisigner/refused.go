@@ -68,6 +68,8 @@ func (r *refusals) log(m *dns.Msg, apex zone.Name, from asker, why string) {
 	switch {
 	case m.Opcode == dns.OpcodeNotify:
 		r.say("refused a NOTIFY", apex, from, why)
+	case m.Opcode == dns.OpcodeUpdate:
+		r.say("refused an UPDATE", apex, from, why)
 	case isTransfer(m):
 		r.say("refused a transfer", apex, from, why)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
+	"github.com/miekg/dns"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/corefile"
 )
@@ -46,6 +47,9 @@ func setup(c *caddy.Controller) error {
 		return err
 	}
 	offerDoT(cfg)
+	if slices.ContainsFunc(sites, func(s corefile.Site) bool { return len(s.Config.Updates) > 0 }) {
+		cfg.AllowOpcode(dns.OpcodeUpdate)
+	}
 	h := &Handler{load: l, block: cfg, sites: sites}
 	l.handlers = append(l.handlers, h)
 	cfg.UDPDecorateWriterFunc = process.fronts.decorate(l, cfg.UDPDecorateWriterFunc)

@@ -55,7 +55,11 @@ func misplacedTSIG(r *dns.Msg) bool {
 // would sign them, and fails for some of those MACs.
 func answerTSIG(w dns.ResponseWriter, r *dns.Msg, rcode int, fault uint16) error {
 	m := new(dns.Msg).SetRcode(r, rcode)
-	withOPT(r, m)
+	if isMD5(r) {
+		withOPT(r, m, &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeNotSupported, ExtraText: noMD5})
+	} else {
+		withOPT(r, m)
+	}
 	if t := r.IsTsig(); t != nil && fault != 0 {
 		m.Extra = append(m.Extra, &dns.TSIG{
 			Hdr:        dns.RR_Header{Name: t.Hdr.Name, Rrtype: dns.TypeTSIG, Class: dns.ClassANY},
@@ -72,6 +76,15 @@ func answerTSIG(w dns.ResponseWriter, r *dns.Msg, rcode int, fault uint16) error
 	}
 	_, err = w.Write(wire)
 	return err
+}
+
+// noMD5 is for those who have left the algorithm to their program: for some of these it
+// is HMAC-MD5 still, which nobody needs to take (RFC 8945 6).
+const noMD5 = "HMAC-MD5 is not taken: name the key's algorithm to the client, hmac-sha256 as a rule"
+
+func isMD5(r *dns.Msg) bool {
+	t := r.IsTsig()
+	return t != nil && dns.CanonicalName(t.Algorithm) == dns.HmacMD5
 }
 
 // whyTSIG says what is wrong with a TSIG in words.

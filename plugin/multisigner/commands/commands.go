@@ -24,6 +24,7 @@ type Kind uint8
 // it; it is not offered by itself.
 const (
 	View  Kind = iota // shows what is
+	List              // shows what is, too, in the server's own words
 	Order             // says what shall be
 	Local             // needs no server
 	Part
@@ -38,6 +39,9 @@ var All = []Command{
 	{"plan", "[ZONE...] [--all]", "what will happen, with dates, and what each step waits for: the\nfirst steps, with --all those of more than a year", View},
 	{"check", "[ZONE...]", "ask every address of every signer: does each one's answer\nvalidate under each one's keys? Exit status 1: no", View},
 
+	{"updates", "ZONE...", "what updates have changed beside the file, by whom, and what of\nit is not served", List},
+	{"fold", "ZONE...", "the same as text to paste into the zone file; what the file has\nis no longer listed", List},
+
 	{"roll", "ZONE... ksk|zsk|csk", "begin a rollover now", Order},
 	{"roll", "ZONE... algorithm [NAME]", "begin one to another algorithm, the configured one if none is\nnamed; give it at every signer", Order},
 	{"roll", "ZONE --compromised TAG [--yes [--now]]", "what an emergency rollover costs; --yes begins it with all\nwaits, --now without waiting for caches", Order},
@@ -48,6 +52,9 @@ var All = []Command{
 	{"thaw", "ZONE...", "let them go on", Order},
 	{"reload", "ZONE...", "read the zone file now, or ask the primaries", Order},
 	{"retransfer", "ZONE...", "take all of the zone from a primary, whatever its serial there", Order},
+	{"hold-updates", "ZONE...", "refuse every UPDATE", Order},
+	{"resume-updates", "ZONE...", "take them again", Order},
+	{"drop", "ZONE NAME TYPE", "take back what updates have made of an RRset", Order},
 	{"resign", "ZONE...", "make all signatures anew", Order},
 	{"look", "ZONE...", "look at the peers and the parent now", Order},
 	{"trust", "ZONE PEER TAG", "the peer has lost its keys: believe it by the one of that tag,\nwhich signs its DNSKEY RRset now", Order},
@@ -86,15 +93,15 @@ func Usage() string {
 	b.WriteString("usage: multisigner [--state DIR] [--json] COMMAND [ARGUMENT...]\n")
 	for _, part := range []struct {
 		heading string
-		kind    Kind
+		kinds   []Kind
 	}{
-		{"What is:", View},
-		{"What shall be (--all instead of ZONE... means every zone):", Order},
-		{"Without a server:", Local},
+		{"What is:", []Kind{View, List}},
+		{"What shall be (--all instead of ZONE... means every zone):", []Kind{Order}},
+		{"Without a server:", []Kind{Local}},
 	} {
 		fmt.Fprintf(&b, "\n%s\n", part.heading)
 		for _, c := range All {
-			if c.Kind == part.kind {
+			if slices.Contains(part.kinds, c.Kind) {
 				c.write(&b)
 			}
 		}

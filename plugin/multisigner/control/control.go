@@ -127,8 +127,8 @@ func found[T any](h *handler, get func(context.Context, string) (T, error)) http
 
 func (h *handler) do(w http.ResponseWriter, r *http.Request) {
 	name, command := zoneOf(r), r.PathValue("command")
-	if !commands.Is(command, commands.Order, commands.Part) {
-		refuse(w, http.StatusNotFound, fmt.Errorf("there is no command %q: these are there: %s", command, strings.Join(commands.Names(commands.Order, commands.Part), ", ")))
+	if !commands.Is(command, commands.Order, commands.List, commands.Part) {
+		refuse(w, http.StatusNotFound, fmt.Errorf("there is no command %q: these are there: %s", command, strings.Join(commands.Names(commands.Order, commands.List, commands.Part), ", ")))
 		return
 	}
 	if !slices.Contains(h.zones.Names(), name) {

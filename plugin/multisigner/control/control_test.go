@@ -95,7 +95,7 @@ func TestConversation(t *testing.T) {
 	require.Equal(t, "the next ZSK is being made", done)
 	require.Equal(t, []string{"example.org.roll[zsk]"}, z.told)
 	_, err = c.Do(ctx, "example.org", "explode")
-	require.ErrorContains(t, err, `there is no command "explode": these are there: roll, insecure, `)
+	require.ErrorContains(t, err, `there is no command "explode": these are there: updates, fold, roll, insecure, `)
 	_, err = c.Do(ctx, "example.org", "roll", "xsk")
 	require.EqualError(t, err, "no such command: try roll zsk")
 	_, err = c.Do(ctx, "example.org", "../check")

@@ -11,6 +11,7 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 	"github.com/multisigner/multisigner/plugin/multisigner/sign"
+	"github.com/multisigner/multisigner/plugin/multisigner/update"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -83,6 +84,9 @@ func (c *Config) engineConfig(apex zone.Name, root string, secrets map[string]st
 	for _, a := range c.AllowTransfer {
 		e.AllowTransfer = append(e.AllowTransfer, engine.Allow{Prefix: a.Prefix, Key: a.Key.Name})
 	}
+	for _, u := range c.Updates {
+		e.Updates = append(e.Updates, u.grant(apex))
+	}
 	for _, p := range c.Peers {
 		e.Peers = append(e.Peers, p.engineConfig(apex, secrets))
 	}
@@ -95,6 +99,12 @@ func (p Primary) server(root string, secrets map[string]string) ask.Server {
 		s.TLS.CA = under(root, s.TLS.CA)
 	}
 	return s
+}
+
+// grant is the line for one zone. Check has found its patterns to be good.
+func (u Update) grant(apex zone.Name) update.Grant {
+	names, _ := update.ParsePatterns(u.Names, apex)
+	return update.Grant{Key: u.Key.Name, Algorithm: u.Key.Algorithm, Names: names, Types: u.Types}
 }
 
 var denials = map[string]denial.Mode{"nsec": denial.NSEC, "nsec3": denial.NSEC3, "nsec3-optout": denial.NSEC3OptOut}

@@ -10,6 +10,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/update"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -22,6 +23,7 @@ func (c *Config) Check(secrets map[string]string) Faults {
 	c.checkSigning(&f)
 	c.checkParent(&f)
 	c.checkKeys(&f, secrets)
+	c.checkUpdates(&f)
 	c.checkPeers(&f)
 	return f
 }
@@ -47,6 +49,9 @@ func (c *Config) checkZones(f *Faults) {
 		f.add(c.Where, "no file and no primary: add file PATH, the unsigned zone, or primary ADDRESS..., a server that has it")
 	case c.has("file") && c.has("primary"):
 		f.add(c.at("primary"), "file stands at %s already: the zone's content comes from one of them: keep file or primary", c.given["file"])
+	}
+	if c.has("update") && c.has("primary") {
+		f.add(c.at("update"), "update, and primary: updates are laid over a file for now: send them to the primary, or give file PATH")
 	}
 	if c.has("file") && len(c.Zones) > 1 && !strings.Contains(c.File, "{zone}") {
 		f.add(c.at("file"), "one file for %d zones: put {zone} where their names differ, as in db.{zone}", len(c.Zones))
@@ -139,6 +144,33 @@ func (c *Config) checkKeys(f *Faults, secrets map[string]string) {
 	}
 }
 
+// checkUpdates reads the patterns for every zone of the block, and holds a key to one
+// algorithm: a secret is for its own alone.
+func (c *Config) checkUpdates(f *Faults) {
+	algorithms := map[string]string{}
+	for _, u := range c.Updates {
+		is, ok := algorithms[u.Key.Name]
+		switch {
+		case u.Key.Algorithm == "":
+			continue // it was told
+		case !ok:
+			algorithms[u.Key.Name] = u.Key.Algorithm
+		case is != u.Key.Algorithm:
+			f.add(u.Key.Where, "update key %s: it is of %s in another line, and of %s here: a key has one algorithm", u.Key.Name, strings.TrimSuffix(is, "."), strings.TrimSuffix(u.Key.Algorithm, "."))
+		}
+		for _, name := range c.Zones {
+			apex, err := zone.ParseName(name)
+			if err != nil {
+				continue // it was told
+			}
+			if _, err := update.ParsePatterns(u.Names, apex); err != nil {
+				f.add(u.Key.Where, "update: name %v", err)
+				break
+			}
+		}
+	}
+}
+
 // keys lists the TSIG keys that the block names, each once.
 func (c *Config) keys() []Key {
 	var all []Key
@@ -155,6 +187,9 @@ func (c *Config) keys() []Key {
 	}
 	for _, a := range c.AllowTransfer {
 		add(a.Key)
+	}
+	for _, u := range c.Updates {
+		add(u.Key)
 	}
 	for _, p := range c.Peers {
 		add(p.Key)

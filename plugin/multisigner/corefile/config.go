@@ -8,6 +8,7 @@ import (
 
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
 // Config is one multisigner block as it was written. It says what was meant for
@@ -42,6 +43,7 @@ type Config struct {
 
 	Secondaries   []Secondary
 	AllowTransfer []Allow
+	Updates       []Update
 
 	Parent         engine.ParentMode
 	ParentServers  []netip.AddrPort
@@ -93,6 +95,13 @@ type Secondary struct {
 type Allow struct {
 	Prefix netip.Prefix
 	Key    Key
+}
+
+// Update lets the holder of Key change what the names and types say.
+type Update struct {
+	Key   Key
+	Names []string // patterns, relative to each zone
+	Types []zone.Type
 }
 
 // Peer is another signer.

@@ -10,6 +10,7 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
 	"github.com/multisigner/multisigner/plugin/multisigner/keystore"
+	"github.com/multisigner/multisigner/plugin/multisigner/update"
 )
 
 // blockDirectives are those of a multisigner block.
@@ -56,6 +57,8 @@ var blockDirectives = map[string]directive[Config]{
 	"outgoing":       {usage: "ADDRESS...", min: 1, max: 2, take: takeOutgoing},
 	"secondary":      {usage: "ADDRESS... [key NAME [ALGORITHM]]", min: 1, max: unlimited, many: true, take: takeSecondary},
 	"allow-transfer": {usage: "PREFIX... [key NAME]", min: 1, max: unlimited, many: true, take: takeAllow},
+
+	"update": {usage: "key NAME [ALGORITHM] [name PATTERN...] [type TYPE...]", min: 2, max: unlimited, many: true, take: takeUpdate},
 
 	"parent":        {usage: "ADDRESS... [manual] | resolver [ADDRESS...] [manual] | none", min: 1, max: unlimited, take: takeParent},
 	"parent-notify": {usage: "ADDRESS... | none", min: 1, max: unlimited, take: takeParentNotify},
@@ -256,6 +259,37 @@ func takeAllow(p *parser, c *Config, l line) {
 			c.AllowTransfer = append(c.AllowTransfer, Allow{Prefix: prefix, Key: key})
 		}
 	}
+}
+
+// takeUpdate reads key NAME [ALGORITHM] and, in any order, the lists of names and types.
+func takeUpdate(p *parser, c *Config, l line) {
+	const usage = "write update key NAME [ALGORITHM] [name PATTERN...] [type TYPE...]"
+	words := map[string][]string{}
+	at := ""
+	for _, arg := range l.args {
+		word := strings.ToLower(arg)
+		_, again := words[word]
+		switch {
+		case word == "key" && at == "", (word == "name" || word == "type") && at != "" && !again && len(words[at]) > 0:
+			at, words[word] = word, []string{}
+		case at == "" || word == "key" || word == "name" || word == "type":
+			p.add(l.where, "update: "+usage)
+			return
+		default:
+			words[at] = append(words[at], arg)
+		}
+	}
+	if keys := len(words["key"]); keys < 1 || keys > 2 || len(words[at]) == 0 {
+		p.add(l.where, "update: "+usage)
+		return
+	}
+	u := Update{Key: p.key(l, words["key"]), Names: words["name"]}
+	for _, word := range words["type"] {
+		t, err := update.ParseType(word)
+		p.fail(l, err)
+		u.Types = append(u.Types, t)
+	}
+	c.Updates = append(c.Updates, u)
 }
 
 func takeParent(p *parser, c *Config, l line) {

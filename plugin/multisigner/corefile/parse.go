@@ -127,8 +127,7 @@ func takeLines[T any](p *parser, lines []line, table map[string]directive[T], in
 var later = map[string]string{
 	"catalog":      "zones are named in the Corefile for now",
 	"push":         "keys are not given to foreign signers yet: add ours to the peer by hand: multisigner keys ZONE --for nsupdate PEER (or knot, pdnsutil) prints how",
-	"update":       "updates are refused for now",
-	"allow-update": "updates are refused for now",
+	"allow-update": "write update key NAME [ALGORITHM] [name PATTERN...] [type TYPE...]",
 }
 
 func (p *parser) unknown(l line, names []string) {

@@ -21,6 +21,7 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 	"github.com/multisigner/multisigner/plugin/multisigner/sign"
+	"github.com/multisigner/multisigner/plugin/multisigner/update"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -74,7 +75,7 @@ func TestManualDefaults(t *testing.T) {
 	for name := range blockDirectives {
 		switch name {
 		case "key-tags", "standby", "outgoing", "secondary", "allow-transfer", "parent-notify", "parent-update", "resolver", "peer", "ignore", "hook",
-			"primary", "primary-refresh", "primary-expire": // in the place of file
+			"update", "primary", "primary-refresh", "primary-expire": // in the place of file
 			require.False(t, said[0].has(name)) // absent is the default, and cannot be written
 		default:
 			require.True(t, said[0].has(name), "%s is not among the defaults of the manual", name)
@@ -134,6 +135,8 @@ multisigner example.org {
 	secondary 192.0.2.60 192.0.2.61:54 key xfr-key. hmac-sha512
 	allow-transfer 192.0.2.0/24 2001:db8::1 key xfr-key
 	allow-transfer key xfr-key.
+	update key xfr-key. hmac-sha384 name @ sub dyn type txt TYPE65280
+	update key xfr-key hmac-sha384
 	parent resolver 192.0.2.5
 	parent-notify 192.0.2.6:5300 2001:db8::6
 	parent-update 192.0.2.7 key xfr-key hmac-sha384
@@ -161,6 +164,8 @@ multisigner example.org {
 		rdata = append(rdata, i)
 	}
 	dsSet := zone.RRset{Name: apex, Type: zone.TypeDS, Rdata: zone.Pack(string(rdata))}
+	patterns, err := update.ParsePatterns([]string{"@", "sub", "dyn.example.org."}, apex)
+	require.NoError(t, err)
 	want := Site{Dir: "/root/st", Config: engine.Config{
 		Apex: apex, File: "/root/zones/db.example.org", Where: "Corefile:1",
 		Signer: "b.example.net", Addresses: []netip.AddrPort{ap("192.0.2.53:53"), ap("[2001:db8::53]:5353")},
@@ -178,6 +183,10 @@ multisigner example.org {
 			{Prefix: netip.MustParsePrefix("2001:db8::1/128"), Key: "xfr-key."},
 			{Key: "xfr-key."},
 		},
+		Updates: []update.Grant{
+			{Key: "xfr-key.", Algorithm: "hmac-sha384.", Names: patterns, Types: []zone.Type{zone.TypeTXT, 65280}},
+			{Key: "xfr-key.", Algorithm: "hmac-sha384."},
+		},
 		Parent: engine.Parent{
 			Mode: engine.ParentResolver, Servers: []netip.AddrPort{ap("192.0.2.5:53")}, Resolver: ap("127.0.0.1:5300"), Anchor: "/root/root.key",
 			Notify: []netip.AddrPort{ap("192.0.2.6:5300"), ap("[2001:db8::6]:53")}, Update: []ask.Server{{Addr: ap("192.0.2.7:53"), TSIG: key384}},
@@ -185,7 +194,7 @@ multisigner example.org {
 		Peers: []engine.Peer{{
 			Name: "a.example.net", Addresses: []netip.AddrPort{ap("203.0.113.1:53"), ap("203.0.113.2:5353")},
 			TSIG: key, Via: peer.Query, Trust: peer.Trust{Mode: peer.TrustDS, DS: dsSet}, Foreign: true, Online: true,
-			Resign: 72 * time.Hour, Propagation: 4 * time.Hour, Where: "Corefile:31",
+			Resign: 72 * time.Hour, Propagation: 4 * time.Hour, Where: "Corefile:33",
 		}},
 	}}
 	require.Equal(t, []Site{want}, blocks[0].Build("/root", secrets))
@@ -277,7 +286,7 @@ multisigner {
 	xyzzy
 }`, `Corefile:2: unknown directive "fiel": do you mean file?
 Corefile:5: unknown directive "lookup": do you mean look?
-Corefile:6: unknown directive "xyzzy": these are known here: alarm-after, algorithm, allow-transfer, denial, ds-exchange, earlier-ttl, file, hook, ignore, key-tags, keys, lifetime, look, margin, outgoing, parent, parent-notify, parent-update, peer, primary, primary-expire, primary-refresh, propagation, resolver, secondary, serial, signatures, signer, standby, state, ttl`},
+Corefile:6: unknown directive "xyzzy": these are known here: alarm-after, algorithm, allow-transfer, denial, ds-exchange, earlier-ttl, file, hook, ignore, key-tags, keys, lifetime, look, margin, outgoing, parent, parent-notify, parent-update, peer, primary, primary-expire, primary-refresh, propagation, resolver, secondary, serial, signatures, signer, standby, state, ttl, update`},
 		{"ignore", `
 multisigner {
 	file db
@@ -362,6 +371,12 @@ multisigner {
 	primary 192.0.2.1
 	parent none
 }`, `Corefile:3: file stands at Corefile:2 already: the zone's content comes from one of them: keep file or primary`},
+		{"updates and primary", `
+multisigner {
+	primary 192.0.2.1
+	parent none
+	update key xfr-key.
+}`, `Corefile:4: update, and primary: updates are laid over a file for now: send them to the primary, or give file PATH`},
 		{"no primary", `
 multisigner {
 	file db
@@ -370,6 +385,33 @@ multisigner {
 	parent none
 }`, `Corefile:3: primary-refresh, and no primary: it is for zones that are fetched
 Corefile:4: primary-expire, and no primary: it is for zones that are fetched`},
+		{"updates", `
+multisigner {
+	file db
+	parent none
+	update key xfr-key.
+	update key xfr-key. hmac-sha512
+	update key no-key. name @ type TXT
+	update key xfr-key. name
+	update key xfr-key. type TXT name a type A
+	update xfr-key. name a
+	update key xfr-key. name a.example.net.
+	update key xfr-key. name sub
+	update key xfr-key. type FOO
+	update key xfr-key. type DNSKEY
+	update key xfr-key. hmac-md5
+	allow-update 192.0.2.1
+}`, `Corefile:5: update key xfr-key.: it is of hmac-sha256 in another line, and of hmac-sha512 here: a key has one algorithm
+Corefile:6: no secret for key no-key.: add tsig { secret no-key. SECRET } to this server block
+Corefile:7: update: write update key NAME [ALGORITHM] [name PATTERN...] [type TYPE...]
+Corefile:8: update: write update key NAME [ALGORITHM] [name PATTERN...] [type TYPE...]
+Corefile:9: update: write update key NAME [ALGORITHM] [name PATTERN...] [type TYPE...]
+Corefile:10: update: name a.example.net. is not in example.org.: leave the final dot away where the name is below the zone's
+Corefile:11: update: name sub stands there without a name: write @, a NAME, *.NAME, sub NAME or self
+Corefile:12: update: "FOO" is no type: write A, TXT or TYPE65280
+Corefile:13: update: DNSKEY: the signer makes these records, and nobody else can
+Corefile:14: update: "hmac-md5" is no TSIG algorithm: hmac-sha256, hmac-sha512, hmac-sha384, hmac-sha224 or hmac-sha1
+Corefile:15: allow-update is not there yet: write update key NAME [ALGORITHM] [name PATTERN...] [type TYPE...]`},
 		{"online", `
 multisigner {
 	file db

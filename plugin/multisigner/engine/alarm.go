@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +37,7 @@ var kinds = []kind{
 	{name: status.AlarmKeyNotRetired, breaks: "a private key that nobody needs stays on the disk", after: []status.AlarmName{status.AlarmNotSaved}},
 	{name: name(roll.AlarmTooManyKeys), breaks: "that key is not used"},
 	{name: status.AlarmFile, breaks: "changes of the file are not served; what was served before is"},
+	{name: status.AlarmParked, breaks: "what an update was told is done is not served"},
 	{name: status.AlarmRestless, breaks: "changes of the file are served late"},
 	{name: status.AlarmPrimary, breaks: "changes at the primary are not served; when the content expires outsiders get SERVFAIL"},
 	{name: status.AlarmExpired, breaks: "outsiders get SERVFAIL, now"},
@@ -149,6 +151,10 @@ func (w *work) reportAlarms(cfg *Config, now time.Time) []status.Alarm {
 	}
 	if refused := w.files.refusal(); refused != "" {
 		all = append(all, newAlarm(status.AlarmFile, "", refused, "mend the file; it is read again when it is saved"))
+	}
+	if parked := w.overlay.parked; len(parked) > 0 {
+		all = append(all, newAlarm(status.AlarmParked, "", fmt.Sprintf("%d RRsets that updates have made do not go with the zone file, and are not served: %s %s, because %s", len(parked), parked[0].Name, parked[0].Type, parked[0].Why),
+			fmt.Sprintf("take what is in the way out of the file, or say drop %s NAME TYPE; updates %s lists them", cfg.Apex, cfg.Apex)))
 	}
 	if w.frozen {
 		all = append(all, newAlarm(status.AlarmInternal, "", w.fault, "restart the server, and report this with the log"))

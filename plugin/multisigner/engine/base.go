@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/sign"
+	"github.com/multisigner/multisigner/plugin/multisigner/update"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -21,19 +22,25 @@ type base struct {
 }
 
 // keepsBase reports whether the base of a zone is kept in memory.
-func keepsBase(cfg *Config) bool { return len(cfg.Primaries) > 0 }
+func keepsBase(cfg *Config) bool { return len(cfg.Primaries) > 0 || len(cfg.Updates) > 0 }
 
 // arrive takes in a new base: the next turn signs what is made of it.
 func (w *work) arrive(cfg *Config, b base) {
 	w.base = b
 	w.compose(b.version)
-	if !keepsBase(cfg) {
+	if !w.keeps(cfg) {
 		w.base.version, w.signedContent = nil, nil
 	}
 }
 
-// compose has the base signed as the zone's content.
-func (w *work) compose(v *zone.Version) { w.content, w.contentOf = v, w.base.of }
+// compose has the base signed as the zone's content, with what updates have made of it.
+func (w *work) compose(v *zone.Version) {
+	w.content, w.contentOf = v, w.base.of
+	if len(w.overlay.entries) > 0 {
+		w.overlay.take(update.Settle(v, w.overlay.entries))
+		w.lay()
+	}
+}
 
 // give gives sign the content that waits, if any does. Where that is known from which
 // the last version was made, their difference is found by what they do not share: a
@@ -51,7 +58,7 @@ func (w *work) give(in *sign.Input) {
 // taken notes that the content that waited is in the version now, even if that did not
 // change by it.
 func (w *work) taken(cfg *Config) {
-	if w.signedContent = nil; keepsBase(cfg) {
+	if w.signedContent = nil; w.keeps(cfg) {
 		w.signedContent = w.content
 	}
 	w.content, w.signedOf, w.stale = nil, w.contentOf, true

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,13 +85,25 @@ func (a *wants) obey(e *Engine, z *Zone, cfg *Config, now time.Time) {
 		case "plan":
 			plan := z.work.foretell(cfg, now)
 			c.plan = &plan
+		case "updates":
+			c.text = z.work.reportOverlay()
+		case "fold":
+			c.text = z.work.fold()
+		case "drop":
+			c.text, c.err = z.work.drop(cfg, c.Args)
+		case "hold-updates", "resume-updates":
+			z.work.record.HoldUpdates, z.work.dirty = c.Kind == "hold-updates", true
+			c.text = "updates are refused until resume-updates"
+			if c.Kind == "resume-updates" {
+				c.text = "updates are taken"
+			}
 		case "cost":
 			c.text, c.err = z.work.cost(c, cfg)
 		default:
 			c.err = z.work.order(c, cfg, now)
 			c.text = "taken on; see status for what it waits for"
 		}
-		if c.err == nil && c.Kind != "plan" && c.Kind != "cost" {
+		if c.err == nil && !slices.Contains([]string{"plan", "cost", "updates", "fold"}, c.Kind) {
 			e.log.Info("command", "zone", cfg.Apex, "kind", c.Kind, "args", strings.Join(c.Args, " "))
 		}
 	}
@@ -163,16 +176,22 @@ func (w *work) keyOf(text string) (roll.KeyID, error) {
 	return roll.KeyID{}, fmt.Errorf("%d keys have the tag %s: write ALGORITHM/TAG, as in %d/%d", len(found), text, found[0].Algorithm, found[0].Tag)
 }
 
-// answer ends the commands of a turn.
+// answer ends the commands and updates of a turn.
 func (a *wants) answer() {
 	for _, c := range a.commands {
 		close(c.done)
 	}
+	for _, u := range a.updates {
+		close(u.done)
+	}
 }
 
-// refuse says of the commands of a turn that they could not be carried out.
+// refuse says of the commands and updates of a turn that they could not be carried out.
 func (a *wants) refuse(err error) {
 	for _, c := range a.commands {
 		c.err = err
+	}
+	for _, u := range a.updates {
+		u.refuse(unable("not ready", "the zone takes no turn: nothing was changed"))
 	}
 }

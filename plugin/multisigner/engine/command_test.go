@@ -15,7 +15,7 @@ func TestOrdersAreTheTables(t *testing.T) {
 	e := serve(t, t.TempDir(), alone(t, write(t, content)))
 	defer e.Close()
 	served(t, e)
-	for _, name := range commands.Names(commands.Order, commands.Part) {
+	for _, name := range commands.Names(commands.Order, commands.List, commands.Part) {
 		args := map[string][]string{"roll": {"zsk"}}[name]
 		if _, err := e.Do(t.Context(), apex, engine.Command{Kind: name, Args: args}); err != nil {
 			require.NotContains(t, err.Error(), "is not known", name)

@@ -9,6 +9,7 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 	"github.com/multisigner/multisigner/plugin/multisigner/sign"
+	"github.com/multisigner/multisigner/plugin/multisigner/update"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -59,6 +60,7 @@ type Config struct {
 
 	Secondaries   []Secondary
 	AllowTransfer []Allow
+	Updates       []update.Grant // who may change the content by UPDATE, and what of it
 	Parent        Parent
 	Peers         []Peer
 }

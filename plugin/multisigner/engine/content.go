@@ -102,6 +102,9 @@ func (w *work) readContent(e *Engine, cfg *Config, asked wants) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	known := len(f.watcher.Files()) > 0 && f.path == cfg.File
+	if w.keeps(cfg) && w.base.version == nil && !f.refused {
+		known = false // what is laid over it must have it
+	}
 	if known && !asked.reload && !asked.reloadWhole {
 		return
 	}

@@ -70,6 +70,8 @@ type Engine struct {
 	ordered atomic.Pointer[[]*Zone]
 	commit  sync.Mutex // one Commit at a time
 
+	updates atomic.Int32 // that wait, of all zones
+
 	life       context.Context // ends with Close
 	end        context.CancelFunc
 	background sync.WaitGroup

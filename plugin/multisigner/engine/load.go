@@ -38,6 +38,9 @@ func (e *Engine) load(ctx context.Context, z *Zone, cfg *Config, now time.Time) 
 	w.times = beginTimes(r.Mark, now, e.clock.Steady())
 	w.steadyFrom = w.times.steady
 	w.recall(r.Held, w.steady())
+	if w.overlay, err = loadOverlay(ctx, e.store, cfg.Apex); err != nil {
+		return err
+	}
 	e.loadSnapshot(z, cfg)
 	if w.signed != nil {
 		e.prove(z, cfg, w.signed)
@@ -65,7 +68,9 @@ func (e *Engine) loadSnapshot(z *Zone, cfg *Config) {
 	if dnskey, ok := v.RRset(cfg.Apex, zone.TypeDNSKEY); ok {
 		w.known.learnAll(dnskey.Rdata)
 	}
-	w.files.remember(cfg.File, stamp)
+	if !w.keeps(cfg) {
+		w.files.remember(cfg.File, stamp)
+	}
 }
 
 func laterSerial(a, b uint32) uint32 {

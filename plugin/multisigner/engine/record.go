@@ -15,6 +15,7 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 	"github.com/multisigner/multisigner/plugin/multisigner/source/primary"
 	"github.com/multisigner/multisigner/plugin/multisigner/store"
+	"github.com/multisigner/multisigner/plugin/multisigner/update"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -51,6 +52,9 @@ type record struct {
 	Mark time.Time `json:"mark"`
 	// Steady is how far the steady clock had come when this was saved.
 	Steady time.Time `json:"steady"`
+
+	// HoldUpdates: an operator has said that no UPDATE is to be taken.
+	HoldUpdates bool `json:"holdUpdates,omitempty"`
 
 	// Refused says that outsiders were refused by the rules when this was saved.
 	Refused bool `json:"refused,omitempty"`
@@ -96,12 +100,13 @@ func loadRecord(ctx context.Context, st store.Store, apex zone.Name) (record, ro
 	return r, state, nil
 }
 
-// saveRecord makes r durable. On an error nothing of it may take effect.
-func (e *Engine) saveRecord(ctx context.Context, apex zone.Name, r *record) error {
+// saveRecord makes r durable, and with it what the store does not have of o, which may be
+// nil. On an error nothing of it may take effect.
+func (e *Engine) saveRecord(ctx context.Context, apex zone.Name, r *record, o *overlay) error {
 	if err := e.fail.pass("save-before"); err != nil {
 		return fmt.Errorf("save state of %s: %w", apex, err)
 	}
-	if err := r.save(ctx, e.store, apex); err != nil {
+	if err := r.saveWith(ctx, e.store, apex, o); err != nil {
 		return err
 	}
 	e.fail.reach("save-after")
@@ -110,15 +115,29 @@ func (e *Engine) saveRecord(ctx context.Context, apex zone.Name, r *record) erro
 
 // save makes r durable. On an error nothing of it may take effect.
 func (r *record) save(ctx context.Context, st store.Store, apex zone.Name) error {
+	return r.saveWith(ctx, st, apex, nil)
+}
+
+func (r *record) saveWith(ctx context.Context, st store.Store, apex zone.Name, o *overlay) error {
 	value, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("encode state of %s: %w", apex, err)
 	}
-	revision, err := st.Save(ctx, recordKey(apex), value, r.revision)
+	var keys []update.Key
+	writes := []store.Write{{Key: recordKey(apex), Value: value, Revision: r.revision}}
+	if o != nil {
+		var more []store.Write
+		keys, more = o.writes(apex)
+		writes = append(writes, more...)
+	}
+	revisions, err := st.SaveAll(ctx, writes)
 	if err != nil {
 		return fmt.Errorf("save state of %s: %w", apex, err)
 	}
-	r.revision = revision
+	r.revision = revisions[0]
+	if o != nil {
+		o.saved(keys, revisions[1:])
+	}
 	return nil
 }
 

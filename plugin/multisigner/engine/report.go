@@ -71,7 +71,8 @@ func (w *work) reportSource(cfg *Config) status.Source {
 	f := &w.files
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s := status.Source{File: f.path, Serial: w.base.serial, Read: w.base.at, Refused: f.refused, Problems: []status.Problem{}}
+	s := status.Source{File: f.path, Serial: w.base.serial, Read: w.base.at, Refused: f.refused, Problems: []status.Problem{},
+		Updated: len(w.overlay.entries), UpdatesHeld: w.record.HoldUpdates}
 	for _, p := range f.problems {
 		where := ""
 		if p.File != "" {

@@ -145,6 +145,9 @@ func (w *work) wake(now time.Time) time.Time {
 	if !w.record.Mark.IsZero() {
 		sooner(now.Add(markEvery))
 	}
+	if due := w.snapshotAt.Add(keptSnapshotEvery); w.stale && w.base.version != nil && due.After(now) {
+		sooner(due)
+	}
 	if len(w.alarms) > 0 {
 		sooner(now.Add(retryBroken))
 	}

@@ -31,11 +31,16 @@ const snapshotHead = "multisigner-snapshot "
 const (
 	smallZone     = 20_000 // records
 	snapshotEvery = 10 * time.Minute
+	// keptSnapshotEvery is for zones whose content a start has anyway.
+	keptSnapshotEvery = 5 * time.Second
 )
 
 // keepSnapshot writes the snapshot if it is due.
 func (e *Engine) keepSnapshot(z *Zone, now time.Time) error {
 	w := &z.work
+	if len(z.Config().Updates) > 0 && w.base.version != nil && now.Before(w.snapshotAt.Add(keptSnapshotEvery)) {
+		return nil // a burst of updates would write all of the zone for each
+	}
 	if !w.stale || w.signed == nil || w.proving.withdrawn || w.signed.Records() > smallZone && now.Before(w.snapshotAt.Add(snapshotEvery)) {
 		return nil
 	}

@@ -120,17 +120,23 @@ func policyOf(cfg *Config) roll.Policy {
 // errNotSaved is that the disk has not taken a record.
 var errNotSaved = errors.New("the state directory takes nothing")
 
-// save makes the record durable when it differs from what was saved last.
-func (e *Engine) save(ctx context.Context, z *Zone, next *record, state roll.State, plan roll.Plan, changed bool, now time.Time) error {
+// save makes the record durable when it differs from what was saved last, and with it what
+// updates have made of the zone, when that is within what is to be shown.
+func (e *Engine) save(ctx context.Context, z *Zone, next *record, state roll.State, plan roll.Plan, changed, within bool, now time.Time) error {
 	w := &z.work
-	if !changed && !w.dirty && !state.Differs(w.saved) && next.Mark.Sub(w.record.Mark) < markEvery {
+	within = within && len(w.overlay.unsaved) > 0
+	if !changed && !w.dirty && !within && !state.Differs(w.saved) && next.Mark.Sub(w.record.Mark) < markEvery {
 		return nil
 	}
 	next.Format, next.Signer = recordFormat, z.Config().Signer
 	next.Roll = state.Encode()
 	next.Steady, next.Refused = w.steady(), plan.Refuse != ""
 	next.Keys = w.known.toSave(plan)
-	if err := e.saveRecord(ctx, z.apex, next); err != nil {
+	var also *overlay
+	if within {
+		also = &w.overlay
+	}
+	if err := e.saveRecord(ctx, z.apex, next, also); err != nil {
 		return fmt.Errorf("%w: %w", errNotSaved, err)
 	}
 	w.record, w.steadyFrom = *next, w.times.steady

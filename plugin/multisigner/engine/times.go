@@ -159,7 +159,7 @@ func (e *Engine) saveTimes(z *Zone) error {
 	w.times.advance(e.clock.Now(), e.clock.Steady())
 	next := w.record
 	next.Mark, next.Steady = w.times.mark, w.steady()
-	return e.saveRecord(context.Background(), z.apex, &next)
+	return e.saveRecord(context.Background(), z.apex, &next, nil)
 }
 
 // bearWitness takes in when others have signed what was seen at them: the DNSKEY RRset,

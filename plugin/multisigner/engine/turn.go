@@ -55,6 +55,8 @@ type work struct {
 	resign              bool          // every signature is to be made anew
 	renumber            bool          // a version is to be made even if only its serial is another
 	toldApart           bool          // that was so already since the start; see tellApart
+	overlay             overlay
+	updating            bool // updates are in content that wait for an answer
 
 	stale      bool      // signed is not what the snapshot holds
 	snapshotAt time.Time // when the snapshot was written last
@@ -146,6 +148,7 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 	asked.obey(e, z, cfg, now)
 	w.readContent(e, cfg, *asked)
 	e.takeIn(z, cfg, asked)
+	updated := e.judge(z, cfg, asked.updates)
 	if asked.surveyed != nil {
 		w.surveys, w.matrix, w.sampleAt = false, asked.surveyed.matrix, asked.surveyed.next
 		w.differing = asked.surveyed.differing
@@ -162,6 +165,7 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 	if w.failed = err != nil; w.failed && ctx.Err() == nil {
 		w.alarmOfTurn(err)
 	}
+	e.settle(z, updated, err)
 	e.noticeOverdue(z, cfg)
 	e.keepLooking(z, cfg, *asked, now)
 	e.tellParent(z, cfg, now)
@@ -231,8 +235,9 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 		next.owe(plan)
 	}
 	next.Held = w.held
-	if err := e.save(ctx, z, &next, state, plan, out.Changed, now); err != nil {
-		if durable || !w.mayBeUnsaved(out) {
+	within := w.content != nil && len(plan.SignData) > 0 // the content that waited is in it
+	if err := e.save(ctx, z, &next, state, plan, out.Changed, within, now); err != nil {
+		if durable || w.updating && within || !w.mayBeUnsaved(out) {
 			return err
 		}
 		w.record.Serial, w.dirty = next.Serial, true // it is tried again until it is saved
@@ -242,7 +247,7 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 	if err := e.destroy(z, plan.Destroy); err != nil {
 		w.alarm(status.AlarmKeyNotRetired, err.Error(), "see to the key directory")
 	}
-	if w.content != nil && len(plan.SignData) > 0 {
+	if within {
 		w.taken(cfg)
 	}
 	if out.Changed {

@@ -65,6 +65,7 @@ type wants struct {
 	retransfer  bool            // take all of the zone from a primary, whatever its serial
 	proved      *audit          // what the verification in the background has found
 	commands    []*command
+	updates     []*updating
 }
 
 // Apex is the zone's name.

@@ -26,6 +26,7 @@ const (
 	AlarmPrimaryBack     AlarmName = "primary-went-back"
 	AlarmRejected        AlarmName = "content-refused"
 	AlarmNotKept         AlarmName = "content-not-kept"
+	AlarmParked          AlarmName = "updates-not-served"
 	AlarmSignature       AlarmName = "signature-bad"
 	AlarmGuard           AlarmName = "guard-objects"
 	AlarmRefusedNotKept  AlarmName = "refused-version-not-kept"

@@ -74,6 +74,11 @@ type Source struct {
 	Expired   bool      `json:"expired,omitempty"`
 	Failing   time.Time `json:"failing,omitzero"` // since when no primary is good
 	Why       string    `json:"why,omitempty"`    // what the last that was not good said
+
+	// Updated is how many RRsets are otherwise than in the file because of updates, and
+	// UpdatesHeld that no update is taken until resume-updates.
+	Updated     int  `json:"updated,omitempty"`
+	UpdatesHeld bool `json:"updates_held,omitempty"`
 }
 
 // Problem is something wrong with the content of a zone.

@@ -168,7 +168,7 @@ func (m *Message) Permit(content *zone.Version, grants []Grant, key, algorithm s
 			continue
 		}
 		for s := range node.All() {
-			if r.Name == m.Apex && (s.Type == zone.TypeSOA || s.Type == zone.TypeNS) {
+			if made(s.Type) || r.Name == m.Apex && (s.Type == zone.TypeSOA || s.Type == zone.TypeNS) {
 				continue // they stay (RFC 2136 3.4.2.3)
 			}
 			if bad := allowed(r.Name, s.Type); bad != nil {

@@ -19,6 +19,14 @@ type Result struct {
 	Why     string
 }
 
+// Growth is by how many records an overlay grows by it, at the most.
+func (r Result) Growth() (n int) {
+	for _, c := range r.Diff.Changes {
+		n += 1 + max(0, c.New.Rdata.Len()-c.Old.Rdata.Len())
+	}
+	return n
+}
+
 // Judge holds the prerequisites of m against content and makes its changes, one after
 // the other, all or none (RFC 2136 3.2, 3.4.2). serial is that of the version that is
 // served, which whoever asks has seen: the content's own is of no account here.

@@ -67,9 +67,17 @@ func (o Overlay) Sorted() []Entry {
 func (o Overlay) Records() int {
 	n := 0
 	for _, e := range o {
-		n += e.Added.Rdata.Len() + e.Removed.Len() + 1
+		n += e.Records()
 	}
 	return n
+}
+
+// Records counts what an entry costs, in records.
+func (e Entry) Records() int {
+	if e.Empty() {
+		return 0
+	}
+	return e.Added.Rdata.Len() + e.Removed.Len() + 1
 }
 
 // Edits says what changes of the content make of the overlay over base. by is whose they

@@ -1,0 +1,297 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/update"
+	"github.com/multisigner/multisigner/plugin/multisigner/validate"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+)
+
+// updatable is a zone that the key k. may update.
+func updatable(t testing.TB, file string) engine.Config {
+	cfg := alone(t, file)
+	cfg.Updates = []update.Grant{{Key: "k.", Algorithm: dns.HmacSHA256}}
+	return cfg
+}
+
+// send sends an UPDATE that adds records, or with a - before them removes them, and gives
+// what it was refused with.
+func send(t testing.TB, e *engine.Engine, lines ...string) *update.Refusal {
+	t.Helper()
+	_, bad := e.Find(apex).Update(context.Background(), asUpdate(t, lines...), "k.", dns.HmacSHA256)
+	return bad
+}
+
+func asUpdate(t testing.TB, lines ...string) *dns.Msg {
+	t.Helper()
+	m := new(dns.Msg).SetUpdate(apex.String())
+	for _, line := range lines {
+		text, removed := strings.CutPrefix(line, "-")
+		name, rest, _ := strings.Cut(text, " ")
+		rr, err := dns.NewRR(name + ".example.org. " + rest)
+		require.NoError(t, err)
+		if removed {
+			m.Remove([]dns.RR{rr})
+		} else {
+			m.Insert([]dns.RR{rr})
+		}
+	}
+	wire, err := m.Pack()
+	require.NoError(t, err)
+	require.NoError(t, m.Unpack(wire))
+	return m
+}
+
+func answersFor(t testing.TB, e *engine.Engine, name string) bool {
+	t.Helper()
+	v := e.Find(apex).Serving().Version
+	return v.Get(zone.MustName(name+".example.org.")) != nil
+}
+
+// NOERROR says that the next question is answered with it, signed, and that a restart
+// has it; the file has its say beside it, and neither destroys the other.
+func TestUpdate(t *testing.T) {
+	file, dir := write(t, content), t.TempDir()
+	cfg := updatable(t, file)
+	e := serve(t, dir, cfg)
+	before := served(t, e)
+	require.Nil(t, send(t, e, "new 60 A 192.0.2.81", "-www 300 A 192.0.2.80"))
+	after := served(t, e)
+	require.Equal(t, before.Serial()+1, after.Serial())
+	new, ok := after.RRset(zone.MustName("new.example.org."), zone.TypeA)
+	require.True(t, ok)
+	signers, err := validate.Signatures(new, must(after.RRset(apex, zone.TypeDNSKEY)), apex, time.Now())
+	require.NoError(t, err)
+	require.NotEmpty(t, signers)
+	require.False(t, answersFor(t, e, "www"))
+
+	require.Nil(t, send(t, e, "new 60 A 192.0.2.81"))
+	require.Same(t, after, served(t, e), "no change makes no version")
+
+	require.NoError(t, os.WriteFile(file, []byte(content+"more A 192.0.2.82\n"), 0o644))
+	_, err = e.Do(context.Background(), apex, engine.Command{Kind: "reload"})
+	require.NoError(t, err)
+	require.True(t, answersFor(t, e, "more") && answersFor(t, e, "new") && !answersFor(t, e, "www"))
+	require.NoError(t, e.Close())
+
+	e = serve(t, dir, cfg)
+	require.True(t, answersFor(t, e, "more") && answersFor(t, e, "new") && !answersFor(t, e, "www"))
+	require.Equal(t, after.Serial()+1, served(t, e).Serial(), "nothing was signed anew")
+	require.NoError(t, e.Close())
+
+	// An edit of the file while nobody looks, and a line of the Corefile less.
+	require.NoError(t, os.WriteFile(file, []byte(content+"less A 192.0.2.82\n"), 0o644))
+	e = serve(t, dir, alone(t, file))
+	require.True(t, answersFor(t, e, "less") && answersFor(t, e, "new") && !answersFor(t, e, "www") && !answersFor(t, e, "more"))
+	bad := send(t, e, "newer 60 A 192.0.2.81")
+	require.NotNil(t, bad)
+	require.Equal(t, dns.RcodeRefused, bad.Rcode)
+	require.NoError(t, e.Close())
+}
+
+// Whoever says updates, fold and drop sees and takes back what updates have done; with
+// hold-updates none is taken, also after a restart.
+func TestUpdateCommands(t *testing.T) {
+	file, dir := write(t, content), t.TempDir()
+	e := serve(t, dir, updatable(t, file))
+	do := func(kind string, args ...string) string {
+		t.Helper()
+		text, err := e.Do(context.Background(), apex, engine.Command{Kind: kind, Args: args})
+		require.NoError(t, err)
+		return text
+	}
+	require.Equal(t, "updates have changed nothing beside the file", do("updates"))
+	require.Nil(t, send(t, e, "new 60 A 192.0.2.81", "-www 300 A 192.0.2.80", "ns 60 A 192.0.2.53"))
+	text := do("updates")
+	require.Contains(t, text, "new.example.org. A: 1 added, TTL 60, by key k. at ")
+	require.Contains(t, text, "www.example.org. A: 1 removed, by key k. at ")
+	require.Contains(t, text, "ns.example.org. A: TTL 60, by key k. at ")
+	require.Equal(t, "new.example.org.\t60\tIN\tA\t192.0.2.81\n; give the other A records of ns.example.org. the TTL 60\n; remove: www.example.org.\t300\tIN\tA\t192.0.2.80", do("fold"))
+
+	do("drop", "www.example.org.", "A")
+	require.True(t, answersFor(t, e, "www"))
+	for _, args := range [][]string{{"www.example.org.", "A"}, {"www.example.com.", "A"}, {"www.example.org.", "FOO"}, {}} {
+		_, err := e.Do(context.Background(), apex, engine.Command{Kind: "drop", Args: args})
+		require.Error(t, err)
+	}
+
+	do("hold-updates")
+	bad := send(t, e, "newer 60 A 192.0.2.81")
+	require.NotNil(t, bad)
+	require.Equal(t, "held", bad.Reason)
+	require.NoError(t, e.Close())
+	e = serve(t, dir, updatable(t, file))
+	defer func() { require.NoError(t, e.Close()) }()
+	require.NotNil(t, send(t, e, "newer 60 A 192.0.2.81"))
+	s, _ := e.Status(apex)
+	require.True(t, s.Source.UpdatesHeld)
+	require.Equal(t, 2, s.Source.Updated)
+	do("resume-updates")
+	require.Nil(t, send(t, e, "newer 60 A 192.0.2.81"))
+}
+
+// What does not go with a new file is an alarm, and served when the file makes room.
+func TestUpdateParked(t *testing.T) {
+	file := write(t, content)
+	e := serve(t, t.TempDir(), updatable(t, file))
+	defer e.Close()
+	require.Nil(t, send(t, e, "new 60 A 192.0.2.81"))
+	edit := func(text string) {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+		_, err := e.Do(context.Background(), apex, engine.Command{Kind: "reload"})
+		require.NoError(t, err)
+	}
+	edit(content + "new CNAME www\n")
+	s, _ := e.Status(apex)
+	require.Len(t, s.Alarms, 1)
+	require.Contains(t, s.Alarms[0].What, "new.example.org. A, because new.example.org. would have a CNAME beside other records")
+	text, err := e.Do(context.Background(), apex, engine.Command{Kind: "updates"})
+	require.NoError(t, err)
+	require.Contains(t, text, "  not served: ")
+	edit(content)
+	s, _ = e.Status(apex)
+	require.Empty(t, s.Alarms)
+	require.True(t, answersFor(t, e, "new"))
+}
+
+// A file that cannot be read at a start has updates wait: over which base they are to be
+// laid is not known. What is served is, and what was acknowledged comes back with the file.
+func TestUpdateWithoutFile(t *testing.T) {
+	file, dir := write(t, content), t.TempDir()
+	e := serve(t, dir, updatable(t, file))
+	require.Nil(t, send(t, e, "new 60 A 192.0.2.81"))
+	require.NoError(t, e.Close())
+	require.NoError(t, os.WriteFile(file, []byte("broken"), 0o644))
+	e = serve(t, dir, updatable(t, file))
+	defer e.Close()
+	require.True(t, answersFor(t, e, "new"))
+	bad := send(t, e, "newer 60 A 192.0.2.81")
+	require.NotNil(t, bad)
+	require.Equal(t, "no content", bad.Reason)
+	_, err := e.Do(context.Background(), apex, engine.Command{Kind: "fold"})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, []byte(content), 0o644))
+	_, err = e.Do(context.Background(), apex, engine.Command{Kind: "reload"})
+	require.NoError(t, err)
+	require.Nil(t, send(t, e, "newer 60 A 192.0.2.81"))
+	require.True(t, answersFor(t, e, "new") && answersFor(t, e, "newer"))
+}
+
+// Many at once are each judged alone: one that is refused takes no other with it, and
+// each that was answered is there. Of two that ask for the same state one gets it.
+func TestUpdatesAtOnce(t *testing.T) {
+	file, dir := write(t, content), t.TempDir()
+	e := serve(t, dir, updatable(t, file))
+	before := served(t, e).Serial()
+	var all sync.WaitGroup
+	won := make(chan int, 100)
+	for i := range 100 {
+		all.Go(func() {
+			name := fmt.Sprintf("n%d", i)
+			if i%10 == 0 {
+				m := asUpdate(t, name+" 60 A 192.0.2.81", "lock 60 TXT "+name)
+				m.RRsetNotUsed([]dns.RR{&dns.TXT{Hdr: dns.RR_Header{Name: "lock.example.org.", Rrtype: dns.TypeTXT}}})
+				if _, bad := e.Find(apex).Update(context.Background(), m, "k.", dns.HmacSHA256); bad == nil {
+					won <- i
+				} else if bad.Rcode != dns.RcodeYXRrset {
+					t.Error(bad)
+				}
+				return
+			}
+			if bad := send(t, e, name+" 60 A 192.0.2.81"); bad != nil {
+				t.Error(bad)
+			}
+			if !answersFor(t, e, name) {
+				t.Error(name, "was acknowledged and is not served")
+			}
+		})
+	}
+	all.Wait()
+	require.Len(t, won, 1)
+	turns := served(t, e).Serial() - before
+	require.Less(t, turns, uint32(91), "they share turns")
+	require.NoError(t, e.Close())
+	e = serve(t, dir, updatable(t, file))
+	defer e.Close()
+	for i := range 100 {
+		require.True(t, i%10 == 0 || answersFor(t, e, fmt.Sprintf("n%d", i)))
+	}
+}
+
+// Who may not update takes no turn, and learns nothing of the zone.
+func TestUpdateRefused(t *testing.T) {
+	e := serve(t, t.TempDir(), updatable(t, write(t, content)))
+	defer e.Close()
+	for _, tc := range []struct{ key, algorithm, why string }{
+		{"other.", dns.HmacSHA256, "may not update this zone"},
+		{"", "", "with a TSIG key only"},
+		{"k.", dns.HmacSHA512, "key k. is of hmac-sha256"},
+	} {
+		_, bad := e.Find(apex).Update(context.Background(), asUpdate(t, "new 60 A 192.0.2.81"), tc.key, tc.algorithm)
+		require.NotNil(t, bad)
+		require.Contains(t, bad.Text, tc.why)
+	}
+	require.False(t, answersFor(t, e, "new"))
+}
+
+// A TTL that rises by an update in the middle of a rollover lengthens the waits as one by
+// file does: what caches may hold is read off the versions that were shown.
+func TestUpdateTTLInARollover(t *testing.T) {
+	waits := func(change func(e *engine.Engine, file string)) (ttl string) {
+		file, clock := write(t, content), newManual(moment)
+		cfg := updatable(t, file)
+		cfg.LifetimeZSK = 0
+		e, err := engine.Open(t.TempDir(), engine.Options{Logger: slog.New(slog.DiscardHandler), Clock: clock})
+		require.NoError(t, err)
+		defer e.Close()
+		start(t, e, cfg)
+		_, err = e.Do(context.Background(), apex, engine.Command{Kind: "roll", Args: []string{"zsk"}})
+		require.NoError(t, err)
+		keys := func() int { return must(e.Find(apex).Serving().Version.RRset(apex, zone.TypeDNSKEY)).Rdata.Len() }
+		require.Equal(t, 3, keys(), "the old key signs, and the new one is published")
+		change(e, file)
+		for range 300 {
+			clock.step(10 * time.Minute)
+			for _, w := range settled(t, e).Waits {
+				if ttl, of, _ := strings.Cut(w.From, " TTL of data"); of != "" {
+					return ttl
+				}
+			}
+		}
+		t.Fatal("nothing waits for the data of the old key")
+		return ""
+	}
+	plain := waits(func(*engine.Engine, string) {})
+	byFile := waits(func(e *engine.Engine, file string) {
+		require.NoError(t, os.WriteFile(file, []byte(content+"long 86400 A 192.0.2.82\n"), 0o644))
+		_, err := e.Do(context.Background(), apex, engine.Command{Kind: "reload"})
+		require.NoError(t, err)
+	})
+	byUpdate := waits(func(e *engine.Engine, _ string) {
+		require.Nil(t, send(t, e, "long 86400 A 192.0.2.82"))
+	})
+	require.Equal(t, "1h0m0s", plain)
+	require.Equal(t, "24h0m0s", byFile)
+	require.Equal(t, "24h0m0s", byUpdate)
+}
+
+// start has e serve cfg.
+func start(t *testing.T, e *engine.Engine, cfg engine.Config) {
+	t.Helper()
+	p, err := e.Prepare(context.Background(), []engine.Config{cfg})
+	require.NoError(t, err)
+	p.Commit()
+	served(t, e)
+}
