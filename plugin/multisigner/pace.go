@@ -1,17 +1,20 @@
 package multisigner
 
 import (
+	"context"
 	"os"
 	"runtime"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // pace bounds how many goroutines work at once for clients that come by a
 // connection, so that questions over UDP need not wait behind hundreds of them. It
 // is about work: who waits for the network longer than patience counts no more.
 type pace struct {
-	tokens   func() chan struct{} // made when the first work begins
+	places   func() *semaphore.Weighted // made when the first work begins
 	patience time.Duration
 	rests    bool // a piece of work is followed by a pause as long
 }
@@ -25,8 +28,8 @@ var (
 )
 
 func newPace(of func(processors int) int, patience time.Duration, rests bool) *pace {
-	return &pace{sync.OnceValue(func() chan struct{} {
-		return make(chan struct{}, max(1, of(runtime.GOMAXPROCS(0))))
+	return &pace{sync.OnceValue(func() *semaphore.Weighted {
+		return semaphore.NewWeighted(int64(max(1, of(runtime.GOMAXPROCS(0)))))
 	}), patience, rests}
 }
 
@@ -42,10 +45,12 @@ func leaveOne() {
 
 // begin waits until a piece of work may begin. end is to be called after it.
 func (p *pace) begin() (end func()) {
-	tokens := p.tokens()
-	tokens <- struct{}{}
+	places := p.places()
+	if places.Acquire(context.Background(), 1) != nil {
+		return func() {} // not with a context that has no end
+	}
 	begun := time.Now()
-	release := sync.OnceFunc(func() { <-tokens })
+	release := sync.OnceFunc(func() { places.Release(1) })
 	impatient := time.AfterFunc(p.patience, release)
 	return func() {
 		if impatient.Stop() && p.rests {
