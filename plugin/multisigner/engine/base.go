@@ -17,7 +17,7 @@ type base struct {
 	serial  uint32    // the owner's own
 	at      time.Time // when it came
 	// of tells it from every other, also in another process: the snapshot has it of the
-	// content that it was made from.
+	// content that it was made from, by laid.
 	of string
 }
 
@@ -35,7 +35,7 @@ func (w *work) arrive(cfg *Config, b base) {
 
 // compose has the base signed as the zone's content, with what updates have made of it.
 func (w *work) compose(v *zone.Version) {
-	w.content, w.contentOf = v, w.base.of
+	w.content, w.contentOf = v, w.laid()
 	if len(w.overlay.entries) > 0 {
 		w.overlay.take(update.Settle(v, w.overlay.entries))
 		w.lay()

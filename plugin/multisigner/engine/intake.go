@@ -42,7 +42,7 @@ func stampOf(number uint64) string { return "primary " + strconv.FormatUint(numb
 
 // numberOf is the reverse; 0 for content from elsewhere.
 func numberOf(stamp string) uint64 {
-	text, ok := strings.CutPrefix(stamp, "primary ")
+	text, ok := strings.CutPrefix(strings.TrimPrefix(stamp, overLaid), "primary ")
 	if !ok {
 		return 0
 	}
@@ -72,8 +72,8 @@ func (w *work) beginIntake(e *Engine, cfg *Config) {
 		}
 		w.base = base{in.taken.Content, came.Serial(), w.times.until(in.state.Took), stampOf(k.number)}
 		switch {
-		case w.signed == nil || k.number > signed:
-			w.arrive(cfg, w.base)
+		case w.signed == nil, k.number > signed, k.number == signed && (w.signedOf != w.base.of || len(w.overlay.entries) > 0):
+			w.arrive(cfg, w.base) // also where an overlay may be another than the last version has
 		case k.number == signed:
 			w.signedContent = in.taken.Content
 		}

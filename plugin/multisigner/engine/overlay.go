@@ -106,7 +106,20 @@ func (w *work) keeps(cfg *Config) bool { return keepsBase(cfg) || len(w.overlay.
 func (w *work) lay() {
 	v := w.base.version
 	v, w.overlay.parked = update.Compose(v, w.overlay.entries)
-	w.content, w.contentOf = v, w.base.of
+	w.content, w.contentOf = v, w.laid()
+}
+
+// overLaid begins the name of content that updates have changed.
+const overLaid = "updated "
+
+// laid is the name of the base with the overlay. It is the base's own only where there is
+// none: a start could else take a snapshot for what the base holds, and the overlay that
+// it was made with may be gone by then.
+func (w *work) laid() string {
+	if len(w.overlay.entries) > 0 {
+		return overLaid + w.base.of
+	}
+	return w.base.of
 }
 
 // newest is the unsigned content as it is: what waits to be signed, else what was signed

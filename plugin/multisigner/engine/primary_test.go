@@ -419,6 +419,27 @@ func TestSourceIsChanged(t *testing.T) {
 	eventually(t, "the status tells", func() bool { return source(e).File != "" })
 }
 
+// What updates have changed beside a file lies over a primary's content, too. Whoever takes
+// that back after a restart gets what the primary has.
+func TestOverlayOverAPrimary(t *testing.T) {
+	p := newScripted(t, nil, text("10", "one.example.org. 300 A 192.0.2.81"))
+	dir, clock := t.TempDir(), newManual(moment)
+	e := by(t, clock, dir, updatable(t, write(t, content)))
+	served(t, e)
+	require.Nil(t, send(t, e, "new 60 A 192.0.2.82"))
+	require.NoError(t, e.Close())
+	e = by(t, clock, dir, behind(t, p))
+	serves(t, e, "one.example.org.")
+	require.True(t, answersFor(t, e, "new"))
+	require.NoError(t, e.Close())
+	e = by(t, clock, dir, behind(t, p))
+	serves(t, e, "one.example.org.")
+	require.True(t, answersFor(t, e, "new"))
+	_, err := e.Do(context.Background(), apex, engine.Command{Kind: "drop", Args: []string{"new.example.org.", "A"}})
+	require.NoError(t, err)
+	require.False(t, answersFor(t, e, "new"))
+}
+
 // The log has one line for each change, and none for the same again.
 func TestLogOfAPrimary(t *testing.T) {
 	p := newScripted(t, nil, text("10", ""))

@@ -136,7 +136,7 @@ func (e *Engine) judge(z *Zone, cfg *Config, asked []*updating) *batch {
 	if len(b.changing) == 0 {
 		return nil
 	}
-	w.content, w.contentOf = content, w.base.of
+	w.content, w.contentOf = content, w.laid()
 	w.updating = true
 	return b
 }

@@ -146,3 +146,20 @@ func TestUpdateOfAFrozenZone(t *testing.T) {
 	require.Equal(t, dns.RcodeServerFailure, bad.Rcode)
 	require.True(t, answersFor(t, f.Engine, "www"))
 }
+
+// What was removed by an update stays away after a crash that the snapshot did not see,
+// also when the Corefile has no line for updates any more: the snapshot is not what the
+// file holds.
+func TestSnapshotOfUpdatesThatAreGone(t *testing.T) {
+	file, dir, clock := write(t, content), t.TempDir(), newManual(moment)
+	f := open(t, clock, dir, updatable(t, file))
+	require.Nil(t, send(t, f.Engine, "new 60 A 192.0.2.81"))
+	require.NoError(t, f.Close())
+	f = open(t, clock, dir, updatable(t, file))
+	f.fail("snapshot-before")
+	require.Nil(t, send(t, f.Engine, "-new 60 A 192.0.2.81"))
+	require.NoError(t, f.Close())
+	f = open(t, clock, dir, alone(t, file))
+	defer f.Close()
+	require.True(t, answersFor(t, f.Engine, "www") && !answersFor(t, f.Engine, "new"))
+}
