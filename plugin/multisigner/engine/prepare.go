@@ -64,6 +64,7 @@ func (p *Prepared) Commit() {
 	for apex, z := range before {
 		if after[apex] == nil {
 			e.queue.drop(z)
+			close(z.gone)
 			e.log.Info("zone is no longer served; its state stays in the state directory", "zone", apex)
 		}
 	}
@@ -144,7 +145,7 @@ func began(zones []*Zone) (n int) {
 }
 
 func (e *Engine) newZone(cfg *Config) *Zone {
-	z := &Zone{apex: cfg.Apex, engine: e, began: make(chan struct{})}
+	z := &Zone{apex: cfg.Apex, engine: e, began: make(chan struct{}), gone: make(chan struct{})}
 	z.slot = slot{zone: z, index: -1}
 	z.config.Store(cfg)
 	z.serving.Store(&Serving{Refuse: whyLoading})

@@ -73,6 +73,8 @@ func (z *Zone) Update(ctx context.Context, packet *dns.Msg, key, algorithm strin
 	case <-u.done:
 		return u.ignored, u.refused
 	case <-ctx.Done():
+	case <-z.gone:
+		return "", unable("stopping", "the zone is no longer served here, and whether the update was taken is not known")
 	case <-e.life.Done():
 	}
 	return "", unable("stopping", "the server is stopping, and whether the update was taken is not known")

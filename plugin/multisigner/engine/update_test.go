@@ -246,6 +246,23 @@ func TestUpdateRefused(t *testing.T) {
 	require.False(t, answersFor(t, e, "new"))
 }
 
+// Who had found a zone when it left the Corefile is told, and does not wait for a turn that
+// never comes.
+func TestUpdateOfAZoneThatIsGone(t *testing.T) {
+	e := serve(t, t.TempDir(), updatable(t, write(t, content)))
+	defer e.Close()
+	z := e.Find(apex)
+	p, err := e.Prepare(context.Background(), nil)
+	require.NoError(t, err)
+	p.Commit()
+	ctx, end := context.WithTimeout(context.Background(), time.Minute)
+	defer end()
+	_, bad := z.Update(ctx, asUpdate(t, "new 60 A 192.0.2.81"), "k.", dns.HmacSHA256)
+	require.NoError(t, ctx.Err())
+	require.Equal(t, dns.RcodeServerFailure, bad.Rcode)
+	require.Contains(t, bad.Text, "no longer served here")
+}
+
 // A TTL that rises by an update in the middle of a rollover lengthens the waits as one by
 // file does: what caches may hold is read off the versions that were shown.
 func TestUpdateTTLInARollover(t *testing.T) {

@@ -35,6 +35,7 @@ type Zone struct {
 	serving  atomic.Pointer[Serving]
 	status   atomic.Pointer[status.Zone]
 	began    chan struct{} // closed when the first turn has ended
+	gone     chan struct{} // closed when it is no longer served, and takes no more turns
 	progress progress
 	summed   bool // it has begun with many: the log tells of them all together
 
