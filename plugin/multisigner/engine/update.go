@@ -154,7 +154,7 @@ func (w *work) judgeOne(cfg *Config, content *zone.Version, serial uint32, u *up
 	if r.Ignored > 0 {
 		u.ignored = r.Why
 	}
-	edits := append(u.message.Strike(w.overlay.entries, w.overlay.parked), update.Edits(w.base.version, r.Diff.Changes, u.key, w.times.wall)...)
+	edits := append(u.message.Strike(w.overlay.entries, w.overlay.parked, cfg.Updates, u.key), update.Edits(w.base.version, r.Diff.Changes, u.key, w.times.wall)...)
 	if w.overlay.records+r.Growth() > overlayRecords {
 		return nil, nil, &update.Refusal{Rcode: dns.RcodeRefused, Code: dns.ExtendedErrorCodeProhibited, Reason: "limit", Text: "updates have changed as many records as they may beside the file: fold them into it"}
 	}

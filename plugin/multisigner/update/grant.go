@@ -144,7 +144,7 @@ func (m *Message) Permit(content *zone.Version, grants []Grant, key, algorithm s
 		return refusal("algorithm", "key %s is of %s, and the message was signed with %s", key, plain(of[0].Algorithm), plain(algorithm))
 	}
 	allowed := func(n zone.Name, t zone.Type) *Refusal {
-		if slices.ContainsFunc(of, func(g Grant) bool { return g.covers(n, m.Apex, t) }) {
+		if granted(of, key, n, m.Apex, t) {
 			return nil
 		}
 		what := "records"
@@ -168,8 +168,8 @@ func (m *Message) Permit(content *zone.Version, grants []Grant, key, algorithm s
 			continue
 		}
 		for s := range node.All() {
-			if made(s.Type) || r.Name == m.Apex && (s.Type == zone.TypeSOA || s.Type == zone.TypeNS) {
-				continue // they stay (RFC 2136 3.4.2.3)
+			if made(s.Type) || m.stays(Key{r.Name, s.Type}) {
+				continue
 			}
 			if bad := allowed(r.Name, s.Type); bad != nil {
 				return bad
@@ -177,6 +177,16 @@ func (m *Message) Permit(content *zone.Version, grants []Grant, key, algorithm s
 		}
 	}
 	return nil
+}
+
+// granted reports whether a key has a grant for records of type t at n; t 0 is any type.
+func granted(grants []Grant, key string, n, apex zone.Name, t zone.Type) bool {
+	return slices.ContainsFunc(grants, func(g Grant) bool { return g.Key == key && g.covers(n, apex, t) })
+}
+
+// stays reports whether an RRset stays when all of its name is removed (RFC 2136 3.4.2.3).
+func (m *Message) stays(k Key) bool {
+	return k.Name == m.Apex && (k.Type == zone.TypeSOA || k.Type == zone.TypeNS)
 }
 
 func plain(algorithm string) string { return strings.TrimSuffix(algorithm, ".") }

@@ -283,8 +283,8 @@ func (e Entry) settle(base zone.RRset) Entry {
 }
 
 // Strike gives the edits by which m's removals reach what is parked: nobody sees it in the
-// content, and whoever removes it means it all the same.
-func (m *Message) Strike(o Overlay, parked []Parked) []Edit {
+// content, and whoever removes it means it all the same, as far as the grants let his key.
+func (m *Message) Strike(o Overlay, parked []Parked, grants []Grant, key string) []Edit {
 	if len(parked) == 0 {
 		return nil
 	}
@@ -293,6 +293,9 @@ func (m *Message) Strike(o Overlay, parked []Parked) []Edit {
 		for _, p := range parked {
 			if r.Class == IN || p.Name != r.Name || r.Type != zone.TypeANY && r.Type != p.Type {
 				continue
+			}
+			if r.Type == zone.TypeANY && (m.stays(p.Key) || !granted(grants, key, p.Name, m.Apex, p.Type)) {
+				continue // Permit has seen what is served only
 			}
 			e, again := struck[p.Key]
 			if !again {

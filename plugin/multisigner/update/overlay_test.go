@@ -39,7 +39,7 @@ func (s *side) update(text string) *update.Refusal {
 	if bad != nil {
 		return bad
 	}
-	s.overlay = s.overlay.With(m.Strike(s.overlay, s.parked)).With(update.Edits(s.base, r.Diff.Changes, "k.", s.now))
+	s.overlay = s.overlay.With(m.Strike(s.overlay, s.parked, []update.Grant{{Key: "k."}}, "k.")).With(update.Edits(s.base, r.Diff.Changes, "k.", s.now))
 	s.judged, s.content = r.Content, r.Content
 	if len(s.parked) > 0 {
 		s.content, s.parked = update.Compose(s.base, s.overlay)
@@ -133,6 +133,25 @@ func TestParked(t *testing.T) {
 	require.Equal(t, "c.example. 60 A 192.0.2.1\n", show(s.content))
 	s.rebase(content(t, ""))
 	require.Equal(t, "c.example. 60 A 192.0.2.1\n", show(s.content))
+}
+
+// Who removes all of a name reaches of what is parked there only what his key has a grant
+// for, and what does not stay at the apex whoever asks: nothing of it was seen by Permit.
+func TestParkedIsGranted(t *testing.T) {
+	s := newSide(t, "")
+	require.Nil(t, s.update("add b.example. 60 TXT x\nadd b.example. 60 A 192.0.2.1\nadd example. 60 SOA b.example. root.example. 21 1 2 3 4"))
+	other, err := zone.ParseText("example. 3600 SOA ns.example. other.example. 7 3600 600 86400 300\nexample. 3600 NS b.example.\nb.example. 60 CNAME a.example.\n")
+	require.NoError(t, err)
+	s.rebase(other)
+	require.Len(t, s.parked, 3)
+	grants := []update.Grant{{Key: "k.", Types: []zone.Type{zone.TypeA, zone.TypeCNAME}}, {Key: "other."}}
+	m := read(t, "delete b.example.\ndelete example.")
+	require.Nil(t, m.Permit(s.content, []update.Grant{{Key: "k.", Types: grants[0].Types}}, "k.", ""))
+	var struck []string
+	for _, e := range m.Strike(s.overlay, s.parked, grants, "k.") {
+		struck = append(struck, e.Name.String()+" "+e.Type.String())
+	}
+	require.Equal(t, []string{"b.example. A"}, struck)
 }
 
 // What came after something was parked is served on when the file lets the parked part
