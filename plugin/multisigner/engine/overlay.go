@@ -21,6 +21,8 @@ type overlay struct {
 	// unsaved are those that the store does not have as they are here.
 	unsaved   map[update.Key]bool
 	revisions map[update.Key]uint64
+	// ahead: what is unsaved is shown, because the disk took nothing; see mayBeUnsaved.
+	ahead bool
 }
 
 // overlayRecords bounds what updates may make of one zone, in records: our choice. A
@@ -97,6 +99,7 @@ func (o *overlay) saved(keys []update.Key, revisions []uint64) {
 		}
 	}
 	clear(o.unsaved)
+	o.ahead = false
 }
 
 // keeps reports whether the base is kept: something is, or may be laid over it.

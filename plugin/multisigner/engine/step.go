@@ -121,10 +121,10 @@ func policyOf(cfg *Config) roll.Policy {
 var errNotSaved = errors.New("the state directory takes nothing")
 
 // save makes the record durable when it differs from what was saved last, and with it what
-// updates have made of the zone, when that is within what is to be shown.
+// updates have made of the zone, when that is within what is to be shown, or is shown.
 func (e *Engine) save(ctx context.Context, z *Zone, next *record, state roll.State, plan roll.Plan, changed, within bool, now time.Time) error {
 	w := &z.work
-	within = within && len(w.overlay.unsaved) > 0
+	within = len(w.overlay.unsaved) > 0 && (within || w.overlay.ahead && w.content == nil && !w.updating)
 	if !changed && !w.dirty && !within && !state.Differs(w.saved) && next.Mark.Sub(w.record.Mark) < markEvery {
 		return nil
 	}

@@ -241,6 +241,7 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 			return err
 		}
 		w.record.Serial, w.dirty = next.Serial, true // it is tried again until it is saved
+		w.overlay.ahead = w.overlay.ahead || within
 		w.alarm(status.AlarmNotSaved, err.Error(), "make room on the disk, or mend it: until then rollovers wait, and content and signatures go on")
 	}
 	w.state, w.plan, w.refresh = state, plan, out.Refresh

@@ -3,6 +3,7 @@
 package engine_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -162,4 +163,23 @@ func TestSnapshotOfUpdatesThatAreGone(t *testing.T) {
 	f = open(t, clock, dir, alone(t, file))
 	defer f.Close()
 	require.True(t, answersFor(t, f.Engine, "www") && !answersFor(t, f.Engine, "new"))
+}
+
+// What drop took back while the disk took nothing is shown, and saved as soon as it can be:
+// a restart does not bring it again.
+func TestDropWithAFullDisk(t *testing.T) {
+	file, dir, clock := write(t, content), t.TempDir(), newManual(moment)
+	f := open(t, clock, dir, updatable(t, file))
+	require.Nil(t, send(t, f.Engine, "new 60 A 192.0.2.81"))
+	f.fail("save-before")
+	_, err := f.Do(context.Background(), apex, engine.Command{Kind: "drop", Args: []string{"new.example.org.", "A"}})
+	require.NoError(t, err)
+	require.False(t, answersFor(t, f.Engine, "new"))
+	f.fail()
+	_, err = f.Do(context.Background(), apex, engine.Command{Kind: "look"})
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	f = open(t, clock, dir, updatable(t, file))
+	defer f.Close()
+	require.False(t, answersFor(t, f.Engine, "new"))
 }
