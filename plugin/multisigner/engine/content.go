@@ -131,6 +131,7 @@ func (w *work) readContent(e *Engine, cfg *Config, asked wants) {
 		e.log.Log(context.Background(), level, "zone file", "zone", cfg.Apex, "problem", p.String())
 	}
 	if err != nil {
+		w.layOverSigned()
 		return
 	}
 	if mended {

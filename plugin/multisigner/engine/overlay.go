@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/source"
 	"github.com/multisigner/multisigner/plugin/multisigner/store"
 	"github.com/multisigner/multisigner/plugin/multisigner/update"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
@@ -123,6 +124,17 @@ func (w *work) laid() string {
 		return overLaid + w.base.of
 	}
 	return w.base.of
+}
+
+// layOverSigned lays the overlay over what was signed last, when a start finds no base: the
+// snapshot may be older than updates that were acknowledged. What they took back that the
+// snapshot has, and no other update speaks of, is there until there is a base.
+func (w *work) layOverSigned() {
+	if w.signed == nil || w.base.version != nil || w.content != nil || w.signedContent != nil || len(w.overlay.entries) == 0 {
+		return
+	}
+	v, parked := update.Compose(source.Take(w.signed).Content, w.overlay.entries)
+	w.content, w.contentOf, w.overlay.parked = v, overLaid, parked
 }
 
 // newest is the unsigned content as it is: what waits to be signed, else what was signed

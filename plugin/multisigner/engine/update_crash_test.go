@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
 // A signer that dies at any of its failpoints, in the middle of updates, has all that it
@@ -182,4 +184,32 @@ func TestDropWithAFullDisk(t *testing.T) {
 	f = open(t, clock, dir, updatable(t, file))
 	defer f.Close()
 	require.False(t, answersFor(t, f.Engine, "new"))
+}
+
+// A crash that the snapshot did not see, and a file that cannot be read at the start after
+// it: what was acknowledged is served all the same, under a serial that does not go back.
+func TestCrashAndABrokenFile(t *testing.T) {
+	file, dir, clock := write(t, content), t.TempDir(), newManual(moment)
+	f := open(t, clock, dir, updatable(t, file))
+	require.Nil(t, send(t, f.Engine, "old 60 A 192.0.2.81"))
+	require.NoError(t, f.Close())
+	f = open(t, clock, dir, updatable(t, file))
+	f.fail("snapshot-before")
+	require.Nil(t, send(t, f.Engine, "new 60 A 192.0.2.82", "old 60 A 192.0.2.83", "-www 300 A 192.0.2.80"))
+	was := served(t, f.Engine)
+	require.NoError(t, f.Close())
+	require.NoError(t, os.WriteFile(file, []byte("broken"), 0o644))
+	f = open(t, clock, dir, updatable(t, file))
+	is := served(t, f.Engine)
+	require.True(t, zone.SerialAfter(is.Serial(), was.Serial()))
+	require.Equal(t, unsignedText(was), unsignedText(is))
+	require.Equal(t, "no content", send(t, f.Engine, "newer 60 A 192.0.2.81").Reason)
+	require.NoError(t, f.Close())
+
+	f = open(t, clock, dir, updatable(t, file))
+	require.Equal(t, is.Serial(), served(t, f.Engine).Serial(), "what is in the snapshot makes no version")
+	f.edit(t, file, content+"more A 192.0.2.84\n")
+	require.True(t, answersFor(t, f.Engine, "new") && answersFor(t, f.Engine, "more") && !answersFor(t, f.Engine, "www"))
+	require.Nil(t, send(t, f.Engine, "newer 60 A 192.0.2.81"))
+	require.NoError(t, f.Close())
 }
