@@ -156,6 +156,9 @@ func (w *work) takeFetched(e *Engine, cfg *Config, f *fetched) {
 	if in.state.Busy != f.primary {
 		return // the content came from elsewhere meanwhile
 	}
+	if !slices.ContainsFunc(cfg.Primaries, func(s ask.Server) bool { return reflect.DeepEqual(s, f.Primary) }) {
+		f.Result = primary.Result{Outcome: primary.Failed, Why: fmt.Sprintf("%s is no primary any more, or with another key", f.primary)}
+	}
 	before := in.state
 	w.advanceIntake(cfg, primary.Event{Kind: primary.Ended, From: f.primary, Result: f.Result})
 	w.saveIntake()

@@ -419,6 +419,25 @@ func TestSourceIsChanged(t *testing.T) {
 	eventually(t, "the status tells", func() bool { return source(e).File != "" })
 }
 
+// What a primary gives after it has left the Corefile is not taken: it may have left because
+// it has another zone, and those that stay could never give an older serial.
+func TestPrimaryIsRemovedInTheMiddle(t *testing.T) {
+	one, two := newScripted(t, nil, text("20", "one.example.org. 300 A 192.0.2.81")), newScripted(t, nil, text("10", "two.example.org. 300 A 192.0.2.82"))
+	one.mu.Lock()
+	clock := newManual(moment)
+	e := by(t, clock, t.TempDir(), behind(t, one))
+	eventually(t, "asking", func() bool { return source(e).Busy == one.addr.String() })
+	prepared, err := e.Prepare(context.Background(), []engine.Config{behind(t, two)})
+	require.NoError(t, err)
+	prepared.Commit()
+	eventually(t, "configured", func() bool { return slices.Equal(source(e).Primaries, []string{two.addr.String()}) })
+	one.mu.Unlock()
+	eventually(t, "ended", func() bool { return source(e).Busy == "" })
+	clock.step(time.Second)
+	v := serves(t, e, "two.example.org.")
+	require.Nil(t, v.Get(zone.MustName("one.example.org.")))
+}
+
 // What updates have changed beside a file lies over a primary's content, too. Whoever takes
 // that back after a restart gets what the primary has.
 func TestOverlayOverAPrimary(t *testing.T) {
