@@ -19,6 +19,8 @@ type base struct {
 	// of tells it from every other, also in another process: the snapshot has it of the
 	// content that it was made from, by laid.
 	of string
+	// torn: it was written to while it was read, and will come again.
+	torn bool
 }
 
 // keepsBase reports whether the base of a zone is kept in memory.
@@ -37,7 +39,9 @@ func (w *work) arrive(cfg *Config, b base) {
 func (w *work) compose(v *zone.Version) {
 	w.content, w.contentOf = v, w.laid()
 	if len(w.overlay.entries) > 0 {
-		w.overlay.take(update.Settle(v, w.overlay.entries))
+		if !w.base.torn { // what it lacks may come yet
+			w.overlay.take(update.Settle(v, w.overlay.entries))
+		}
 		w.lay()
 	}
 }

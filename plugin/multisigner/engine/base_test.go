@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/sign"
+	"github.com/multisigner/multisigner/plugin/multisigner/update"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -75,4 +76,23 @@ func TestPlainContentIsNotKept(t *testing.T) {
 	require.Nil(t, w.signedContent)
 	require.Equal(t, "one", w.signedOf)
 	require.Equal(t, uint32(1), w.base.serial)
+}
+
+// A file that is written to while it is read takes nothing out of the overlay: it may be the
+// half of one that has again what an update has removed.
+func TestTornBaseSettlesNothing(t *testing.T) {
+	www := update.Key{Name: zone.MustName("www.example."), Type: zone.TypeA}
+	v := contentOf(1, "192.0.2.7")
+	set, ok := v.RRset(www.Name, www.Type)
+	require.True(t, ok)
+	half := v.Edit()
+	half.Delete(www.Name, www.Type)
+	w := &work{overlay: overlay{entries: update.Overlay{www: {Key: www, Removed: set.Rdata}}, unsaved: map[update.Key]bool{}}}
+	w.arrive(&Config{}, base{version: half.Version(), torn: true})
+	require.Len(t, w.overlay.entries, 1)
+	w.arrive(&Config{}, base{version: v})
+	_, ok = w.content.RRset(www.Name, www.Type)
+	require.False(t, ok)
+	w.arrive(&Config{}, base{version: half.Version()})
+	require.Empty(t, w.overlay.entries)
 }

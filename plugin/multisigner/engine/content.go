@@ -137,7 +137,7 @@ func (w *work) readContent(e *Engine, cfg *Config, asked wants) {
 	if mended {
 		e.log.Info("the zone file can be served again", "zone", cfg.Apex, "file", cfg.File)
 	}
-	w.arrive(cfg, base{content.Version, content.Version.Serial(), e.clock.Now(), f.stamp()})
+	w.arrive(cfg, base{content.Version, content.Version.Serial(), e.clock.Now(), f.stamp(), content.Torn})
 }
 
 // leaveFiles forgets the zone file: the content comes from elsewhere now.

@@ -70,7 +70,7 @@ func (w *work) beginIntake(e *Engine, cfg *Config) {
 		if serial := came.Serial(); serial != in.state.Serial {
 			in.state.Serial, in.state.SOA = serial, timersOf(came)
 		}
-		w.base = base{in.taken.Content, came.Serial(), w.times.until(in.state.Took), stampOf(k.number)}
+		w.base = base{in.taken.Content, came.Serial(), w.times.until(in.state.Took), stampOf(k.number), false}
 		switch {
 		case w.signed == nil, k.number > signed, k.number == signed && (w.signedOf != w.base.of || len(w.overlay.entries) > 0):
 			w.arrive(cfg, w.base) // also where an overlay may be another than the last version has
@@ -172,7 +172,7 @@ func (w *work) takeFetched(e *Engine, cfg *Config, f *fetched) {
 		in.taken, in.number = f.Taken, max(in.number+1, uint64(max(e.clock.Now().UnixNano(), 0)))
 		in.problems, in.method = f.Problems, f.Method
 		w.keepTaken(e, cfg, diffs)
-		w.arrive(cfg, base{in.taken.Content, f.Result.Serial, e.clock.Now(), stampOf(in.number)})
+		w.arrive(cfg, base{in.taken.Content, f.Result.Serial, e.clock.Now(), stampOf(in.number), false})
 	case primary.Rejected:
 		if f.Taken.Came == nil {
 			return // it was not fetched again
