@@ -10,8 +10,8 @@ import (
 var macSizes = map[string]int{dns.HmacSHA1: 20, dns.HmacSHA224: 28, dns.HmacSHA256: 32, dns.HmacSHA384: 48, dns.HmacSHA512: 64}
 
 // faultyTSIG finds those faults of a query's TSIG that the tsig plugin answers
-// wrongly or not at all. Wrong signatures and times, which it tells by status as
-// well, are left to it. fault is the TSIG error, 0 where the response has no TSIG.
+// wrongly or not at all. Wrong times are left to it, for it signs the answer. fault
+// is the TSIG error, 0 where the response has no TSIG.
 func faultyTSIG(r *dns.Msg, status error) (rcode int, fault uint16, bad bool) {
 	if misplacedTSIG(r) {
 		return dns.RcodeFormatError, 0, true
@@ -31,6 +31,8 @@ func faultyTSIG(r *dns.Msg, status error) (rcode int, fault uint16, bad bool) {
 		return dns.RcodeFormatError, 0, true
 	case size < full: // RFC 8945 5.2.4
 		return dns.RcodeNotAuth, dns.RcodeBadTrunc, true
+	case errors.Is(status, dns.ErrSig): // the tsig plugin gives no time, and clients say that the clocks differ
+		return dns.RcodeNotAuth, dns.RcodeBadSig, true
 	}
 	return 0, 0, false
 }
@@ -94,12 +96,12 @@ func whyTSIG(malformed bool, fault uint16, status error) string {
 		return "no such key or algorithm here"
 	case fault == dns.RcodeBadTrunc:
 		return "the MAC of the TSIG is cut short"
+	case fault == dns.RcodeBadSig:
+		return "the TSIG is wrong: the secrets differ"
 	case malformed:
 		return "the TSIG is malformed"
 	case errors.Is(status, dns.ErrTime):
 		return "the TSIG is of another time: the clocks differ"
-	case errors.Is(status, dns.ErrSig):
-		return "the TSIG is wrong: the secrets differ"
 	}
 	return "the TSIG cannot be verified"
 }
