@@ -223,7 +223,7 @@ func (m *model) end(at float64, r primary.Result) {
 	if m.good {
 		wait := min(m.refresh(f.soa).Seconds(), max(m.config.RefreshMin.Seconds(), (f.expires-at)/2))
 		m.failures, m.next = 0, at+m.spread(wait)
-	} else {
+	} else if m.failures == 0 || m.next <= at {
 		m.failures++
 		wait := float64(5 * m.failures * m.failures)
 		if f.has {

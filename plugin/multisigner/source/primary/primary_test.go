@@ -267,6 +267,29 @@ func TestNotifyOfNothing(t *testing.T) {
 	require.Greater(t, p.idle(), 50*time.Minute)
 }
 
+// A round that a NOTIFY or an operator begins before its time does not put off the next
+// one: who tries a mend again and again, or is sent NOTIFYs that nobody can answer, would
+// else wait for an hour when the primary is back.
+func TestEarlyFailures(t *testing.T) {
+	p := play(t, "A")
+	p.took(10)
+	p.idle()
+	p.fails()
+	next := p.state.Next
+	for range 8 {
+		p.pass(10 * time.Second)
+		p.notify("A", 11)
+		p.fails()
+	}
+	p.tell(primary.Event{Kind: primary.Retransfer})
+	p.fails()
+	require.Equal(t, next, p.state.Next)
+	require.Equal(t, 1, p.state.Failures)
+	p.idle()
+	p.fails()
+	require.Equal(t, 2, p.state.Failures, "one that came in its time counts")
+}
+
 // A storm of NOTIFYs is one fetch a second at most.
 func TestNotifyStorm(t *testing.T) {
 	p := play(t, "A")

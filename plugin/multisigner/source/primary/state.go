@@ -243,6 +243,9 @@ func (s *State) finish(c Config) {
 	case s.Good:
 		s.Failures, s.Why, s.Failing = 0, "", time.Time{}
 		s.Next = s.Seen.Add(c.spread(s.pause(c)))
+	case s.Failures > 0 && s.Next.After(s.Seen):
+		// The round came before its time, by a NOTIFY or an operator. Anybody may send
+		// NOTIFYs, and an operator tries what he mends: neither lengthens the wait.
 	default:
 		if s.Failures++; s.Failures == 1 {
 			s.Failing = s.Seen
