@@ -204,6 +204,17 @@ func TestAges(t *testing.T) {
 	require.Contains(t, out, `"at": "2026-11-23T12:00:00Z"`, "when it was so")
 }
 
+// A primary that does not give the zone is no alarm for half of the time after which it
+// expires: the status says by then what it said, and since when none is good.
+func TestStatusOfFailingPrimary(t *testing.T) {
+	z := rolling()
+	z.Source = status.Source{Primaries: []string{"192.0.2.9:53"}, Failing: now.Add(-2 * time.Hour), Why: "transfer example.org from 192.0.2.9:53: answered REFUSED"}
+	out, _, code := start(t, &server{zones: []status.Zone{z}})("status")
+	require.Zero(t, code)
+	require.Regexp(t, `failing since +2026-11-23 10:00:00Z \(2h0m ago\)\n`, out)
+	require.Regexp(t, `last failure +transfer example.org from 192.0.2.9:53: answered REFUSED\n`, out)
+}
+
 // --json is the status itself, wherever the flag stands.
 func TestJSON(t *testing.T) {
 	one := start(t, &server{zones: []status.Zone{rolling()}})

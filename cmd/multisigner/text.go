@@ -231,6 +231,9 @@ func writeIntake(w io.Writer, z status.Zone) {
 	if !s.Next.IsZero() {
 		fmt.Fprintf(w, "asked next\t%s\n", moment(s.Next, z.At))
 	}
+	if !s.Failing.IsZero() {
+		fmt.Fprintf(w, "failing since\t%s\n", moment(s.Failing, z.At))
+	}
 	if s.Why != "" {
 		fmt.Fprintf(w, "last failure\t%s\n", s.Why)
 	}
