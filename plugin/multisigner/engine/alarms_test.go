@@ -305,6 +305,7 @@ func TestAlarmContentDiffers(t *testing.T) {
 	require.Equal(t, "www.example.org. A", a.About)
 	require.Contains(t, a.What, "192.0.2.80")
 	require.Contains(t, a.What, "192.0.2.81")
+	require.Contains(t, a.Cure, "updates", "which are taken at one signer alone")
 	require.Contains(t, a.What, "b at "+b.addr.String())
 	b.content = ""
 	b.show(t, time.Now(), own...)

@@ -114,7 +114,7 @@ func (w *work) alarmsOfContent() (alarms []alarm) {
 		about := d.question.Name + " " + dns.TypeToString[d.question.Qtype]
 		a := newAlarm(status.AlarmContent, about,
 			fmt.Sprintf("%s is answered differently: by %s with %s, by %s with %s", about, d.servers[0], short(d.answers[0]), d.servers[1], short(d.answers[1])),
-			"have all signers serve the same content: see the zone file of each, and whether it was read")
+			"have all signers serve the same content: see at each the zone file or the primary, whether it was read, and what `updates` lists: updates go to one signer alone")
 		a.Since = d.since
 		alarms = append(alarms, a)
 	}
