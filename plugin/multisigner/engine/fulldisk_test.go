@@ -5,6 +5,8 @@ package engine_test
 import (
 	"context"
 	"os"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -109,4 +111,41 @@ func TestOneVersionForASerial(t *testing.T) {
 		settled(t, f.Engine)
 	}
 	require.Equal(t, unsaved.Serial()+1, served(t, f.Engine).Serial(), "once")
+}
+
+// That our keys went on without us is known from a look: it takes outsiders their answers
+// whether the disk takes a note of it or not.
+func TestOutrunWithAFullDisk(t *testing.T) {
+	g := newGroup(t, "a b", nil)
+	g.begin()
+	a := g.signers[0]
+	backup := a.backup(t)
+	for range 2 {
+		a.do("roll", "zsk")
+		g.settle()
+		g.rounds(2)
+		g.until("a rollover is over", g.calm)
+	}
+	g.rounds(4)
+	a.stop()
+	require.NoError(t, os.RemoveAll(a.dir))
+	restore(t, a.dir, backup)
+	a.serial = 0 // there is no secondary that could tell
+	var full atomic.Bool
+	full.Store(true)
+	a.options = func(o *engine.Options) {
+		o.Failpoint = func(point string) error {
+			if point == "save-before" && full.Load() {
+				return syscall.ENOSPC
+			}
+			return nil
+		}
+	}
+	a.start()
+	for range 6 {
+		g.round()
+		require.Nil(t, a.version(), "its keys were withdrawn")
+	}
+	full.Store(false)
+	g.until("it is as it should be", func() bool { return a.version() != nil && g.calm() })
 }

@@ -91,6 +91,9 @@ func (w *work) shownPlan(planned roll.Plan) roll.Plan {
 			SignDNSKEY: shown.Entry, SignCDS: w.known.makers(cds.Sigs), SignData: shown.Signers,
 		}
 	}
+	if planned.Refuse != "" { // that our answers are bogus is no step, and need not be saved
+		p.Refuse, p.Feeds = planned.Refuse, planned.Feeds
+	}
 	p.Destroy, p.TellParent, p.Frozen = nil, nil, planned.Frozen
 	p.Waits, p.Alarms, p.Keys, p.Wake, p.Busy = planned.Waits, planned.Alarms, planned.Keys, planned.Wake, planned.Busy
 	return p
