@@ -490,3 +490,28 @@ func TestLogOfAPrimary(t *testing.T) {
 		require.Equal(t, times, strings.Count(logs.text.String(), what), "%s\n%s", what, logs.text.String())
 	}
 }
+
+// What updates have changed beside a file stays when the content comes from a primary,
+// and `drop` takes it back, also after a restart.
+func TestUpdatesStayBehindAPrimary(t *testing.T) {
+	p := newScripted(t, nil, text("10", "other.example.org. 300 A 192.0.2.82"))
+	dir, clock := t.TempDir(), newManual(moment)
+	cfg := updatable(t, write(t, content))
+	e := by(t, clock, dir, cfg)
+	served(t, e)
+	require.Nil(t, send(t, e, "new 60 A 192.0.2.81"))
+	require.NoError(t, e.Close())
+
+	e = by(t, clock, dir, behind(t, p))
+	serves(t, e, "other.example.org.")
+	require.True(t, answersFor(t, e, "new"))
+	require.NoError(t, e.Close())
+
+	e = by(t, clock, dir, behind(t, p))
+	serves(t, e, "other.example.org.")
+	eventually(t, "nothing is under way", e.Idle)
+	require.True(t, answersFor(t, e, "new"))
+	_, err := e.Do(context.Background(), apex, engine.Command{Kind: "drop", Args: []string{"new.example.org.", "A"}})
+	require.NoError(t, err)
+	require.False(t, answersFor(t, e, "new"))
+}
