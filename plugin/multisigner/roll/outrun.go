@@ -155,9 +155,10 @@ func (z *step) noteKnowers() {
 // choice, those of years.
 const pastAtMost = 64
 
-// bury notes that a key is forgotten that was ours, or may have been.
+// bury notes that a key is forgotten that was ours, or may be taken for ours one day. What
+// another has signed with is, where the tags are not shared out, or were by other names.
 func (z *step) bury(key *key) {
-	if key.Owner > 0 || key.Owner < 0 && (z.p.Tags == nil || !z.p.Tags(key.ID.Tag)) {
+	if key.Owner != 0 && (z.p.Tags == nil || !z.p.Tags(key.ID.Tag)) {
 		return
 	}
 	z.f.Past = append(z.f.Past[:len(z.f.Past):len(z.f.Past)], key.ID)

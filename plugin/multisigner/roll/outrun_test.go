@@ -82,3 +82,23 @@ func TestOutrunByWhoNeverKnewUs(t *testing.T) {
 	s.step()
 	require.Empty(t, s.plan.Refuse)
 }
+
+// A key of c that has a tag of ours, where the tags are not shared out, is no later one of
+// ours when b goes back to a state of its time: all of us would refuse at once by that.
+func TestOutrunByTheKeyOfAnother(t *testing.T) {
+	s := twoSigners(t, "configure peer c", "peer c publishes ksk c1 zsk a9", "peer c mirrors")
+	s.tell("parent ds a1 b1 c1")
+	s.runUntil(start.Add(40 * time.Hour))
+	require.Empty(t, s.plan.Refuse)
+	s.tell("peer c stops-mirroring")
+	s.tell("peer c publishes ksk c1 zsk c2 copy a1 a2 b1 b2")
+	for range 60 {
+		s.runUntil(s.now.Add(12 * time.Hour))
+		s.step()
+	}
+	s.tell("restart")
+	s.tell("peer b stops-mirroring")
+	s.tell("peer b publishes ksk b1 zsk b2 copy a1 c1 a9")
+	require.False(t, s.plan.Outrun)
+	require.Empty(t, s.plan.Refuse)
+}

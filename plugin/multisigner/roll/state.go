@@ -40,7 +40,7 @@ type facts struct {
 	Known     bool   `json:"known,omitempty"`   // while we join: our DS has been there all along
 	Outrun    bool   `json:"outrun,omitempty"`  // while we join: our keys went on without us
 	Started   moment `json:"started,omitempty"` // the last start: nobody had been looked at since
-	Past      keyIDs `json:"past,omitempty"`    // forgotten keys that were ours, or may have been, the oldest first
+	Past      keyIDs `json:"past,omitempty"`    // forgotten keys that were ours, or have tags of ours, the oldest first
 	Asked     moment `json:"asked,omitempty"`   // while we join: since when no peer asks for a DS RRset without ours
 	Told      moment `json:"told,omitempty"`    // when the parent was told of CDS
 	Had       bool   `json:"had,omitempty"`     // the parent had a DS of what CDS names, since CDS names anything
