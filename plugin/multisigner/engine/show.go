@@ -47,15 +47,17 @@ func (z *Zone) expire() bool {
 // still get them: they must see what we publish to get us out of there. What was
 // withdrawn is for nobody else, whoever asks for it to be shown.
 func (z *Zone) refuse(why string) {
-	v := z.work.signed
-	if z.work.proving.withdrawn && why == "" {
-		if good := z.work.shown(); good != nil {
+	v, feeds := z.work.signed, z.work.plan.Feeds && why == z.work.plan.Refuse
+	if z.work.proving.withdrawn && (why == "" || feeds) {
+		switch good := z.work.shown(); {
+		case good != nil:
 			v = good
-		} else {
+		case why == "":
 			why = "signatures of the zone were found to be bad, and it is signed anew"
+		default:
+			feeds = false
 		}
 	}
-	feeds := z.work.plan.Feeds && why == z.work.plan.Refuse
 	if is := z.Serving(); is.Refuse != why || is.Version != v || is.Feeds != feeds {
 		z.work.history.goOn(v)
 		z.serving.Store(&Serving{Version: v, Refuse: why, Feeds: feeds, History: z.work.history.History})
