@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/miekg/dns"
+
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
 // silent says why from gets no answer; "" when it does. While a zone refuses, those who
@@ -25,6 +28,17 @@ func silent(cfg *engine.Config, serving *engine.Serving, from asker) string {
 		return serving.Refuse
 	}
 	return ""
+}
+
+// refreshes reports whether from, who may transfer the zone although outsiders are refused,
+// asks for its serial, as most secondaries do before they transfer (RFC 1034 4.3.5). A
+// resolver that validates asks with DO: it gets no answer that is bogus.
+func refreshes(cfg *engine.Config, serving *engine.Serving, from asker, req *dns.Msg) bool {
+	if serving == nil || !serving.Feeds || serving.Version == nil || wantsDNSSEC(req) || req.Question[0].Qtype != dns.TypeSOA {
+		return false
+	}
+	name, err := zone.ParseName(req.Question[0].Name)
+	return err == nil && name == serving.Version.Apex() && noTransfer(cfg, serving, from) == ""
 }
 
 // isPeer tells peers by key or by address. An address can be forged; all that is

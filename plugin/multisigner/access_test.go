@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
@@ -108,4 +109,22 @@ func TestWhichRule(t *testing.T) {
 	serving = &engine.Serving{Version: serving.Version, Refuse: serving.Refuse, Feeds: true}
 	require.Empty(t, noTransfer(cfg, serving, asker{addr: at("192.0.2.5:1024")}))
 	require.Empty(t, noTransfer(cfg, serving, asker{addr: at("203.0.113.1:1024"), key: "peer-key."}))
+}
+
+// A secondary that is fed while outsiders are refused asks for our serial before it
+// transfers. A resolver that asks for the same gets nothing, and so does whoever asks more.
+func TestWhoIsFedMayRefresh(t *testing.T) {
+	cfg := &engine.Config{Secondaries: []engine.Secondary{{Server: ask.Server{Addr: netip.MustParseAddrPort("192.0.2.5:53")}}}}
+	serving := &engine.Serving{Version: zone.NewBuilder(zone.MustName("example.org.")).Version(), Refuse: "left out", Feeds: true}
+	may := func(from, name string, t uint16, do bool) bool {
+		req := new(dns.Msg).SetQuestion(name, t).SetEdns0(1232, do)
+		return refreshes(cfg, serving, asker{addr: netip.MustParseAddrPort(from)}, req)
+	}
+	require.True(t, may("192.0.2.5:1024", "Example.org.", dns.TypeSOA, false))
+	require.False(t, may("192.0.2.5:1024", "example.org.", dns.TypeSOA, true))
+	require.False(t, may("192.0.2.5:1024", "example.org.", dns.TypeNS, false))
+	require.False(t, may("192.0.2.5:1024", "www.example.org.", dns.TypeSOA, false))
+	require.False(t, may("203.0.113.1:1024", "example.org.", dns.TypeSOA, false))
+	serving = &engine.Serving{Version: serving.Version, Refuse: serving.Refuse}
+	require.False(t, may("192.0.2.5:1024", "example.org.", dns.TypeSOA, false))
 }

@@ -176,7 +176,7 @@ var renderings = sync.Pool{New: func() any { return &rendering{wire: make([]byte
 func (q query) answer() (int, error) {
 	serving := q.zone.Serving()
 	q.from.own = q.zone.Own(q.req)
-	if why := silent(q.zone.Config(), serving, q.from); why != "" {
+	if why := silent(q.zone.Config(), serving, q.from); why != "" && !refreshes(q.zone.Config(), serving, q.from, q.req) {
 		return q.refuse(dns.RcodeServerFailure, dns.ExtendedErrorCodeNotReady, why)
 	}
 	r := renderings.Get().(*rendering)
