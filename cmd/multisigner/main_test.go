@@ -112,7 +112,7 @@ func rolling() status.Zone {
 		Serving: true, Serial: 2026112301, Names: 12, Records: 57, Denial: "nsec",
 		Source: status.Source{
 			File: "/etc/coredns/db.example.org", Serial: 7, Read: ago(90 * time.Minute), Refused: true,
-			Passed:   "it is not after 2026112301, from which they are counted on",
+			Passed:   "not served: it is not greater than 2026112301, which was served already and is counted on from",
 			Problems: []status.Problem{{Where: "db.example.org:12", Text: "no TTL", Fatal: true}},
 		},
 		Signatures: status.Signatures{Earliest: now.Add(9*24*time.Hour + 3*time.Hour), Renewed: now.Add(4 * 24 * time.Hour)},

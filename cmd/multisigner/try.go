@@ -32,7 +32,7 @@ func (a *app) checkConfig(args []string) int {
 			continue
 		}
 		if err := readable(s.Config.File); err != nil {
-			fmt.Fprintf(a.err, "%s: warning: %v: zone %s answers SERVFAIL until it is there\n", s.Config.Where, err, s.Config.Apex)
+			fmt.Fprintf(a.err, "%s: warning: %v: zone %s answers SERVFAIL until it can be read\n", s.Config.Where, err, s.Config.Apex)
 		}
 	}
 	return exitOK

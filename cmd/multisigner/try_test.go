@@ -36,9 +36,9 @@ func TestCheckFiles(t *testing.T) {
 	}{
 		{[]string{"check-config", "Corefile"}, 0, "Corefile:2: zone example.org. from " + filepath.Join(wd, "db") + ", state in " + filepath.Join(wd, "multisigner-state") + "\n", ""},
 		{[]string{"check-config", "early"}, 0, "early:2: zone example.org. from " + filepath.Join(wd, "later") + ", state in " + filepath.Join(wd, "multisigner-state") + "\n",
-			"early:2: warning: open " + filepath.Join(wd, "later") + ": no such file or directory: zone example.org. answers SERVFAIL until it is there\n"},
+			"early:2: warning: open " + filepath.Join(wd, "later") + ": no such file or directory: zone example.org. answers SERVFAIL until it can be read\n"},
 		{[]string{"check-config", "folder"}, 0, "folder:2: zone example.org. from " + wd + ", state in " + filepath.Join(wd, "multisigner-state") + "\n",
-			"folder:2: warning: open " + wd + ": not a file: zone example.org. answers SERVFAIL until it is there\n"},
+			"folder:2: warning: open " + wd + ": not a file: zone example.org. answers SERVFAIL until it can be read\n"},
 		{[]string{"check-config", "bad"}, 1, "", "bad:2: no file and no primary: add file PATH, the unsigned zone, or primary ADDRESS..., a server that has it\nbad:3: unknown directive \"fiel\": do you mean file?\n"},
 		{[]string{"check-config", "nowhere"}, 1, "", "open nowhere: no such file or directory\n"},
 		{[]string{"check-zone", "db", "Example.org"}, 0, "db: zone example.org., serial 7, 2 names, 3 records\n", ""},

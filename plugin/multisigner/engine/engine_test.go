@@ -142,13 +142,13 @@ func TestSerialAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, signers)
 
-	require.Equal(t, "it is not after 2026113000, from which they are counted on", raise("7").Passed)
+	require.Equal(t, "not served: it is not greater than 2026113000, which was served already and is counted on from", raise("7").Passed)
 	require.Same(t, after, served(t, e))
 	cfg.Serial = sign.UnixTime
 	p, err := e.Prepare(context.Background(), []engine.Config{cfg})
 	require.NoError(t, err)
 	p.Commit()
-	require.Equal(t, "serials are made from the time", raise("4000000000").Passed)
+	require.Equal(t, "not served: serials are made from the time", raise("4000000000").Passed)
 	require.Same(t, after, served(t, e))
 }
 

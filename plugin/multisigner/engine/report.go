@@ -90,11 +90,11 @@ func (w *work) passedOver(cfg *Config, s status.Zone) string {
 	case len(cfg.Primaries) > 0 || s.Source.Read.IsZero() || s.Serial == 0 || s.Source.Serial == s.Serial:
 		return ""
 	case w.content != nil:
-		return "what is in the file is not served yet"
+		return "not served yet, as all that is in the file"
 	case cfg.Serial != sign.Increment:
-		return "serials are made from the time"
+		return "not served: serials are made from the time"
 	}
-	return fmt.Sprintf("it is not after %d, from which they are counted on", s.Serial)
+	return fmt.Sprintf("not served: it is not greater than %d, which was served already and is counted on from", s.Serial)
 }
 
 func (w *work) reportKeys(cfg *Config) []status.Key {
