@@ -116,7 +116,26 @@ func typed(text string) (lines []string) {
 		line = regexp.MustCompile(`^(?:[A-Z_]+=(?:'[^']*'|\S*) )+`).ReplaceAllString(strings.TrimSpace(line), "")
 		lines[i] = strings.TrimPrefix(line, "bin/")
 	}
-	return lines
+	return joinHere(lines)
+}
+
+// joinHere makes one line of a command and the here-document that it is given.
+func joinHere(lines []string) (joined []string) {
+	end := ""
+	for _, line := range lines {
+		if end != "" {
+			joined[len(joined)-1] += "\n" + line
+			if line == end {
+				end = ""
+			}
+			continue
+		}
+		joined = append(joined, line)
+		if _, word, ok := strings.Cut(line, "<<"); ok {
+			end = word
+		}
+	}
+	return joined
 }
 
 func canBeMade(t *testing.T, line string) {
