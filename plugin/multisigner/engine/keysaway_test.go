@@ -136,6 +136,8 @@ func TestRemovedUnderARunningProcess(t *testing.T) {
 			cfg := alone(t, write(t, content))
 			e := by(t, clock, dir, cfg)
 			before := served(t, e)
+			rests := func() bool { return clock.awaits(time.Second) && e.Idle() }
+			require.Eventually(t, rests, 10*time.Second, time.Millisecond) // what is removed under a turn is put back by that
 			require.NoError(t, tc.remove(t, dir))
 			require.Eventually(t, func() bool {
 				clock.step(time.Second)
@@ -150,6 +152,7 @@ func TestRemovedUnderARunningProcess(t *testing.T) {
 				clock.step(10 * time.Minute)
 				return !alarmed(t, e, "removed")
 			}, 10*time.Second, 10*time.Millisecond)
+			require.Eventually(t, rests, 10*time.Second, time.Millisecond) // a step of the rollover may be due
 			last := served(t, e)
 			require.False(t, zone.SerialAfter(before.Serial(), last.Serial()))
 			require.NoError(t, e.Close())
