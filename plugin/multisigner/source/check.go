@@ -142,7 +142,7 @@ func (c *checker) shape(n *zone.Node) {
 	}
 	if n.IsCut() {
 		for s := range n.All() {
-			if !isAddress(s.Type) && s.Type != zone.TypeNS && s.Type != zone.TypeDS && s.Type != zone.TypeDNAME && !made(s.Type) {
+			if !isAddress(s.Type) && s.Type != zone.TypeNS && s.Type != zone.TypeDS && s.Type != zone.TypeDNAME && !s.Type.SignerMade() {
 				c.warn(name, s.Type, "the name is delegated: its %s is never answered; put it into the zone below", s.Type)
 			}
 		}

@@ -56,7 +56,7 @@ func (c *collector) add(r zone.Record, e *entry, at position) {
 	switch {
 	case !name.Under(c.apex):
 		c.outside(name, t, at)
-	case made(t) || (isPrivate(t) || t == zone.TypeCSYNC) && name == c.apex:
+	case t.SignerMade() || (isPrivate(t) || t == zone.TypeCSYNC) && name == c.apex:
 		c.drop(t, at)
 	default:
 		c.put(r, at)

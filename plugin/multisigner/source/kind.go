@@ -20,17 +20,6 @@ func typeList(types []zone.Type) string {
 	return text
 }
 
-// made reports whether records of type t are the signer's to make. A ZONEMD is
-// true of the unsigned zone only (RFC 8976 2).
-func made(t zone.Type) bool {
-	switch t {
-	case zone.TypeDNSKEY, zone.TypeRRSIG, zone.TypeNSEC, zone.TypeNSEC3, zone.TypeNSEC3PARAM,
-		zone.TypeCDS, zone.TypeCDNSKEY, zone.TypeZONEMD:
-		return true
-	}
-	return false
-}
-
 // isPrivate reports whether t is the type in which BIND keeps at the apex how far its
 // signing has come: its sig-signing-type, as it is if nobody sets another.
 func isPrivate(t zone.Type) bool { return t == 65534 }

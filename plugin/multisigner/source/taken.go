@@ -115,7 +115,7 @@ func (d Dropped) without(s zone.RRset, apex zone.Name, many int) zone.RRset {
 		d.count(zone.TypeRRSIG, many*s.Sigs.Len())
 		s = s.WithSigs("")
 	}
-	if made(s.Type) || isPrivate(s.Type) && s.Name == apex {
+	if s.Type.SignerMade() || isPrivate(s.Type) && s.Name == apex {
 		d.count(s.Type, many*s.Rdata.Len())
 		return zone.RRset{Name: s.Name, Type: s.Type}
 	}

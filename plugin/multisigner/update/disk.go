@@ -56,7 +56,7 @@ func Decode(text []byte, apex zone.Name) (Entry, error) {
 		return Entry{}, fmt.Errorf("the name is none of %s", apex)
 	}
 	e := Entry{Key: Key{name, zone.Type(s.Type)}, TTL: s.TTL, TTLSet: s.TTLSet, By: s.By, Since: s.Since}
-	if made(e.Type) || isMeta(e.Type) {
+	if e.Type.SignerMade() || isMeta(e.Type) {
 		return Entry{}, fmt.Errorf("%s %s is nothing that updates change", e.Name, e.Type)
 	}
 	var added zone.Gathering

@@ -177,7 +177,7 @@ func replaces(t zone.Type) bool {
 
 // besideCNAME reports whether t may stand beside a CNAME, or is one.
 func besideCNAME(t zone.Type) bool {
-	return t == zone.TypeCNAME || t == 25 || made(t) // 25: KEY
+	return t == zone.TypeCNAME || t == 25 || t.SignerMade() // 25: KEY
 }
 
 // changes lists what differs, in canonical order.

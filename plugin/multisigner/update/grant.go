@@ -94,7 +94,7 @@ func ParseType(word string) (zone.Type, error) {
 	switch t := zone.Type(number); {
 	case isMeta(t):
 		return 0, fmt.Errorf("%s: no record is of that type", word)
-	case made(t):
+	case t.SignerMade():
 		return 0, fmt.Errorf("%s: the signer makes these records, and nobody else can", t)
 	default:
 		return t, nil
@@ -168,7 +168,7 @@ func (m *Message) Permit(content *zone.Version, grants []Grant, key, algorithm s
 			continue
 		}
 		for s := range node.All() {
-			if made(s.Type) || m.stays(Key{r.Name, s.Type}) {
+			if s.Type.SignerMade() || m.stays(Key{r.Name, s.Type}) {
 				continue
 			}
 			if bad := allowed(r.Name, s.Type); bad != nil {

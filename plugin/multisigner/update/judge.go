@@ -37,7 +37,7 @@ func (m *Message) Judge(content *zone.Version, serial uint32) (Result, *Refusal)
 	}
 	j := &judging{draft: newDraft(content), apex: m.Apex, serial: serial}
 	for _, r := range m.Updates {
-		if made(r.Type) || r.Type == zone.TypeCSYNC && r.Name == m.Apex {
+		if r.Type.SignerMade() || r.Type == zone.TypeCSYNC && r.Name == m.Apex {
 			return Result{}, refusal("made here", "%s %s: the signer makes these records; leave them out", r.Name, r.Type)
 		}
 		j.take(r)

@@ -142,14 +142,3 @@ func mayBeEmpty(t zone.Type) bool {
 	_, known := dns.TypeToRR[uint16(t)]
 	return t == 10 || t == 42 || !known
 }
-
-// made reports whether records of type t are the signer's to make, as package source
-// has it.
-func made(t zone.Type) bool {
-	switch t {
-	case zone.TypeDNSKEY, zone.TypeRRSIG, zone.TypeNSEC, zone.TypeNSEC3, zone.TypeNSEC3PARAM,
-		zone.TypeCDS, zone.TypeCDNSKEY, zone.TypeZONEMD:
-		return true
-	}
-	return false
-}
