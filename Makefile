@@ -5,14 +5,19 @@ SIM_YEARS ?= 1000000
 SBIN = PATH=$$PATH:/usr/sbin:/sbin
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build test race interop interop-all lab lint bench bench-peers bench-signing fuzz proof player soak clean
+# The tests in files of the tag interop, and their packages: all others are those of make test.
+INTEROP_FILES = $(shell grep -rlE '^//go:build .*\binterop\b' --include='*_test.go' cmd plugin test)
+INTEROP_TESTS = $(shell grep -hoE '^func (Test|Fuzz|Example)[A-Za-z0-9_]*' $(INTEROP_FILES) | cut -d' ' -f2 | sort -u | paste -sd '|')
+INTEROP_PACKAGES = $(addprefix ./,$(sort $(dir $(INTEROP_FILES))))
+
+.PHONY: help build test race interop interop-all lab lint bench bench-peers bench-signing bench-changes fuzz proof player mutants soak clean
 
 build: ## bin/coredns and bin/multisigner
 	@test -x bin/coredns || echo "The first build takes some minutes: it compiles CoreDNS and all that it uses."
 	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/coredns ./cmd/multisigner
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 test: ## every test that needs Go alone, the end-to-end ones too; and signers that die at failpoints
 	$(GO) test ./...
@@ -20,10 +25,10 @@ test: ## every test that needs Go alone, the end-to-end ones too; and signers th
 	$(GO) test -tags failpoints -run CrashesInAlgorithmRollovers ./test/player
 
 race: ## the packages that share memory between goroutines, under the race detector
-	$(GO) test -race ./plugin/... ./test/lab/...
+	$(GO) test -race -timeout 30m ./plugin/... ./test/lab/...
 
 interop: ## the tests against other people's validators and servers, which it installs first
-	.ci/packages && $(SBIN) $(GO) test -tags interop -parallel 4 -timeout 45m ./...
+	.ci/packages && $(SBIN) $(GO) test -tags interop -parallel 8 -timeout 45m -run '^($(INTEROP_TESTS))$$' $(INTEROP_PACKAGES)
 
 interop-all: ## the same over every size, algorithm and denial
 	.ci/packages && $(SBIN) INTEROP=all $(GO) test -tags interop -parallel 4 -timeout 3h -v ./test/...
@@ -45,6 +50,9 @@ bench-signing: build ## how fast we sign beside kzonesign and dnssec-signzone, a
 	.ci/packages && $(SBIN) $(GO) run ./test/peers -signing -zones hosting-100000,hosting-100000-nsec3,tld-100000 $(PEERS)
 	$(SBIN) $(GO) run ./test/peers -meanwhile -zones hosting-100000,tld-100000 $(PEERS)
 
+bench-changes: build ## changes of a signed zone, by UPDATE and from a primary, beside Knot's and BIND's, into docs/PERFORMANCE.md
+	.ci/packages && $(SBIN) $(GO) run ./test/peers -changes -zones hosting-100000 -servers knot,bind,ours -rounds 3 -others 0.4 -document docs/PERFORMANCE.md $(PEERS)
+
 fuzz: ## each fuzz target for FUZZTIME
 	@$(GO) list ./plugin/... | while read -r p; do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
 		$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$p || exit 1; done; done
@@ -55,6 +63,10 @@ proof: ## thousands of simulated zone-years, every story, rollovers of real proc
 
 player: ## whole engines in virtual time: PLAYER_SEEDS worlds (100), and a death at each passing of each failpoint
 	PLAYER_SEEDS=$${PLAYER_SEEDS:-100} CRASHES=all $(GO) test -tags failpoints -count 1 -timeout 0 ./test/player
+
+mutants: ## every rule broken by program, and what catches each: an hour or two, and the figures in docs/PROOF.md
+	PROOF=$(CURDIR)/docs/PROOF.md SIM_MUTANTS=all SIM_MUTANT_WORLDS=$${SIM_MUTANT_WORLDS:-4000} SIM_MUTANT_TRIES=$${SIM_MUTANT_TRIES:-400} SIM_RECORD=1 $(GO) test -count 1 -timeout 0 -v -run 'TestMutants$$' ./test/simulation
+	PROOF=$(CURDIR)/docs/PROOF.md SIM_SEAM=all SIM_RECORD=1 $(GO) test -count 1 -timeout 0 -v -run 'TestSeamMutants$$' ./test/simulation
 
 soak: ## a million simulated zone-years, every mutation, and the figures in docs/PROOF.md; a death at every failpoint
 	PROOF=$(CURDIR)/docs/PROOF.md SIM_YEARS=$(SIM_YEARS) SIM_MUTATIONS=all SIM_RECORD=1 $(GO) test -count 1 -timeout 0 -v ./test/simulation

@@ -10,9 +10,11 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -29,8 +31,10 @@ type listed struct {
 }
 
 // packages lists ours with every build tag that the project has.
-func packages(t *testing.T) []listed {
-	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Dir,Imports,TestGoFiles,XTestGoFiles", "-tags", "interop,failpoints", module+"...")
+func packages(t *testing.T) []listed { return packagesWith(t, "interop,failpoints") }
+
+func packagesWith(t *testing.T, tags string) []listed {
+	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Dir,Imports,TestGoFiles,XTestGoFiles", "-tags", tags, module+"...")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -80,6 +84,35 @@ func TestNoSleepInTests(t *testing.T) {
 		}
 	}
 	require.NotZero(t, seen)
+}
+
+// make interop finds its tests by a pattern. One in a file that the pattern does not match
+// would never run.
+func TestInteropFindsItsTests(t *testing.T) {
+	makefile, err := os.ReadFile("../Makefile")
+	require.NoError(t, err)
+	m := regexp.MustCompile(`grep -rlE '([^']+)' --include='\*_test.go' cmd plugin test`).FindSubmatch(makefile)
+	require.NotNil(t, m)
+	pattern := regexp.MustCompile("(?m)" + string(m[1]))
+	files := func(tags string) (all []string) {
+		for _, p := range packagesWith(t, tags) {
+			for _, name := range slices.Concat(p.TestGoFiles, p.XTestGoFiles) {
+				all = append(all, filepath.Join(p.Dir, name))
+			}
+		}
+		return all
+	}
+	plain, found := files("failpoints"), 0
+	for _, path := range files("interop,failpoints") {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		tagged := !slices.Contains(plain, path)
+		require.Equal(t, tagged, pattern.Match(text), path)
+		if tagged {
+			found++
+		}
+	}
+	require.Greater(t, found, 20)
 }
 
 // The scan finds what it is for.

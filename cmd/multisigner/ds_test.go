@@ -70,5 +70,5 @@ func TestParentTold(t *testing.T) {
 	}
 	z := status.Zone{Zone: "example.org.", Signer: "a", At: now, Serving: true, Denial: "nsec", Parent: status.Parent{Mode: "servers", Manual: true}}
 	out, _, _ := start(t, &server{zones: []status.Zone{z}})("status")
-	require.Contains(t, out, "not yet asked, told by a person")
+	require.Contains(t, out, "not yet asked; a person carries the DS there")
 }

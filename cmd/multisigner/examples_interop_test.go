@@ -10,10 +10,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/test/lab"
 )
 
 // What the page of each example has somebody type works, line by line, in its order.
@@ -38,10 +41,12 @@ func TestExamplesAsTyped(t *testing.T) {
 				switch command := strings.TrimPrefix(line, "watch "); {
 				case command == "make build", command == "cd corefile-examples/"+filepath.Base(dir):
 				case strings.HasSuffix(command, "bin/coredns"):
-					_, command, _ = strings.Cut(command, " && ")
+					if _, after, ok := strings.Cut(command, " && "); ok {
+						command = after // as a part of cd FOLDER && COMMAND
+					}
 					serve(t, dir, command)
 				case strings.HasSuffix(command, "&"):
-					for _, m := range regexp.MustCompile(`\(cd (\S+) && (\S+)\) &`).FindAllStringSubmatch(command, -1) {
+					for _, m := range regexp.MustCompile(`\(cd (\S+) && ([^)]+)\) &`).FindAllStringSubmatch(command, -1) {
 						serve(t, filepath.Join(dir, m[1]), m[2])
 					}
 				default:
@@ -82,9 +87,9 @@ func serve(t *testing.T, dir, command string) {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", "exec "+command)
 	cmd.Dir = dir
-	require.NoError(t, cmd.Start())
+	require.NoError(t, lab.Start(cmd))
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // NSD has children
 		_ = cmd.Wait()
 	})
 }
@@ -116,6 +121,9 @@ func succeeds(t *testing.T, dir, command string) {
 		}
 		if err != nil {
 			return false
+		}
+		if strings.Contains(command, "new.example.test A ") && !strings.Contains(string(out), "192.0.2.81") {
+			return false // the change is not served yet
 		}
 		return !strings.HasPrefix(command, "dig ") || strings.Contains(string(out), "RRSIG") || strings.Contains(command, "+short") && len(out) > 0
 	}, 2*time.Minute, 200*time.Millisecond, "%s", command)

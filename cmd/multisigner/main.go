@@ -105,7 +105,11 @@ func (a *app) parse(args []string) ([]string, error) {
 func (a *app) dispatch(ctx context.Context, command string, args []string) int {
 	switch {
 	case command == "status":
-		return a.show(ctx, statusView, args)
+		code := a.show(ctx, statusView, args)
+		if len(args) == 0 && !a.json && code == exitOK {
+			a.alarmsOfCatalogs(ctx)
+		}
+		return code
 	case command == "keys":
 		return a.keys(ctx, args)
 	case command == "ds":
@@ -114,11 +118,22 @@ func (a *app) dispatch(ctx context.Context, command string, args []string) int {
 		return a.check(ctx, args)
 	case command == "plan":
 		return a.plan(ctx, args)
+	case command == "export":
+		return a.export(ctx, args)
+	case command == "updates":
+		return a.updates(ctx, args)
 	case command == "roll":
 		return a.roll(ctx, args)
+	case command == "catalog":
+		return a.catalog(ctx, args)
 	case command == "trust":
 		if len(args) != 3 {
 			return a.misused("trust which key of which peer? Say trust ZONE PEER TAG")
+		}
+		return a.order(ctx, command, args[1:], args[:1])
+	case command == "review":
+		if len(args) != 2 {
+			return a.misused("review what? Say review ZONE pass, or review ZONE drop")
 		}
 		return a.order(ctx, command, args[1:], args[:1])
 	case command == "drop":
@@ -190,10 +205,17 @@ func (a *app) list(ctx context.Context, command string, zones []string) int {
 	if err != nil {
 		return a.fail(err)
 	}
-	texts, code := map[string]string{}, exitOK
+	type said struct {
+		Zone string `json:"zone"`
+		Text string `json:"text"`
+	}
+	all, code := []said{}, exitOK
 	for _, name := range zones {
 		text, err := a.client.Do(ctx, name, command)
-		switch texts[name] = text; {
+		if err == nil {
+			all = append(all, said{name, text})
+		}
+		switch {
 		case err != nil:
 			code = a.fail(fmt.Errorf("%s %s: %w", command, name, err))
 		case a.json:
@@ -204,7 +226,7 @@ func (a *app) list(ctx context.Context, command string, zones []string) int {
 		}
 	}
 	if a.json {
-		a.print(texts)
+		a.print(all)
 	}
 	return code
 }

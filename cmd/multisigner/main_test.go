@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -28,6 +29,8 @@ type server struct {
 	zones  []status.Zone
 	matrix status.Matrix
 	told   []string
+
+	ofCatalog []status.Alarm
 }
 
 func (s *server) Names() []string {
@@ -48,6 +51,22 @@ func (s *server) Status(names ...string) []status.Zone {
 	return all
 }
 
+func (s *server) Catalogs() []status.Catalog {
+	return []status.Catalog{{Catalog: "cat.example.", Alarms: s.ofCatalog}}
+}
+
+func (s *server) Catalog(name string) (status.Catalog, bool) {
+	return status.Catalog{Catalog: name}, name == "cat.example."
+}
+
+func (s *server) DoCatalog(name, command string) (string, error) {
+	if command != "accept" || name != "cat.example." {
+		return "", errors.New("no removal waits for a person")
+	}
+	s.told = append(s.told, command+" "+name)
+	return "12 members are removed", nil
+}
+
 func (s *server) Do(_ context.Context, name, command string, args []string) (string, error) {
 	if name == "stuck.example." {
 		return "", errors.New("the zone is frozen: multisigner thaw stuck.example")
@@ -57,6 +76,10 @@ func (s *server) Do(_ context.Context, name, command string, args []string) (str
 }
 
 func (s *server) Check(context.Context, string) (status.Matrix, error) { return s.matrix, nil }
+
+func (s *server) Export(_ context.Context, name, view string) (iter.Seq[string], error) {
+	return slices.Values([]string{name + " " + view + " 1\n", "2\n"}), nil
+}
 
 // Plan is a ZSK rollover under way.
 func (s *server) Plan(_ context.Context, name string) (status.Plan, error) {
@@ -69,6 +92,15 @@ func (s *server) Plan(_ context.Context, name string) (status.Plan, error) {
 		{At: soon, What: "stop signing the zone with ZSK 1002"},
 		{At: soon.Add(2 * time.Hour), What: "withdraw ZSK 1002"},
 	}, Waits: []status.Wait{{What: "drop c.example.net's ZSK 3", Why: "a peer to be reachable and trusted", Holding: []string{"c.example.net"}}}}, nil
+}
+
+// Updates has one of each kind.
+func (s *server) Updates(_ context.Context, name string) ([]status.Update, error) {
+	ttl, at := uint32(60), now.Add(-time.Hour)
+	return []status.Update{
+		{Name: "new." + name, Type: "A", Added: []string{"192.0.2.81"}, Removed: []string{}, TTL: &ttl, By: "k.", Since: at},
+		{Name: "www." + name, Type: "A", Added: []string{}, Removed: []string{"192.0.2.80", "192.0.2.82"}, By: "k.", Since: at, NotServed: "it is beside a CNAME"},
+	}, nil
 }
 
 // start serves s on a socket and gives a function that runs the command on it.
@@ -103,6 +135,8 @@ func golden(t *testing.T, name, got string) {
 
 var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
+var contentSerials = [2]uint32{7, 5}
+
 // rolling is a zone in the middle of a ZSK rollover, with a peer that lags, a
 // parent and something to complain of: all that status can show.
 func rolling() status.Zone {
@@ -112,7 +146,7 @@ func rolling() status.Zone {
 		Serving: true, Serial: 2026112301, Names: 12, Records: 57, Denial: "nsec",
 		Source: status.Source{
 			File: "/etc/coredns/db.example.org", Serial: 7, Read: ago(90 * time.Minute), Refused: true,
-			Passed:   "not served: it is not greater than 2026112301, which was served already and is counted on from",
+			Passed:   "not served: it is not greater than 2026112301, which was served already; the next serial is one more than that",
 			Problems: []status.Problem{{Where: "db.example.org:12", Text: "no TTL", Fatal: true}},
 		},
 		Signatures: status.Signatures{Earliest: now.Add(9*24*time.Hour + 3*time.Hour), Renewed: now.Add(4 * 24 * time.Hour)},
@@ -127,7 +161,8 @@ func rolling() status.Zone {
 		Secondaries: []status.Secondary{
 			{
 				Address: "192.0.2.60:53", Seen: ago(20 * time.Second), State: "good", Serial: 2026112299, Behind: true,
-				Notify:   &status.Notify{At: ago(3 * time.Hour), Serial: 2026112301, Answer: "notify 192.0.2.60:53 of example.org SOA: refused (REFUSED)"},
+				Notify: &status.Notify{At: ago(3 * time.Hour), Serial: 2026112301, Answer: "notify 192.0.2.60:53 of example.org SOA: answered REFUSED",
+					Cure: "let it serve the zone, and take NOTIFYs for it from 192.0.2.1; `outgoing` sets the address from which they leave here"},
 				Transfer: &status.Transfer{At: ago(26 * time.Hour), Serial: 2026112299, Result: "full"},
 			},
 			{Address: "192.0.2.61:53"},
@@ -142,6 +177,11 @@ func rolling() status.Zone {
 			{Name: "c.example.net", Why: "its keys are not signed by one that is pinned"},
 			{Name: "d.example.net", Trusted: true, Silent: true, Why: "192.0.2.4:53: timeout"},
 		},
+		Contents: []status.Content{
+			{Signer: "a.example.net", Serial: &contentSerials[0], State: status.ContentOurs},
+			{Signer: "b.example.net", Serial: &contentSerials[1], State: status.ContentDiffers, Why: "the serial", Since: ago(time.Minute)},
+			{Signer: "c.example.net", State: status.ContentUnknown},
+		},
 		Parent: status.Parent{Mode: "servers", Zone: "org.", DS: []string{"1001 13 2 AB", "2002 13 2 CD"},
 			Addresses: []status.ParentAddress{{Address: "192.0.2.9:53", Seen: ago(time.Minute), State: "good", DS: []string{"1001 13 2 AB", "2002 13 2 CD"}}}},
 		Waits: []status.Wait{
@@ -149,7 +189,7 @@ func rolling() status.Zone {
 			{What: "sign the zone with ZSK 1003", Why: "every signer to publish ZSK 1003", Key: 1003, Since: ago(10 * time.Minute), Holding: []string{"b.example.net 192.0.2.3:53"}},
 			{What: "the DNSKEY TTL to pass", Since: ago(10 * time.Minute), Earliest: now.Add(50 * time.Minute), From: "1h0m0s DNSKEY TTL of b.example.net, since 2026-11-23T11:50:00Z"},
 		},
-		Signing: &status.Progress{Percent: 45, Names: 450_123, Of: 1_000_006},
+		Signing: &status.Progress{Percent: 45, Names: 450_123, Of: 1_000_006, Answers: true},
 		Guard: status.Guard{Refusals: 1, Withdrawals: 1, Verifying: true, Refused: &status.Refused{
 			At: ago(3 * time.Hour), Serial: 2026112300, File: "/var/lib/multisigner/zones/example.org.refused",
 			Faults: []string{"www.example.org. A: no key with tag 1003 and algorithm 13 (for b.example.net)"},
@@ -197,11 +237,23 @@ func TestAges(t *testing.T) {
 	clock = func() time.Time { return now.Add(9 * time.Minute) }
 	out, _, code := one("status")
 	require.Zero(t, code)
-	require.Contains(t, out, "refused 2026-11-23 12:01:00Z (8m0s ago)")
+	require.Contains(t, out, "refused 2026-11-23T12:01:00Z (8m0s ago)")
 	require.Regexp(t, `192\.0\.2\.2:53 +9m15s ago`, out)
-	require.Contains(t, out, "renewed 2026-11-27 12:00:00Z (in 3d23h)")
+	require.Contains(t, out, "renewed 2026-11-27T12:00:00Z (in 3d23h)")
 	out, _, _ = one("status", "--json")
 	require.Contains(t, out, `"at": "2026-11-23T12:00:00Z"`, "when it was so")
+}
+
+// After a restart with a file that is as it was, the file is not read; the status names it all
+// the same, and a retransfer that was asked for.
+func TestStatusOfUnreadFile(t *testing.T) {
+	z := rolling()
+	z.Source.Read, z.Source.Refused = time.Time{}, false
+	out, _, _ := start(t, &server{zones: []status.Zone{z}})("status")
+	require.Regexp(t, `(?m)^file +/etc/coredns/db.example.org, unchanged since before the start$`, out)
+	z.Source = status.Source{Primaries: []string{"192.0.2.9:53"}, Retransfer: true}
+	out, _, _ = start(t, &server{zones: []status.Zone{z}})("status")
+	require.Regexp(t, `(?m)^retransfer +wanted: `, out)
 }
 
 // A primary that does not give the zone is no alarm for half of the time after which it
@@ -211,7 +263,7 @@ func TestStatusOfFailingPrimary(t *testing.T) {
 	z.Source = status.Source{Primaries: []string{"192.0.2.9:53"}, Failing: now.Add(-2 * time.Hour), Why: "transfer example.org from 192.0.2.9:53: answered REFUSED"}
 	out, _, code := start(t, &server{zones: []status.Zone{z}})("status")
 	require.Zero(t, code)
-	require.Regexp(t, `failing since +2026-11-23 10:00:00Z \(2h0m ago\)\n`, out)
+	require.Regexp(t, `failing since +2026-11-23T10:00:00Z \(2h0m ago\)\n`, out)
 	require.Regexp(t, `last failure +transfer example.org from 192.0.2.9:53: answered REFUSED\n`, out)
 }
 
@@ -228,6 +280,60 @@ func TestJSON(t *testing.T) {
 		"parent": ["1001 13 2 AB", "2002 13 2 CD"], "change": {"safe": true, "add": [], "remove": [], "unseen": [], "done": true}}]`, out)
 	out, _, _ = one("freeze", "--json")
 	require.JSONEq(t, `[{"zone": "example.org.", "done": "freeze has begun"}]`, out)
+	out, _, _ = one("updates", "--json")
+	require.JSONEq(t, `[{"zone": "example.org.", "updates": [
+		{"name": "new.example.org.", "type": "A", "added": ["192.0.2.81"], "removed": [], "ttl": 60, "by": "k.", "since": "2026-11-23T11:00:00Z"},
+		{"name": "www.example.org.", "type": "A", "added": [], "removed": ["192.0.2.80", "192.0.2.82"], "by": "k.", "since": "2026-11-23T11:00:00Z", "not_served": "it is beside a CNAME"}]}]`, out)
+}
+
+// What a program asks with --json it can read, whatever the command is: an object, or a list
+// of them, with the zone that each is of.
+func TestEverythingAsJSON(t *testing.T) {
+	z := rolling()
+	z.Peers = append(z.Peers, status.Peer{Name: "f.example.net", Foreign: true, Hand: &status.Hand{}})
+	one := start(t, &server{zones: []status.Zone{z}})
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("db", []byte("@ SOA ns h 1 1 1 1 1\n@ NS ns\nns A 192.0.2.1\nbad.other. A 192.0.2.1\n"), 0o644))
+	require.NoError(t, os.WriteFile("none", []byte("@ SOA\n"), 0o644))
+	require.NoError(t, os.WriteFile("Corefile", []byte("example.org {\n multisigner {\n file later\n parent none\n }\n}\n"), 0o644))
+	require.NoError(t, os.WriteFile("wrong", []byte("example.org {\n multisigner {\n fiel db\n }\n}\n"), 0o644))
+	asked := map[string][][]string{
+		"keys": {{}, {"--records"}, {"example.org", "--for", "knot", "f.example.net"}}, "roll": {{"zsk"}, {"example.org", "--compromised", "7"}},
+		"drop": {{"example.org", "www.example.org", "A"}}, "review": {{"example.org", "pass"}}, "trust": {{"example.org", "b.example.net", "4711"}},
+		"check-config": {{"Corefile"}, {"wrong"}, {"nowhere"}}, "check-zone": {{"db", "example.org"}, {"none", "example.org"}, {"nowhere", "example.org"}},
+	}
+	for _, name := range commands.Names(commands.View, commands.List, commands.Order, commands.Local) {
+		if name == "lab" || name == "help" || name == "export" {
+			continue // they are for people, or print a zone file
+		}
+		ways, ok := asked[name]
+		if !ok {
+			ways = [][]string{{}}
+		}
+		for _, way := range ways {
+			args := append([]string{name, "--json"}, way...)
+			out, _, _ := one(args...)
+			var value any
+			require.NoError(t, json.Unmarshal([]byte(out), &value), "%v: %s", args, out)
+			list, ok := value.([]any)
+			if !ok {
+				list = []any{value}
+			}
+			require.NotEmpty(t, list)
+			for _, each := range list {
+				require.IsType(t, map[string]any{}, each, "%v: %s", args, out)
+			}
+		}
+	}
+}
+
+// What updates have changed is a line for each RRset.
+func TestUpdates(t *testing.T) {
+	out, err, code := start(t, &server{zones: []status.Zone{rolling()}})("updates")
+	require.Zero(t, code)
+	require.Empty(t, err)
+	require.Equal(t, "new.example.org. A: 1 added, TTL 60, by key k. at 2026-11-23T11:00:00Z\n"+
+		"www.example.org. A: 2 removed, by key k. at 2026-11-23T11:00:00Z\n  not served: it is beside a CNAME\n", out)
 }
 
 // check exits with 1 as soon as one cell is red or one server is silent: that is
@@ -342,6 +448,43 @@ func TestEveryCommandIsThere(t *testing.T) {
 		_, err, _ := start(t, &server{zones: []status.Zone{{Zone: "example.org."}}})(name)
 		require.NotContains(t, err, "no command")
 	}
+}
+
+// An export goes to the standard output as it comes, what is served if nothing else is said.
+func TestExport(t *testing.T) {
+	run := start(t, &server{zones: []status.Zone{{Zone: "example.org."}}})
+	for args, want := range map[string]string{"example.org": "signed", "example.org. signed": "signed", "example.org content": "content"} {
+		out, err, code := run(append([]string{"export"}, strings.Fields(args)...)...)
+		require.Zero(t, code, err)
+		require.Equal(t, "example.org. "+want+" 1\n2\n", out)
+	}
+	for args, want := range map[string]string{"export": "export which zone?", "export example.org --json": "--json does not go with it", "export example.org signed now": "export which zone?"} {
+		out, err, code := run(strings.Fields(args)...)
+		require.Equal(t, exitUsage, code)
+		require.Contains(t, err, want)
+		require.Empty(t, out)
+	}
+	_, err, code := run("export", "example.net")
+	require.Equal(t, exitFailure, code)
+	require.Contains(t, err, "zone example.net. is not served here")
+}
+
+// The status of a zone tells what a review looks at, and what it holds and why.
+func TestReviewsInTheStatus(t *testing.T) {
+	z := status.Zone{Zone: "example.org.", At: now, Reviews: []status.Review{
+		{Stage: "content", Serial: 9, Since: now.Add(-3 * time.Second)},
+		{Stage: "signed", Serial: 8, Since: now.Add(-time.Hour), Held: true, Why: "look: exit status 1"}}}
+	s := &server{zones: []status.Zone{z}}
+	run := start(t, s)
+	out, _, code := run("status")
+	require.Zero(t, code)
+	require.Contains(t, out, "content, serial 9, since 2026-11-23T11:59:57Z (3s ago): looks at it\n")
+	require.Contains(t, out, "signed, serial 8, since 2026-11-23T11:00:00Z (1h0m ago): holds it: look: exit status 1\n")
+	_, _, code = run("review", "example.org", "pass")
+	require.Zero(t, code)
+	require.Equal(t, []string{"review example.org. pass"}, s.told)
+	_, _, code = run("review", "example.org")
+	require.Equal(t, exitUsage, code)
 }
 
 // What was built can be told, whatever else is wrong.

@@ -45,6 +45,14 @@ func (a *app) emergency(ctx context.Context, zones []string) int {
 		if err != nil {
 			return a.fail(fmt.Errorf("roll --compromised %s %s: %w", a.compromised, zones[0], err))
 		}
+		if a.json {
+			a.print(struct {
+				Zone  string `json:"zone"`
+				Cost  string `json:"cost"`
+				Begun bool   `json:"begun"`
+			}{zones[0], cost, false})
+			return exitFailure
+		}
 		fmt.Fprintf(a.out, "%s: %s\nNothing was begun: give --yes to roll the key with all waits, --yes --now to wait for no cache.\n", zones[0], cost)
 		return exitFailure
 	}

@@ -33,6 +33,9 @@ func writeSecondaries(w io.Writer, z status.Zone) {
 		notify, transfer := "none since the start", "none since the start"
 		if n := s.Notify; n != nil {
 			notify = fmt.Sprintf("of %d %s: %s", n.Serial, moment(n.At, z.At), n.Answer)
+			if n.Cure != "" {
+				notify += "\n    to do\t" + n.Cure
+			}
 		}
 		if x := s.Transfer; x != nil {
 			transfer = fmt.Sprintf("of %d %s: %s", x.Serial, moment(x.At, z.At), x.Result)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -18,7 +19,11 @@ func writeOverview(w io.Writer, zones []status.Zone) {
 	t := table(w)
 	fmt.Fprintln(t, "ZONE\tSERIAL\tSTATE\tSIGNATURES END\tWAITS\tALARMS")
 	for _, z := range zones {
-		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%d\t%d\n", z.Zone, z.Serial, state(z), moment(z.Signatures.Earliest, z.At), z.Waiting(), len(z.Alarms))
+		ends := "-" // nothing of it is signed
+		if !z.Signatures.Earliest.IsZero() {
+			ends = moment(z.Signatures.Earliest, z.At)
+		}
+		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%d\t%d\n", z.Zone, z.Serial, state(z), ends, z.Waiting(), len(z.Alarms))
 	}
 	t.Flush()
 	for _, z := range zones {
@@ -68,17 +73,28 @@ func writeZone(w io.Writer, z status.Zone) {
 	fmt.Fprintf(t, "serial\t%d\n", z.Serial)
 	fmt.Fprintf(t, "size\t%d names, %d records, %s\n", z.Names, z.Records, z.Denial)
 	writeIntake(t, z)
+	writeRole(t, z)
 	switch n := z.Source.Updated; {
 	case z.Source.UpdatesHeld:
 		fmt.Fprintf(t, "updates\theld until resume-updates; %d RRsets are otherwise than in the file\n", n)
 	case n > 0:
 		fmt.Fprintf(t, "updates\t%d RRsets are otherwise than in the file: see updates\n", n)
 	}
+	if z.Source.File != "" && z.Source.Read.IsZero() && !z.Source.Refused {
+		fmt.Fprintf(t, "file\t%s, unchanged since before the start\n", z.Source.File)
+	}
 	if z.Source.File != "" && !z.Source.Read.IsZero() {
 		fmt.Fprintf(t, "file\t%s, serial %d, read %s\n", z.Source.File, z.Source.Serial, moment(z.Source.Read, z.At))
 		if z.Source.Passed != "" {
 			fmt.Fprintf(t, "its serial\t%s\n", z.Source.Passed)
 		}
+	}
+	for _, r := range z.Reviews {
+		what := "looks at it"
+		if r.Held {
+			what = "holds it: " + r.Why
+		}
+		fmt.Fprintf(t, "review\t%s, serial %d, since %s: %s\n", r.Stage, r.Serial, moment(r.Since, z.At), what)
 	}
 	if !z.Signatures.Earliest.IsZero() {
 		fmt.Fprintf(t, "signatures\tthe first ends %s, renewed %s\n", moment(z.Signatures.Earliest, z.At), moment(z.Signatures.Renewed, z.At))
@@ -102,13 +118,14 @@ func writeZone(w io.Writer, z status.Zone) {
 	}
 	writeServers(w, z)
 	writeSecondaries(w, z)
+	writeContents(w, z)
 	writePairs(w, z)
 }
 
 func parentLine(p status.Parent) string {
 	line := parentHas(p)
 	if p.Manual {
-		line += ", told by a person"
+		line += "; a person carries the DS there"
 	}
 	return line
 }
@@ -171,6 +188,30 @@ func loud(a status.Alarm) string {
 	return "ALARM"
 }
 
+// writeContents tells which content each signer of a group serves.
+func writeContents(w io.Writer, z status.Zone) {
+	if len(z.Contents) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\ncontent")
+	t := table(w)
+	fmt.Fprintln(t, "  SIGNER\tSERIAL\tSTATE\tSINCE\tKNOWN BY")
+	for _, c := range z.Contents {
+		serial, since, why := "-", "-", "-"
+		if c.Serial != nil {
+			serial = strconv.FormatUint(uint64(*c.Serial), 10)
+		}
+		if !c.Since.IsZero() {
+			since = moment(c.Since, z.At)
+		}
+		if c.Why != "" {
+			why = c.Why
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", c.Signer, serial, c.State, since, why)
+	}
+	t.Flush()
+}
+
 // writePairs tells how the last survey has found the signers of a group.
 func writePairs(w io.Writer, z status.Zone) {
 	if z.Matrix == nil || len(z.Matrix.Pairs) == 0 {
@@ -193,6 +234,9 @@ func writePairs(w io.Writer, z status.Zone) {
 func writeGuard(w io.Writer, z status.Zone) {
 	if p := z.Signing; p != nil {
 		fmt.Fprintf(w, "\nthe zone is being signed: %d %%, %d of %d names\n", p.Percent, p.Names, p.Of)
+		if p.Answers {
+			fmt.Fprintln(w, "  it answers meanwhile: names that are asked for are signed at once, and transfers wait")
+		}
 	}
 	g := z.Guard
 	if g.Verifying {
@@ -216,7 +260,7 @@ func writeIntake(w io.Writer, z status.Zone) {
 		return
 	}
 	fmt.Fprintf(w, "primary\t%s\n", strings.Join(s.Primaries, " "))
-	if s.Primary != "" {
+	if s.Primary != "" && !s.Writer {
 		how := ""
 		if s.Method != "" {
 			how = " by " + s.Method
@@ -237,6 +281,25 @@ func writeIntake(w io.Writer, z status.Zone) {
 	if s.Why != "" {
 		fmt.Fprintf(w, "last failure\t%s\n", s.Why)
 	}
+	if s.Retransfer {
+		fmt.Fprint(w, "retransfer\twanted: all of the zone is taken from the next primary that gives it\n")
+	}
+}
+
+// writeRole says where the content is changed, where signers have it from one of them.
+func writeRole(w io.Writer, z status.Zone) {
+	s := z.Source
+	if s.Given == 0 {
+		return
+	}
+	where := "at a primary"
+	if s.Writer {
+		where = "here"
+	}
+	if !s.Since.IsZero() {
+		where += " since " + moment(s.Since, z.At)
+	}
+	fmt.Fprintf(w, "changed\t%s; other signers are given serial %d\n", where, s.Given)
 }
 
 func writeProblems(w io.Writer, z status.Zone) {
@@ -327,7 +390,7 @@ func moment(at, now time.Time) string {
 	if at.IsZero() {
 		return "never"
 	}
-	text := at.UTC().Format("2006-01-02 15:04:05Z")
+	text := at.UTC().Format(time.RFC3339) // as logs and alarms have it
 	if d := at.Sub(now); d >= 0 {
 		return text + " (in " + span(d) + ")"
 	}

@@ -18,7 +18,7 @@ import (
 func (l *load) above(qname zone.Name, preferred *Handler, server string) *Handler {
 	for n := qname; n != zone.Root; {
 		n = n.Parent()
-		handlers := l.zones[n]
+		handlers := l.handlersOf(n)
 		switch {
 		case len(handlers) == 0:
 			continue
@@ -33,6 +33,20 @@ func (l *load) above(qname zone.Name, preferred *Handler, server string) *Handle
 		return handlers[0]
 	}
 	return nil
+}
+
+// handlersOf gives the handlers of a zone, of one that a catalog has brought as well.
+func (l *load) handlersOf(apex zone.Name) []*Handler {
+	handlers := l.zones[apex]
+	if len(handlers) > 0 {
+		return handlers
+	}
+	for _, h := range l.consuming {
+		if h.catalogs.member(apex) != nil {
+			handlers = append(handlers, h)
+		}
+	}
+	return handlers
 }
 
 // parent is above for a query: who else than h must answer it, nil if nobody.
@@ -75,7 +89,12 @@ type crossing struct {
 func (crossing) Name() string { return name }
 
 // CacheBypassZones tells the cache plugin what CacheBypassZones of the Handler does.
-func (c crossing) CacheBypassZones() []string { return apexes(c.load.sites.All) }
+func (c crossing) CacheBypassZones() (names []string) {
+	for _, h := range c.load.handlers {
+		names = append(names, h.bypassed()...)
+	}
+	return names
+}
 
 // ServeDNS implements plugin.Handler.
 func (c crossing) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {

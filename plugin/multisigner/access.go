@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/miekg/dns"
 
@@ -37,6 +38,7 @@ func refreshes(cfg *engine.Config, serving *engine.Serving, from asker, req *dns
 	if serving == nil || !serving.Feeds || serving.Version == nil || wantsDNSSEC(req) || req.Question[0].Qtype != dns.TypeSOA {
 		return false
 	}
+	from.xot = true // transfers alone must go over TLS
 	name, err := zone.ParseName(req.Question[0].Name)
 	return err == nil && name == serving.Version.Apex() && noTransfer(cfg, serving, from) == ""
 }
@@ -54,14 +56,25 @@ func isPeer(cfg *engine.Config, from asker) bool {
 }
 
 // isPrimary tells those by key or by address that have the unsigned zone. That an address
-// is forged gains nothing: it is the primary that is asked then.
+// is forged gains nothing: it is the primary that is asked then. Where a peer is the
+// primary, what it signs with its key as a peer is of the signed zone.
 func isPrimary(cfg *engine.Config, from asker) bool {
 	for _, p := range cfg.Primaries {
-		if signedBy(p.TSIG, from) || p.Addr.Addr() == from.addr.Addr() {
+		if signedBy(p.TSIG, from) || p.Addr.Addr() == from.addr.Addr() && !asPeer(cfg, from) {
 			return true
 		}
 	}
 	return false
+}
+
+// asPeer reports whether from signs with the key of a peer.
+func asPeer(cfg *engine.Config, from asker) bool {
+	return slices.ContainsFunc(cfg.Peers, func(p engine.Peer) bool { return signedBy(p.TSIG, from) })
+}
+
+// contentFor gives the unsigned content to who signs with a key for it; is: from does.
+func contentFor(cfg *engine.Config, serving *engine.Serving, from asker) (content *zone.Version, is bool) {
+	return serving.Unsigned(cfg, from.key)
 }
 
 // mayNotify reports whether from may make the zone look: a peer, a secondary, or
@@ -101,6 +114,8 @@ func noTransfer(cfg *engine.Config, serving *engine.Serving, from asker) string 
 	for _, s := range cfg.Secondaries {
 		known, signed := s.Server.Addr.Addr() == from.addr.Addr(), s.Server.TSIG == nil || signedBy(s.Server.TSIG, from)
 		switch {
+		case known && signed && s.TLS && !from.xot:
+			byAddress("secondary %s must transfer over TLS 1.3 with ALPN dot", s.Server.Addr.Addr())
 		case known && signed:
 			return ""
 		case known:
@@ -112,6 +127,8 @@ func noTransfer(cfg *engine.Config, serving *engine.Serving, from asker) string 
 	for _, a := range cfg.AllowTransfer {
 		known, signed := !a.Prefix.IsValid() || a.Prefix.Contains(from.addr.Addr()), a.Key == "" || a.Key == from.key
 		switch {
+		case known && signed && a.TLS && !from.xot:
+			byAddress("this allow-transfer is for transfers over TLS 1.3 with ALPN dot")
 		case known && signed:
 			return ""
 		case known && a.Prefix.IsValid():

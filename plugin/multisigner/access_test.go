@@ -68,6 +68,15 @@ func TestAccess(t *testing.T) {
 	} {
 		require.Equal(t, is, isPrimary(cfg, from), "primary: %v", from)
 	}
+	both := *cfg
+	both.Primaries = append(both.Primaries, ask.Server{Addr: at("192.0.2.2:53"), TSIG: &ask.TSIG{Name: "content-key."}})
+	both.Contents = []engine.Content{{TSIG: &ask.TSIG{Name: "content-key."}}}
+	for key, is := range map[string]bool{"content-key.": true, "": true, "peer-key.": false} {
+		require.Equal(t, is, isPrimary(&both, asker{addr: at("192.0.2.2:1024"), key: key}), "a peer that is the primary, too, tells by the key of what: %v", key)
+		_, unsigned := contentFor(&both, serving, asker{key: key})
+		require.Equal(t, key == "content-key.", unsigned)
+	}
+	require.NotEmpty(t, noTransfer(&both, serving, asker{addr: at("203.0.113.1:1024"), key: "content-key."}), "the signed zone is not for that key")
 	require.Empty(t, silent(cfg, refusing, asker{addr: at("203.0.113.1:1"), own: true}), "we look at ourselves, by way of whatever is between")
 	require.Equal(t, "joining", silent(cfg, refusing, asker{addr: at("203.0.113.1:1")}))
 	require.NotEmpty(t, silent(cfg, &engine.Serving{}, asker{key: "peer-key."}), "nobody gets an answer out of nothing")
@@ -87,8 +96,10 @@ func TestWhichRule(t *testing.T) {
 		AllowTransfer: []engine.Allow{
 			{Prefix: netip.MustParsePrefix("198.51.100.0/24"), Key: "net-key."},
 			{Key: "far-key."},
+			{Prefix: netip.MustParsePrefix("192.0.2.6/32"), TLS: true},
 		},
 	}
+	cfg.Secondaries = append(cfg.Secondaries, engine.Secondary{Server: ask.Server{Addr: at("192.0.2.7:53"), TSIG: &ask.TSIG{Name: "tls-key."}}, TLS: true})
 	serving := &engine.Serving{Version: zone.NewBuilder(zone.MustName("example.org.")).Version()}
 	for _, tc := range []struct{ addr, key, why string }{
 		{"192.0.2.1:1024", "", "peer b must sign with key peer-key."},
@@ -101,9 +112,18 @@ func TestWhichRule(t *testing.T) {
 		{"203.0.113.1:1024", "", "no peer, secondary or allow-transfer has this address or key"},
 		{"203.0.113.1:1024", "far-key.", ""},
 		{"192.0.2.5:1024", "", ""},
+		{"192.0.2.6:1024", "", "this allow-transfer is for transfers over TLS 1.3 with ALPN dot"},
+		{"192.0.2.7:1024", "tls-key.", "secondary 192.0.2.7 must transfer over TLS 1.3 with ALPN dot"},
+		{"192.0.2.7:1024", "", "secondary 192.0.2.7 must sign with key tls-key."},
 	} {
 		require.Equal(t, tc.why, noTransfer(cfg, serving, asker{addr: at(tc.addr), key: tc.key}))
 	}
+	for _, from := range []asker{{addr: at("192.0.2.6:1024"), xot: true}, {addr: at("192.0.2.7:1024"), key: "tls-key.", xot: true}} {
+		require.Empty(t, noTransfer(cfg, serving, from))
+	}
+	require.NotEmpty(t, noTransfer(cfg, serving, asker{addr: at("192.0.2.7:1024"), xot: true}), "TLS stands for no key")
+	feeding := &engine.Serving{Version: serving.Version, Refuse: "outrun", Feeds: true}
+	require.True(t, refreshes(cfg, feeding, asker{addr: at("192.0.2.6:1024")}, new(dns.Msg).SetQuestion("example.org.", dns.TypeSOA)), "SOA queries go in the clear")
 	serving.Refuse = "joining"
 	require.Equal(t, "while the zone refuses only peers may transfer it", noTransfer(cfg, serving, asker{addr: at("192.0.2.5:1024")}))
 	serving = &engine.Serving{Version: serving.Version, Refuse: serving.Refuse, Feeds: true}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,8 +19,10 @@ import (
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/plugin/multisigner/catalog"
 	"github.com/multisigner/multisigner/plugin/multisigner/corefile"
-	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/source"
 	"github.com/multisigner/multisigner/plugin/multisigner/xfr"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 
@@ -57,12 +60,11 @@ func TestReadmeCorefiles(t *testing.T) {
 				otherPorts(t, []string{"Corefile"})
 				text, err := os.ReadFile("Corefile")
 				require.NoError(t, err)
+				servePrimaries(t, madeUp, text)
 				for _, s := range sitesOf(t, text) {
-					if s.Config.File == "" {
-						servePrimaries(t, s.Config, string(text))
-						continue
+					if s.Config.File != "" {
+						writeFile(t, s.Config.File, "$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 192.0.2.1\n")
 					}
-					writeFile(t, s.Config.File, "$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 192.0.2.1\n")
 				}
 				answersForAll(t, startText(t, text), text)
 			})
@@ -73,7 +75,8 @@ func TestReadmeCorefiles(t *testing.T) {
 	}
 }
 
-// Every example starts as it stands, with its own zone files.
+// Every example starts as it stands, with its own zone files. Where these are at a
+// server of another make, something stands in for it; the interop tests run the real one.
 func TestExamples(t *testing.T) {
 	folders, err := filepath.Glob(filepath.Join(repository, "corefile-examples/*"))
 	require.NoError(t, err)
@@ -91,11 +94,21 @@ func TestExamples(t *testing.T) {
 			}))
 			require.NotEmpty(t, corefiles)
 			otherPorts(t, corefiles)
-			var servers []*running
-			for _, path := range corefiles {
-				text, err := os.ReadFile(path)
+			texts := make([][]byte, len(corefiles))
+			for i, path := range corefiles {
+				texts[i], err = os.ReadFile(path)
 				require.NoError(t, err)
-				t.Chdir(filepath.Dir(path))
+			}
+			servePrimaries(t, func(apex zone.Name) *zone.Version { return h.primarys(apex) }, texts...)
+			serveCatalogs(t, func(apex zone.Name) *zone.Version {
+				if apex == catalogOfExample {
+					return h.catalogs()
+				}
+				return h.primarys(apex)
+			}, texts...)
+			var servers []*running
+			for i, text := range texts {
+				t.Chdir(filepath.Dir(corefiles[i]))
 				r := startText(t, text)
 				answersForAll(t, r, text)
 				servers = append(servers, r)
@@ -107,33 +120,103 @@ func TestExamples(t *testing.T) {
 
 var secretLine = regexp.MustCompile(`secret (\S+) (\S+)`)
 
-// servePrimaries stands in for the primaries of a zone: what is made up comes from there.
-func servePrimaries(t *testing.T, cfg engine.Config, text string) {
+// madeUp is what a zone has whose content nobody shows.
+func madeUp(apex zone.Name) *zone.Version {
+	return zone.MustVersion(strings.ReplaceAll("@ 60 SOA ns.@ hostmaster.@ 1 3600 600 86400 60\n@ 60 NS ns.@\nns.@ 60 A 192.0.2.1\n", "@", apex.String()))
+}
+
+// primarys is the zone that the example's primary has.
+func (h home) primarys(apex zone.Name) *zone.Version {
+	h.t.Helper()
+	content, err := source.ReadFile(filepath.Join(h.dir, "primary", "db."+strings.TrimSuffix(apex.String(), ".")), apex)
+	require.NoError(h.t, err)
+	require.Empty(h.t, content.Problems)
+	return content.Version
+}
+
+// catalogOfExample is the catalog that Knot makes of its zones in the example.
+var catalogOfExample = zone.MustName("catalog.test.")
+
+// catalogs is that catalog, made of the zone files that the example's primary has.
+func (h home) catalogs() *zone.Version {
+	h.t.Helper()
+	files, err := filepath.Glob(filepath.Join(h.dir, "primary", "db.*"))
+	require.NoError(h.t, err)
+	products := map[zone.Name]catalog.Product{}
+	for i, file := range files {
+		products[zone.MustName(strings.TrimPrefix(filepath.Base(file), "db.")+".")] = catalog.Product{ID: fmt.Sprint(i)}
+	}
+	v, ok := catalog.Make(catalogOfExample, 1, products)
+	require.True(h.t, ok)
+	return v
+}
+
+// servePrimaries stands in for the primaries that Corefiles name, for each once.
+func servePrimaries(t *testing.T, content func(apex zone.Name) *zone.Version, corefiles ...[]byte) {
 	t.Helper()
 	secrets := map[string]string{}
-	for _, m := range secretLine.FindAllStringSubmatch(text, -1) {
-		secrets[m[1]] = m[2]
+	for _, text := range corefiles {
+		for _, m := range secretLine.FindAllSubmatch(text, -1) {
+			secrets[string(m[1])] = string(m[2])
+		}
 	}
-	content := zone.MustVersion(strings.ReplaceAll("@ 60 SOA ns.@ hostmaster.@ 1 3600 600 86400 60\n@ 60 NS ns.@\nns.@ 60 A 192.0.2.1\n", "@", cfg.Apex.String()))
-	for _, p := range cfg.Primaries {
-		l, err := net.Listen("tcp", p.Addr.String())
-		require.NoError(t, err)
-		s := &dns.Server{Listener: l, TsigSecret: secrets, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
-			records := make(chan *dns.Envelope, 1)
-			records <- &dns.Envelope{RR: content.SOA().RRs()}
-			if q.Question[0].Qtype == dns.TypeAXFR {
-				<-records
-				for rrs := range xfr.AXFR(content, 60_000) {
-					records <- &dns.Envelope{RR: rrs}
+	serving := map[netip.AddrPort]bool{}
+	for _, text := range corefiles {
+		for _, s := range sitesOf(t, text) {
+			for _, p := range s.Config.Primaries {
+				if !serving[p.Addr] {
+					servePrimary(t, p, content(s.Config.Apex), secrets)
+				}
+				serving[p.Addr] = true
+			}
+		}
+	}
+}
+
+func servePrimary(t *testing.T, p ask.Server, content *zone.Version, secrets map[string]string) {
+	t.Helper()
+	serveZones(t, p, secrets, func(zone.Name) *zone.Version { return content })
+}
+
+// serveZones has a primary give what content has for each zone.
+func serveZones(t *testing.T, p ask.Server, secrets map[string]string, content func(apex zone.Name) *zone.Version) {
+	t.Helper()
+	l, err := net.Listen("tcp", p.Addr.String())
+	require.NoError(t, err)
+	s := &dns.Server{Listener: l, TsigSecret: secrets, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+		content := content(zone.MustName(q.Question[0].Name))
+		records := make(chan *dns.Envelope, 1)
+		records <- &dns.Envelope{RR: content.SOA().RRs()}
+		if q.Question[0].Qtype == dns.TypeAXFR {
+			<-records
+			for rrs := range xfr.AXFR(content, 60_000) {
+				records <- &dns.Envelope{RR: rrs}
+			}
+		}
+		close(records)
+		if p.TSIG == nil || q.IsTsig() != nil && w.TsigStatus() == nil {
+			_ = new(dns.Transfer).Out(w, q, records)
+		}
+	})}
+	go s.ActivateAndServe()
+	t.Cleanup(func() { s.Shutdown() })
+}
+
+// serveCatalogs stands in for the primaries of catalogs, and of their members.
+func serveCatalogs(t *testing.T, content func(apex zone.Name) *zone.Version, corefiles ...[]byte) {
+	t.Helper()
+	for _, text := range corefiles {
+		for _, b := range blocksIn(t, text) {
+			for _, c := range b.BuildCatalogs(".", nil) {
+				for _, p := range c.Config.Zone.Primaries {
+					secrets := map[string]string{}
+					for _, m := range secretLine.FindAllSubmatch(text, -1) {
+						secrets[string(m[1])] = string(m[2])
+					}
+					serveZones(t, p, secrets, content)
 				}
 			}
-			close(records)
-			if p.TSIG == nil || q.IsTsig() != nil && w.TsigStatus() == nil {
-				_ = new(dns.Transfer).Out(w, q, records)
-			}
-		})}
-		go s.ActivateAndServe()
-		t.Cleanup(func() { s.Shutdown() })
+		}
 	}
 }
 
@@ -150,20 +233,25 @@ func startText(t *testing.T, text []byte) *running {
 }
 
 // sitesOf reads what the multisigner blocks of a Corefile want, as setup does.
-func sitesOf(t *testing.T, text []byte) []corefile.Site {
+func sitesOf(t *testing.T, text []byte) (sites []corefile.Site) {
+	t.Helper()
+	for _, b := range blocksIn(t, text) {
+		sites = append(sites, b.Build(".", nil)...)
+	}
+	return sites
+}
+
+func blocksIn(t *testing.T, text []byte) (all []*corefile.Config) {
 	t.Helper()
 	blocks, err := caddyfile.Parse("Corefile", bytes.NewReader(text), nil)
 	require.NoError(t, err)
-	var sites []corefile.Site
 	for _, b := range blocks {
 		d := caddyfile.NewDispenserTokens("Corefile", b.Tokens[name])
 		configs, faults := corefile.Parse(&d, b.Keys)
 		require.NoError(t, faults.Err())
-		for _, c := range configs {
-			sites = append(sites, c.Build(".", nil)...)
-		}
+		all = append(all, configs...)
 	}
-	return sites
+	return all
 }
 
 // answersForAll asks for the SOA of each zone. Where no parent is waited for, it

@@ -1,10 +1,14 @@
 package multisigner
 
 import (
+	"encoding/binary"
 	"slices"
+	"time"
 
 	"github.com/miekg/dns"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/plugin/multisigner/fastpath"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -41,7 +45,8 @@ func wantsDNSSEC(r *dns.Msg) bool {
 }
 
 // expire answers a secondary that asks, with the SOA or a transfer, for how long it may
-// serve what it gets: that is the SOA's EXPIRE, since we are the primary (RFC 7314 3.1).
+// serve what it gets: that is the SOA's EXPIRE where we are the primary (RFC 7314 3.1), and no
+// more than what is left to us where we have the content from another (RFC 7314 3.2).
 func (q query) expire(v *zone.Version) []dns.EDNS0 {
 	switch q.req.Question[0].Qtype {
 	case dns.TypeSOA, dns.TypeAXFR, dns.TypeIXFR:
@@ -51,19 +56,66 @@ func (q query) expire(v *zone.Version) []dns.EDNS0 {
 	if !asksExpire(q.req) || v == nil || q.name != v.Apex() {
 		return nil
 	}
-	for _, rr := range v.SOA().RRs() {
-		return []dns.EDNS0{&dns.EDNS0_EXPIRE{Code: dns.EDNS0EXPIRE, Expire: rr.(*dns.SOA).Expire}}
+	for rdata := range v.SOA().Rdata.All() {
+		expire := zone.SOAExpire(rdata)
+		if left, ends := q.zone.Left(); ends {
+			expire = uint32(min(int64(expire), int64(left/time.Second)))
+		}
+		return []dns.EDNS0{&dns.EDNS0_EXPIRE{Code: dns.EDNS0EXPIRE, Expire: expire}}
 	}
 	return nil
 }
 
-func asksExpire(r *dns.Msg) bool {
-	opt := r.IsEdns0()
-	return opt != nil && slices.ContainsFunc(opt.Option, func(o dns.EDNS0) bool { return o.Option() == dns.EDNS0EXPIRE })
+// expireContent does so for the unsigned content, which we may have from a primary
+// ourselves: then it is what is left (RFC 7314 3.1).
+func (q query) expireContent(v *zone.Version) []dns.EDNS0 {
+	options := q.expire(v)
+	for _, o := range options {
+		if at := q.zone.ContentExpires(); !at.IsZero() {
+			e := o.(*dns.EDNS0_EXPIRE)
+			e.Expire = uint32(min(int64(e.Expire), max(int64(time.Until(at)/time.Second), 0)))
+		}
+	}
+	return options
 }
 
-// expireSize is what the option takes in a response.
-const expireSize = 8
+func asksExpire(r *dns.Msg) bool { return hasOption(r, dns.EDNS0EXPIRE) }
+
+func hasOption(r *dns.Msg, code uint16) bool {
+	opt := r.IsEdns0()
+	return opt != nil && slices.ContainsFunc(opt.Option, func(o dns.EDNS0) bool { return o.Option() == code })
+}
+
+// version answers who asks for the version of the zone that the answer is from: its serial
+// (RFC 9660). Queries over UDP ask here where the fast path has let them be read; over
+// connections the DNS library takes them for malformed before we see them.
+func (q query) version(v *zone.Version) []dns.EDNS0 {
+	if !asksVersion(q.req) || v == nil {
+		return nil
+	}
+	serial := string(binary.BigEndian.AppendUint32(nil, v.Serial()))
+	return []dns.EDNS0{&dns.EDNS0_ZONEVERSION{Code: dns.EDNS0ZONEVERSION, LabelCount: uint8(v.Apex().Labels()), Version: serial}}
+}
+
+func asksVersion(r *dns.Msg) bool { return hasOption(r, fastpath.OptionVersionAsked) }
+
+// content tells who asks for it, which are our peers, the serial of the content that is
+// served.
+func (q query) content() []dns.EDNS0 {
+	if !ask.AsksContent(q.req) {
+		return nil
+	}
+	if serial, ok := q.zone.ContentSerial(); ok {
+		return []dns.EDNS0{ask.ContentOption(serial)}
+	}
+	return nil
+}
+
+// Sizes of the options in a response.
+const (
+	expireSize  = 8
+	versionSize = 10
+)
 
 // tsigSize is room for the TSIG record that the tsig plugin adds: fixed fields, an
 // algorithm's name, and a MAC of SHA-512 (RFC 8945 4.2). The key's name comes on top.
@@ -77,6 +129,12 @@ func (q query) size() int {
 	}
 	if asksExpire(q.req) {
 		size -= expireSize
+	}
+	if asksVersion(q.req) {
+		size -= versionSize
+	}
+	if ask.AsksContent(q.req) {
+		size -= ask.ContentOptionSize
 	}
 	if q.from.key != "" {
 		size -= tsigSize + len(q.from.key)

@@ -195,15 +195,15 @@ func (l *load) table(server *dnsserver.Server) (t *fastpath.Table, sockets int, 
 	return t, sockets, ""
 }
 
-// enter puts the handler's zones that are asked for in block b into a table.
+// enter puts the handler's zones that are asked for in block b into a table. Below the block's name, and
+// below each of the zones, there may be members of catalogs.
 func (h *Handler) enter(t *fastpath.Table, server string, b serverBlock, blocks map[zone.Name]serverBlock) {
 	entry := fastpath.Entry{Payload: payload(b.Config)}
 	counted, _ := b.Handler("prometheus").(*metrics.Metrics)
-	for apex, state := range h.zones {
-		if blocks[nearestBlock(apex, blocks)].Config != b.Config {
-			continue
-		}
-		entry.Zone = served{state, apex}
+	if h.catalogs.state != nil {
+		entry.Members = members{&h.catalogs}
+	}
+	put := func(apex zone.Name) {
 		if counted != nil {
 			label := plugin.Zones(counted.ZoneNames()).Matches(apex.String())
 			if label == "" {
@@ -212,6 +212,21 @@ func (h *Handler) enter(t *fastpath.Table, server string, b serverBlock, blocks 
 			entry.Series = &fastpath.Series{Server: server, Zone: label}
 		}
 		t.Add(apex, entry)
+	}
+	if entry.Members != nil {
+		put(b.name)
+	}
+	for apex, state := range h.zones {
+		if blocks[nearestBlock(apex, blocks)].Config != b.Config {
+			continue
+		}
+		entry.Zone = served{state, apex}
+		put(apex)
+	}
+	for _, catalog := range h.catalogs.all() { // what is asked of one is CoreDNS's
+		if catalog != b.name {
+			t.Add(catalog, fastpath.Entry{})
+		}
 	}
 }
 

@@ -321,6 +321,58 @@ func TestOddPackets(t *testing.T) {
 	require.Zero(t, lost)
 }
 
+// Who asks for the version of a zone is told its serial by the fast path, and through it by
+// CoreDNS, where other options are asked for too; of what is not ours nothing is said.
+func TestZoneVersion(t *testing.T) {
+	h := newHome(t)
+	h.awkward()
+	fastPort, slowPort := twoPorts(t)
+	r := h.startTLS(both(fastPort, slowPort, "nsec", "nsid here"))
+	upAt(t, fastPort, slowPort)
+	fast := dialUDP(t, fmt.Sprintf("127.0.0.1:%d", fastPort))
+	var soa dns.Msg
+	require.NoError(t, soa.Unpack(fast.ask(packed(t, query4("example.", dns.TypeSOA)), time.Second)))
+	serial := soa.Answer[0].(*dns.SOA).Serial
+	ask := func(name string, size uint16, more ...dns.EDNS0) *dns.Msg {
+		m := query4(name, dns.TypeTXT)
+		m.SetEdns0(size, true)
+		m.IsEdns0().Option = append(more, &dns.EDNS0_LOCAL{Code: dns.EDNS0ZONEVERSION})
+		var got dns.Msg
+		wire := fast.ask(packed(t, m), time.Second)
+		require.NoError(t, got.Unpack(wire))
+		require.LessOrEqual(t, len(wire), int(size))
+		return &got
+	}
+	is := func(m *dns.Msg) (versions []string) {
+		for _, o := range m.IsEdns0().Option {
+			if v, ok := o.(*dns.EDNS0_ZONEVERSION); ok {
+				versions = append(versions, fmt.Sprint(v.LabelCount, v.Type, binary.BigEndian.Uint32([]byte(v.Version))))
+			}
+		}
+		return versions
+	}
+	want := []string{fmt.Sprint(1, 0, serial)}
+	answered, _, _ := r.front(fastPort).Stats()
+	for _, name := range []string{"example.", "big.example.", "none.example.", "a.example."} {
+		require.Equal(t, want, is(ask(name, 1232)), name)
+	}
+	after, _, _ := r.front(fastPort).Stats()
+	require.EqualValues(t, 4, after-answered)
+	nsid := &dns.EDNS0_NSID{Code: dns.EDNS0NSID}
+	for _, name := range []string{"example.", "big.example.", "none.example."} {
+		for _, size := range []uint16{512, 600, 1232} {
+			require.Equal(t, want, is(ask(name, size, nsid)), name)
+		}
+	}
+	require.Empty(t, is(ask("example.org.", 1232)))
+
+	m := query4("example.", dns.TypeTXT)
+	m.SetEdns0(1232, true)
+	m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_ZONEVERSION{Code: dns.EDNS0ZONEVERSION, Version: "\x00\x00\x00\x07"}}
+	wire := fast.ask(packed(t, m), time.Second)
+	require.EqualValues(t, dns.RcodeFormatError, wire[3]&15)
+}
+
 // TSIG works through the fast path's socket: good signatures are answered with
 // signatures, bad ones and unknown keys are refused, and so is who has no right.
 func TestFastTSIG(t *testing.T) {

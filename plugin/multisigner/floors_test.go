@@ -22,8 +22,8 @@ const module = "github.com/multisigner/multisigner"
 // floors says which room may import which, of ours. Rooms are named as below
 // plugin/multisigner; "." is the plugin itself. What is not named here may not be there.
 var floors = func() map[string][]string {
-	thinking := []string{"zone", "rdata", "roll", "status", "commands", "denial", "xfr", "update", "validate", "sign", "answer", "source/primary"}
-	hands := []string{"ask", "keystore", "store", "source", "peer", "parent"}
+	thinking := []string{"zone", "catalog", "rdata", "roll", "status", "commands", "denial", "xfr", "update", "validate", "sign", "answer", "caches", "source/primary"}
+	hands := []string{"ask", "clock", "hook", "job", "keystore", "store", "source", "peer", "parent", "matrix", "history", "kept"}
 	lab := []string{"corefile", "control/client", "status", "zone", "denial", "sign", "answer", "validate", "keystore", "ask"}
 	return map[string][]string{
 		"commands": {},
@@ -31,23 +31,31 @@ var floors = func() map[string][]string {
 		"rdata":    {},
 		"roll":     {},
 		"status":   {},
+		"catalog":  {"zone"},
 		"denial":   {"zone"},
 		"xfr":      {"zone"},
-		"update":   {"zone"},
+		"update":   {"zone", "rdata"},
 		"validate": {"zone"},
 
 		"source/primary": {"zone"},
 
 		"sign":   {"zone", "denial"},
 		"answer": {"zone", "denial"},
+		"caches": {"zone", "validate"},
 
 		"ask":      {},
+		"clock":    {},
+		"hook":     {},
+		"job":      {},
 		"keystore": {},
 		"store":    {},
 		"certs":    {},
 		"source":   {"zone", "rdata", "xfr", "validate", "ask", "source/primary"},
 		"peer":     {"zone", "xfr", "validate", "ask"},
 		"parent":   {"zone", "xfr", "validate", "ask"},
+		"matrix":   {"zone", "status", "validate", "ask"},
+		"history":  {"zone", "xfr"},
+		"kept":     {"zone", "xfr", "history"},
 		"fastpath": {"zone", "xfr", "validate", "ask", "answer"},
 
 		"engine":         slices.Concat(thinking, hands),
@@ -59,13 +67,14 @@ var floors = func() map[string][]string {
 		"/cmd/coredns":         {"/cmd/coredns/plugins", "commands"},
 		"/cmd/coredns/plugins": {"."},
 		"/cmd/multisigner":     {".", "/cmd/coredns/plugins", "control/client", "commands", "status", "source", "zone", "/test/lab"},
-		"/test/lab":            append(lab, "/test/lab/registry"),
+		"/test/lab":            append(lab, "/test/lab/registry", "/test/loopback"),
 		"/test/lab/registry":   lab,
+		"/test/loopback":       {},
 	}
 }()
 
 // timeless are the floors that read no clock and touch nothing of the world.
-var timeless = []string{"zone", "rdata", "roll", "status", "commands", "denial", "xfr", "update", "validate", "sign", "answer", "source/primary"}
+var timeless = []string{"zone", "catalog", "rdata", "roll", "status", "commands", "denial", "xfr", "update", "validate", "sign", "answer", "caches", "source/primary"}
 
 // listed is what `go list -json` says of a package.
 type listed struct {

@@ -43,9 +43,12 @@ func (f front) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (
 				return dns.RcodeSuccess, answerTSIG(w, r, rcode, fault)
 			}
 			ctx = withAlgorithm(ctx, r)
+			if isTransfer(r) {
+				ctx = context.WithValue(context.WithValue(ctx, overTLS{}, speaksDoT(w)), requestTSIG{}, r.IsTsig())
+			}
 			clampSize(r)
 			if _, udp := w.RemoteAddr().(*net.UDPAddr); !udp && !isTransfer(r) {
-				defer answerPace.begin()()
+				defer answerPace.begin().end()
 			}
 		}
 	}

@@ -31,6 +31,12 @@ func listens(cfg *dnsserver.Config, keys []string) []string {
 	return addrs
 }
 
+// speaksTLS reports whether a key of a server block is for DNS over TLS.
+func speaksTLS(key string) bool {
+	proto, _ := parse.Transport(key)
+	return proto == transport.TLS
+}
+
 // held finds an address of those in addrs at which another process listens, and
 // gives an error about it. CoreDNS opens its sockets with SO_REUSEPORT, and the
 // kernel gives each process of the same user a share of the questions then: two

@@ -21,7 +21,8 @@ type load struct {
 	context  caddy.Context
 
 	// Set before the first query.
-	zones map[zone.Name][]*Handler
+	zones     map[zone.Name][]*Handler
+	consuming []*Handler // those with catalogs
 
 	// Guarded by the registry's mutex.
 	restarting bool // a successor is being started
@@ -55,8 +56,12 @@ func loadOf(c *caddy.Controller) *load {
 // resolve makes one of the different ways to write a state directory. It looks at
 // the disk, so it waits until the load starts.
 func (l *load) resolve() {
+	real := realDirs{}
 	for i := range l.sites.All {
-		l.sites.All[i].Dir = realDir(l.sites.All[i].Dir)
+		l.sites.All[i].Dir = real.of(l.sites.All[i].Dir)
+	}
+	for i := range l.sites.Catalogs {
+		l.sites.Catalogs[i].Dir = real.of(l.sites.Catalogs[i].Dir)
 	}
 }
 
@@ -67,6 +72,9 @@ func (l *load) attach(states map[string]*state) {
 		h.attach(states)
 		for apex := range h.zones {
 			l.zones[apex] = append(l.zones[apex], h)
+		}
+		if len(h.consumed) > 0 {
+			l.consuming = append(l.consuming, h)
 		}
 	}
 }

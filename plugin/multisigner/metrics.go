@@ -44,7 +44,7 @@ type collector struct{ registry *registry }
 var (
 	zonesDesc     = describe("zones", "Zones that are served, and that are refused.", "signer", "state")
 	serialDesc    = describe("zone_serial", "Serial of the version that is served.", "signer", "zone")
-	servingDesc   = describe("zone_serving", "1 if everybody is answered, 0 while outsiders get SERVFAIL.", "signer", "zone")
+	servingDesc   = describe("zone_serving", "1 if everybody is answered, 0 while resolvers get SERVFAIL.", "signer", "zone")
 	octetsDesc    = describe("dnskey_response_bytes", "Length of the answer with the DNSKEY RRset; 1232 fit UDP.", "signer", "zone")
 	expiresDesc   = describe("signature_expiration_timestamp_seconds", "When the first signature ends.", "signer", "zone")
 	overdueDesc   = describe("signatures_overdue", "1 if signatures that were due for renewal have not been renewed.", "signer", "zone")
@@ -60,6 +60,7 @@ var (
 	matrixDesc    = describe("matrix", "1 if the answers of one signer validate under the keys of the other, 0 if not; absent when that is not known.", "signer", "zone", "answers", "keys")
 	reloadDesc    = describe("reload_refused", "1 if the last reload of the Corefile was refused: all is served as before.")
 	queriesDesc   = describe("fast_path_queries_total", "Queries over UDP that came to the fast path, and what became of them.", "server", "way")
+	membersDesc   = describe("catalog_members", "Members of a catalog: named by it, served, held, and waiting for a person to accept their removal.", "signer", "catalog", "state")
 	parentDesc    = describe("parent_ds", "DS records seen at the parent.", "signer", "zone")
 )
 
@@ -89,6 +90,12 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 			if l := (label{s.Signer, s.Zone}); i < maxZoneSeries && !shown[l] {
 				shown[l] = true
 				collectZone(ch, s)
+			}
+		}
+		for _, s := range e.Catalogs() {
+			if l := (label{s.Signer, s.Catalog}); !shown[l] {
+				shown[l] = true
+				collectCatalog(ch, s)
 			}
 		}
 	}
@@ -133,14 +140,7 @@ func collectZone(ch chan<- prometheus.Metric, z status.Zone) {
 	if !since.IsZero() {
 		zone(waitSinceDesc, seconds(since))
 	}
-	zone(alarmsDesc, float64(len(z.Alarms)))
-	alarms := make(map[status.AlarmName]int)
-	for _, a := range z.Alarms {
-		alarms[a.Name]++
-	}
-	for name, n := range alarms {
-		zone(alarmDesc, float64(n), string(name))
-	}
+	collectAlarms(ch, z.Signer, z.Zone, z.Alarms)
 	for _, p := range z.Peers {
 		zone(trustedDesc, truth(p.Trusted), p.Name)
 		if !p.Reached.IsZero() {
@@ -160,6 +160,25 @@ func collectZone(ch chan<- prometheus.Metric, z status.Zone) {
 			}
 		}
 	}
+}
+
+// collectAlarms tells of the alarms of a zone, or of a catalog.
+func collectAlarms(ch chan<- prometheus.Metric, signer, of string, alarms []status.Alarm) {
+	gauge(ch, alarmsDesc, float64(len(alarms)), signer, of)
+	names := make(map[status.AlarmName]int)
+	for _, a := range alarms {
+		names[a.Name]++
+	}
+	for name, n := range names {
+		gauge(ch, alarmDesc, float64(n), signer, of, string(name))
+	}
+}
+
+func collectCatalog(ch chan<- prometheus.Metric, c status.Catalog) {
+	for state, n := range map[string]int{"named": c.Named, "served": c.Served, "held": c.Held, "waiting": c.Waiting} {
+		gauge(ch, membersDesc, float64(n), c.Signer, c.Catalog, state)
+	}
+	collectAlarms(ch, c.Signer, c.Catalog, c.Alarms)
 }
 
 func gauge(ch chan<- prometheus.Metric, desc *prometheus.Desc, value float64, labels ...string) {

@@ -66,7 +66,7 @@ func TestCollector(t *testing.T) {
 	other.start(block("example.org", ""))
 	got, err := testutil.CollectAndFormat(collector{process}, expfmt.TypeTextPlain, "coredns_multisigner_zones", "coredns_multisigner_zone_serving")
 	require.NoError(t, err)
-	require.Equal(t, `# HELP coredns_multisigner_zone_serving 1 if everybody is answered, 0 while outsiders get SERVFAIL.
+	require.Equal(t, `# HELP coredns_multisigner_zone_serving 1 if everybody is answered, 0 while resolvers get SERVFAIL.
 # TYPE coredns_multisigner_zone_serving gauge
 coredns_multisigner_zone_serving{signer="self",zone="example.net."} 1
 coredns_multisigner_zone_serving{signer="self",zone="example.org."} 1

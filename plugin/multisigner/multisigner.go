@@ -8,6 +8,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -35,15 +36,20 @@ type Handler struct {
 	sites   []corefile.Site
 	zones   map[zone.Name]*state // whose engine has the zone; set before the first query
 
+	consumed []corefile.CatalogSite
+	catalogs catalogs // set before the first query
+
 	decorated atomic.Bool // a plugin sees to what is written to the UDP socket
 }
 
 // attach finds the state of each zone.
 func (h *Handler) attach(states map[string]*state) {
 	h.zones = make(map[zone.Name]*state, len(h.sites))
+	real := realDirs{}
 	for _, s := range h.sites {
-		h.zones[s.Config.Apex] = states[realDir(s.Dir)]
+		h.zones[s.Config.Apex] = states[real.of(s.Dir)]
 	}
+	h.attachCatalogs(states)
 }
 
 // Name implements plugin.Handler.
@@ -51,7 +57,7 @@ func (h *Handler) Name() string { return name }
 
 // CacheBypassZones tells the cache plugin to leave our zones alone: what was
 // signed together must be served together.
-func (h *Handler) CacheBypassZones() []string { return apexes(h.sites) }
+func (h *Handler) CacheBypassZones() []string { return h.bypassed() }
 
 func apexes(sites []corefile.Site) []string {
 	names := make([]string, len(sites))
@@ -79,6 +85,7 @@ type asker struct {
 	addr netip.AddrPort
 	key  string
 	own  bool // it is a question of ours
+	xot  bool // it came over TLS as transfers must (RFC 9103 7.1): see overTLS
 }
 
 // ServeDNS implements plugin.Handler.
@@ -103,9 +110,17 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 		refused.log(r, q.apex, signer(w, r), whyTSIG(true, dns.RcodeBadKey, nil))
 		return dns.RcodeSuccess, answerTSIG(w, r, dns.RcodeNotAuth, dns.RcodeBadKey)
 	}
+	if st := h.maker(q.apex); st != nil {
+		return q.catalog(ctx, st)
+	}
+	if slices.Contains(h.catalogs.names, q.apex) {
+		return q.catalog(ctx, h.catalogs.state)
+	}
 	clampSize(r) // again: who stands before us may have made a query of his own
 	question := r.Question[0]
 	switch {
+	case hasOption(r, dns.EDNS0ZONEVERSION): // what has content here is none of a query
+		return q.refuse(dns.RcodeFormatError, dns.ExtendedErrorCodeOther, "ZONEVERSION is empty in a query (RFC 9660)")
 	case r.Opcode == dns.OpcodeNotify:
 		return q.notify(ctx)
 	case r.Opcode == dns.OpcodeUpdate:
@@ -131,7 +146,8 @@ func (h *Handler) receive(ctx context.Context, w dns.ResponseWriter, r *dns.Msg)
 		return q, false
 	}
 	q.from.key, _ = tsig.ValidatedKeyName(ctx)
-	q.zone = h.zones[q.apex].find(q.apex)
+	q.from.xot, _ = ctx.Value(overTLS{}).(bool)
+	q.zone = h.find(q.apex)
 	return q, true
 }
 
@@ -154,7 +170,7 @@ func (h *Handler) match(qname zone.Name, qtype uint16) (apex zone.Name, known bo
 		}
 	}
 	for n := qname; ; n = n.Parent() {
-		if _, known := h.zones[n]; known {
+		if h.has(n) {
 			return n, true
 		}
 		if n == zone.Root {
@@ -176,6 +192,9 @@ var renderings = sync.Pool{New: func() any { return &rendering{wire: make([]byte
 func (q query) answer() (int, error) {
 	serving := q.zone.Serving()
 	q.from.own = q.zone.Own(q.req)
+	if content, is := contentFor(q.zone.Config(), serving, q.from); is && q.req.Question[0].Qtype == dns.TypeSOA && q.name == q.zone.Apex() {
+		return q.contentSOA(content)
+	}
 	if why := silent(q.zone.Config(), serving, q.from); why != "" && !refreshes(q.zone.Config(), serving, q.from, q.req) {
 		return q.refuse(dns.RcodeServerFailure, dns.ExtendedErrorCodeNotReady, why)
 	}
@@ -184,8 +203,9 @@ func (q query) answer() (int, error) {
 		Name: q.name,
 		Type: zone.Type(q.req.Question[0].Qtype),
 		DO:   wantsDNSSEC(q.req),
+		Sign: true,
 	})
-	err := q.write(r, q.expire(serving.Version)...)
+	err := q.write(r, slices.Concat(q.expire(serving.Version), q.version(serving.Version), q.content())...)
 	r.Reset()
 	if cap(r.wire) <= 8*maxUDP { // a large answer over TCP is rare
 		renderings.Put(r)

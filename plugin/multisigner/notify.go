@@ -30,6 +30,8 @@ func (q query) notify(ctx context.Context) (int, error) {
 	notifies.WithLabelValues(server, "accepted").Inc()
 	if isPrimary(q.zone.Config(), q.from) && q.req.Question[0].Qtype == dns.TypeSOA {
 		serial, known := notifiedSerial(q.req)
+		// A peer without a key tells of the signed zone in the same way.
+		known = known && (q.from.key != "" || !isPeer(q.zone.Config(), q.from))
 		q.zone.PrimaryNotified(q.from.addr, q.from.key, serial, known)
 	}
 	if mayNotify(q.zone.Config(), q.from) {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -17,6 +18,8 @@ type pace struct {
 	places   func() *semaphore.Weighted // made when the first work begins
 	patience time.Duration
 	rests    bool // a piece of work is followed by a pause as long
+
+	done sync.Pool // of *work that ended in time: each question makes one
 }
 
 // Transfers have the half of one processor for every two, as what goes on in the
@@ -28,9 +31,9 @@ var (
 )
 
 func newPace(of func(processors int) int, patience time.Duration, rests bool) *pace {
-	return &pace{sync.OnceValue(func() *semaphore.Weighted {
+	return &pace{patience: patience, rests: rests, places: sync.OnceValue(func() *semaphore.Weighted {
 		return semaphore.NewWeighted(int64(max(1, of(runtime.GOMAXPROCS(0)))))
-	}), patience, rests}
+	})}
 }
 
 // leaveOne has Go use two processors where it found one. With one, it looks for what
@@ -43,19 +46,45 @@ func leaveOne() {
 	}
 }
 
-// begin waits until a piece of work may begin. end is to be called after it.
-func (p *pace) begin() (end func()) {
-	places := p.places()
-	if places.Acquire(context.Background(), 1) != nil {
-		return func() {} // not with a context that has no end
+// work is a piece of it: it has a place until it ends, or has lasted too long.
+type work struct {
+	pace      *pace
+	places    *semaphore.Weighted
+	impatient *time.Timer
+	begun     time.Time
+	given     atomic.Bool // the place, back
+}
+
+func (w *work) giveBack() {
+	if !w.given.Swap(true) {
+		w.places.Release(1)
 	}
-	begun := time.Now()
-	release := sync.OnceFunc(func() { places.Release(1) })
-	impatient := time.AfterFunc(p.patience, release)
-	return func() {
-		if impatient.Stop() && p.rests {
-			time.Sleep(time.Since(begun))
-		}
-		release()
+}
+
+// begin waits until a piece of work may begin. end is to be called after it.
+func (p *pace) begin() *work {
+	places := p.places()
+	_ = places.Acquire(context.Background(), 1) // nil: the context has no end
+	w, again := p.done.Get().(*work)
+	if !again {
+		w = &work{pace: p, places: places, begun: time.Now()}
+		w.impatient = time.AfterFunc(p.patience, w.giveBack)
+		return w
+	}
+	w.begun = time.Now()
+	w.given.Store(false)
+	w.impatient.Reset(p.patience)
+	return w
+}
+
+// end ends a piece of work; it must not be used any more.
+func (w *work) end() {
+	inTime := w.impatient.Stop()
+	if inTime && w.pace.rests {
+		time.Sleep(time.Since(w.begun))
+	}
+	w.giveBack()
+	if inTime { // else the timer may be about to give back
+		w.pace.done.Put(w)
 	}
 }

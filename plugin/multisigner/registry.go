@@ -15,6 +15,7 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/corefile"
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
 // registry holds the states and loads of a process.
@@ -33,6 +34,8 @@ type registry struct {
 	// running lists the states for those who must not wait for a reload that is
 	// preparing under mu: readiness and metrics.
 	running atomic.Pointer[[]*state]
+	// named are the zones of the Corefile, for them as well: one may not be served yet.
+	named atomic.Pointer[map[zone.Name]place]
 }
 
 var process = &registry{states: make(map[string]*state), fronts: fronts{at: make(map[string]*bindings)}}
@@ -73,22 +76,35 @@ func (r *registry) start(l *load) (err error) {
 // prepare opens the states that l uses and gets them ready for what will be served.
 func (r *registry) prepare(l *load) error {
 	for _, s := range l.sites.All {
-		st, ok := r.states[s.Dir]
-		if !ok {
-			st = &state{dir: s.Dir}
-			r.states[s.Dir] = st
+		if err := r.open(s.Dir, s.Config.Where); err != nil {
+			return err
 		}
-		if err := st.open(slogger); err != nil {
-			return plugin.Error(name, fmt.Errorf("%s: %w", s.Config.Where, err))
+	}
+	for _, s := range l.sites.Catalogs {
+		if err := r.open(s.Dir, s.Config.Zone.Where); err != nil {
+			return err
 		}
 	}
 	l.attach(r.states)
 	for _, st := range r.states {
-		if sites := r.wanted(st); len(sites) > 0 {
+		if sites := r.wanted(st); !sites.none() {
 			if err := st.prepare(context.Background(), sites); err != nil {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// open opens a state, unless it is open; where is what wants it.
+func (r *registry) open(dir, where string) error {
+	st, ok := r.states[dir]
+	if !ok {
+		st = &state{dir: dir}
+		r.states[dir] = st
+	}
+	if err := st.open(slogger); err != nil {
+		return plugin.Error(name, fmt.Errorf("%s: %w", where, err))
 	}
 	return nil
 }
@@ -105,7 +121,7 @@ func (r *registry) conflict(l *load) corefile.Faults {
 }
 
 // wanted is what a state is to serve: the union over the loads that stay.
-func (r *registry) wanted(st *state) []corefile.Site {
+func (r *registry) wanted(st *state) wanted {
 	var union corefile.Sites
 	for _, l := range r.loads {
 		if l.restarting {
@@ -116,8 +132,13 @@ func (r *registry) wanted(st *state) []corefile.Site {
 				union.Add(s)
 			}
 		}
+		for _, s := range l.sites.Catalogs {
+			if s.Dir == st.dir {
+				union.AddCatalogs(s)
+			}
+		}
 	}
-	return union.All
+	return wanted{union.All, union.Catalogs}
 }
 
 func (r *registry) restarting(l *load) error {
@@ -202,10 +223,15 @@ func (r *registry) settle() error {
 		return nil
 	}
 	r.fronts.settle(r.loads)
+	all := make(map[*state]wanted, len(r.states))
+	for _, st := range r.states {
+		all[st] = r.wanted(st)
+	}
+	r.name(all) // before any catalog brings zones
 	var errs []error
 	for dir, st := range r.states {
-		sites := r.wanted(st)
-		if len(sites) == 0 {
+		sites := all[st]
+		if sites.none() {
 			delete(r.states, dir)
 			errs = append(errs, st.close())
 			continue
@@ -214,6 +240,9 @@ func (r *registry) settle() error {
 	}
 	running := slices.Collect(maps.Values(r.states))
 	r.running.Store(&running)
+	for _, e := range r.engines() {
+		e.RecheckCatalogs() // a zone may be served from elsewhere now
+	}
 	return errors.Join(errs...)
 }
 
@@ -228,4 +257,43 @@ func (r *registry) engines() []*engine.Engine {
 		}
 	}
 	return all
+}
+
+// place is where a zone stands in the Corefile, and its state.
+type place struct {
+	state *state
+	where string
+}
+
+// name lists the zones of the Corefile, if there are catalogs to be told of them.
+func (r *registry) name(all map[*state]wanted) {
+	named, catalogs := map[zone.Name]place{}, 0
+	for _, sites := range all {
+		catalogs += len(sites.catalogs)
+	}
+	for st, sites := range all {
+		for i := 0; catalogs > 0 && i < len(sites.zones); i++ {
+			cfg := sites.zones[i].Config
+			named[cfg.Apex] = place{st, cfg.Where}
+		}
+	}
+	r.named.Store(&named)
+}
+
+// elsewhere says that another state than st serves a zone, or is to; "" when none does. It takes no
+// lock: engines ask it in the middle of a reload.
+func (r *registry) elsewhere(st *state, apex zone.Name) string {
+	if named := r.named.Load(); named != nil {
+		if is, ok := (*named)[apex]; ok && is.state != st {
+			return is.where
+		}
+	}
+	if states := r.running.Load(); states != nil {
+		for _, other := range *states {
+			if z := other.find(apex); other != st && z != nil {
+				return z.Config().Where
+			}
+		}
+	}
+	return ""
 }

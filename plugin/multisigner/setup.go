@@ -28,18 +28,24 @@ func setup(c *caddy.Controller) error {
 	blocks, faults := corefile.Parse(&c.Dispenser, c.ServerBlockKeys)
 	l := loadOf(c)
 	var sites []corefile.Site
+	var consumed []corefile.CatalogSite
 	for _, b := range blocks {
 		wrong := b.Check(cfg.TsigSecret)
 		faults = append(faults, wrong...)
 		if len(faults) == 0 {
 			sites = append(sites, b.Build(root, cfg.TsigSecret)...)
+			consumed = append(consumed, b.BuildCatalogs(root, cfg.TsigSecret)...)
 		}
 	}
+	at, tls := askable(listens(cfg, c.ServerBlockKeys)), slices.ContainsFunc(c.ServerBlockKeys, speaksTLS)
 	for i := range sites {
-		sites[i].Config.Listens = askable(listens(cfg, c.ServerBlockKeys))
+		sites[i].Config.Listens, sites[i].OverTLS = at, tls
+	}
+	for i := range consumed {
+		consumed[i] = consumed[i].Listen(at)
 	}
 	if len(faults) == 0 {
-		faults = l.sites.Add(sites...)
+		faults = append(l.sites.Add(sites...), l.sites.AddCatalogs(consumed...)...)
 	}
 	if len(faults) > 0 {
 		err := plugin.Error(name, append(faults, elsewhere(c, path)...).Err())
@@ -47,10 +53,10 @@ func setup(c *caddy.Controller) error {
 		return err
 	}
 	offerDoT(cfg)
-	if slices.ContainsFunc(sites, func(s corefile.Site) bool { return len(s.Config.Updates) > 0 }) {
+	if slices.ContainsFunc(sites, func(s corefile.Site) bool { return len(s.Config.Updates) > 0 }) || slices.ContainsFunc(consumed, corefile.CatalogSite.Updated) {
 		cfg.AllowOpcode(dns.OpcodeUpdate)
 	}
-	h := &Handler{load: l, block: cfg, sites: sites}
+	h := &Handler{load: l, block: cfg, sites: sites, consumed: consumed}
 	l.handlers = append(l.handlers, h)
 	cfg.UDPDecorateWriterFunc = process.fronts.decorate(l, cfg.UDPDecorateWriterFunc)
 	l.checks = append(l.checks, func() error {

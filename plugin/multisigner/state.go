@@ -26,9 +26,21 @@ type state struct {
 
 	// Guarded by the registry's mutex.
 	control  *control.Server
-	serves   []corefile.Site  // what the engine was last told to serve
+	serves   *wanted          // what the engine was last told to serve
 	prepared *engine.Prepared // what it will be told, unless the reload fails
-	plan     []corefile.Site  // that prepared is for
+	plan     wanted           // that prepared is for
+}
+
+// wanted is what a state is to serve.
+type wanted struct {
+	zones    []corefile.Site
+	catalogs []corefile.CatalogSite
+}
+
+func (w wanted) none() bool { return len(w.zones) == 0 && len(w.catalogs) == 0 }
+
+func (w wanted) equal(o wanted) bool {
+	return slices.EqualFunc(w.zones, o.zones, corefile.Site.Equal) && slices.EqualFunc(w.catalogs, o.catalogs, corefile.CatalogSite.Equal)
 }
 
 // find gives the engine's zone with this apex. It is nil between the start of a
@@ -55,20 +67,29 @@ func (s *state) open(logger *slog.Logger) error {
 		return err
 	}
 	if errors.Is(missing, fs.ErrNotExist) {
-		logger.Warn("a new state directory was made, and keys are made in it anew: if this server had keys before, end it and name their directory with state", "dir", s.dir)
+		logger.Warn(newState(s.dir), "dir", s.dir)
 	}
 	s.engine.Store(e)
-	s.control, err = control.Listen(s.dir, reloads{control.Of(e), process}, logger)
+	s.control, err = control.Listen(s.dir, reloads{control.Of(e), control.CatalogsOf(e), process}, logger)
 	if err != nil { // the zones are worth serving without it
 		logger.Error("the multisigner command cannot ask this server", "error", err)
 	}
 	return nil
 }
 
+// newState says what begins with a state that was made anew.
+func newState(dir string) string {
+	if keys, _ := filepath.Glob(filepath.Join(dir, "keys", "*", "*.private")); len(keys) > 0 {
+		return "there is no state.db in the state directory, but there are keys: a new state was made; if state.db was lost, end this server and restore it from a backup"
+	}
+	return "a new state directory was made, and keys are made in it anew: if this server had keys before, end it and name their directory with state"
+}
+
 // reloads adds to what an engine tells of its zones what became of the last reload,
 // which the engine never sees.
 type reloads struct {
 	control.Zones
+	control.CatalogZones
 	registry *registry
 }
 
@@ -81,16 +102,21 @@ func (z reloads) Status(names ...string) []status.Zone {
 }
 
 // prepare gets the engine ready to serve sites and changes nothing yet.
-func (s *state) prepare(ctx context.Context, sites []corefile.Site) error {
+func (s *state) prepare(ctx context.Context, sites wanted) error {
 	s.discard()
-	if s.serves != nil && slices.EqualFunc(s.serves, sites, corefile.Site.Equal) {
+	if s.serves != nil && s.serves.equal(sites) {
 		return nil
 	}
-	configs := make([]engine.Config, len(sites))
-	for i, site := range sites {
+	configs := make([]*engine.Config, len(sites.zones))
+	for i, site := range sites.zones {
 		configs[i] = site.Config
 	}
-	p, err := s.engine.Load().Prepare(ctx, configs)
+	catalogs := make([]engine.CatalogConfig, len(sites.catalogs))
+	for i, site := range sites.catalogs {
+		catalogs[i] = site.Config
+		catalogs[i].Elsewhere = func(apex zone.Name) string { return process.elsewhere(s, apex) }
+	}
+	p, err := s.engine.Load().PrepareShared(ctx, configs, catalogs...)
 	if err != nil {
 		return fmt.Errorf("state directory %s: %w", s.dir, err)
 	}
@@ -99,15 +125,15 @@ func (s *state) prepare(ctx context.Context, sites []corefile.Site) error {
 }
 
 // commit has the engine serve sites, which ought to have been prepared.
-func (s *state) commit(ctx context.Context, sites []corefile.Site) error {
-	if s.prepared == nil || !slices.EqualFunc(s.plan, sites, corefile.Site.Equal) {
+func (s *state) commit(ctx context.Context, sites wanted) error {
+	if s.prepared == nil || !s.plan.equal(sites) {
 		if err := s.prepare(ctx, sites); err != nil {
 			return err
 		}
 	}
 	if s.prepared != nil {
 		s.prepared.Commit()
-		s.prepared, s.plan, s.serves = nil, nil, sites
+		s.prepared, s.plan, s.serves = nil, wanted{}, &sites
 	}
 	return nil
 }
@@ -115,7 +141,7 @@ func (s *state) commit(ctx context.Context, sites []corefile.Site) error {
 func (s *state) discard() {
 	if s.prepared != nil {
 		s.prepared.Discard()
-		s.prepared, s.plan = nil, nil
+		s.prepared, s.plan = nil, wanted{}
 	}
 }
 
@@ -131,6 +157,18 @@ func (s *state) close() error {
 		err = errors.Join(err, e.Close())
 	}
 	return err
+}
+
+// realDirs are directories by the ways to write them, each looked at once: many zones have one.
+type realDirs map[string]string
+
+func (r realDirs) of(dir string) string {
+	real, ok := r[dir]
+	if !ok {
+		real = realDir(dir)
+		r[dir] = real
+	}
+	return real
 }
 
 // realDir makes one of all ways to write a directory, as far as it exists.

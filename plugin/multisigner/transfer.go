@@ -39,13 +39,19 @@ func (q query) transfer(ctx context.Context) (int, error) {
 		q.note(serving, "refused: "+why)
 		return q.refuse(rcode, code, why)
 	}
+	v, unsigned := contentFor(q.zone.Config(), serving, q.from)
+	if !unsigned && serving != nil {
+		v = serving.Version
+	}
 	switch {
 	case q.name != q.zone.Apex():
 		return refuse(dns.RcodeNotAuth, dns.ExtendedErrorCodeNotAuthoritative, "this is not the apex of a zone")
-	case serving == nil || serving.Version == nil:
+	case v == nil && unsigned:
+		return refuse(dns.RcodeServerFailure, dns.ExtendedErrorCodeNotReady, noContent)
+	case v == nil:
 		return refuse(dns.RcodeServerFailure, dns.ExtendedErrorCodeNotReady, "the zone has nothing to answer with yet")
 	}
-	if rule := noTransfer(q.zone.Config(), serving, q.from); rule != "" {
+	if rule := noTransfer(q.zone.Config(), serving, q.from); rule != "" && !unsigned {
 		transfers.WithLabelValues(server, "refused").Inc()
 		refused.log(q.req, q.apex, q.from, rule)
 		q.note(serving, "refused: "+rule)
@@ -54,7 +60,9 @@ func (q query) transfer(ctx context.Context) (int, error) {
 	if !q.messages(ctx) && !incremental {
 		return refuse(dns.RcodeRefused, dns.ExtendedErrorCodeNotSupported, "transfers go over TCP or TLS")
 	}
-	v := serving.Version
+	if !v.Whole() { // a secondary would serve it as it is
+		return refuse(dns.RcodeServerFailure, dns.ExtendedErrorCodeNotReady, "the zone is still being signed, and is transferred when all of it is")
+	}
 	if !v.SOA().Exists() {
 		return refuse(dns.RcodeServerFailure, dns.ExtendedErrorCodeNotReady, "the zone has nothing to transfer")
 	}
@@ -74,7 +82,7 @@ func (q query) transfer(ctx context.Context) (int, error) {
 		return refuse(dns.RcodeServerFailure, dns.ExtendedErrorCodeOther, err.Error())
 	}
 	defer done()
-	result, answers := q.answers(serving, incremental)
+	result, answers := q.answers(ctx, serving, v, incremental)
 	if err := q.stretch(answers); err != nil {
 		transfers.WithLabelValues(server, "broken").Inc()
 		q.note(serving, "broke off: "+err.Error())
@@ -88,17 +96,40 @@ func (q query) transfer(ctx context.Context) (int, error) {
 	return dns.RcodeSuccess, nil
 }
 
-// answers gives the answer sections of a transfer of more than the SOA, and what it is
-// called: full or incremental.
-func (q query) answers(serving *engine.Serving, incremental bool) (result string, answers iter.Seq[[]dns.RR]) {
-	if incremental {
-		defer transferPace.begin()()
+// answers gives the messages of a transfer of more than the SOA, and what it is called:
+// full or incremental.
+func (q query) answers(ctx context.Context, serving *engine.Serving, v *zone.Version, incremental bool) (result string, answers iter.Seq[sender]) {
+	var chain []zone.Diff
+	if result = "full"; incremental {
+		defer transferPace.begin().end()
 		serial, _ := knownSerial(q.req)
-		if chain := q.zone.Differences(serving, q.from.addr.Addr(), q.from.key, serial); len(chain) > 0 {
-			return "incremental", xfr.IXFR(maxTransferMessage, chain...)
+		if chain = q.zone.Differences(serving, q.from.addr.Addr(), q.from.key, serial); len(chain) > 0 {
+			result = "incremental"
 		}
 	}
-	return "full", xfr.AXFR(serving.Version, maxTransferMessage)
+	p, packs := q.packs(ctx)
+	switch {
+	case packs && len(chain) > 0:
+		return result, p.each(xfr.PackedDiffs(p.asked, transferMessage, chain...))
+	case packs:
+		return result, p.each(xfr.Packed(v, p.asked, transferMessage))
+	case len(chain) > 0:
+		return result, q.each(xfr.IXFR(maxTransferMessage, chain...))
+	}
+	return result, q.each(xfr.AXFR(v, maxTransferMessage))
+}
+
+// sender writes one message of a transfer, and gives how many octets it was, about.
+type sender func(first bool) (octets int, err error)
+
+func (q query) each(answers iter.Seq[[]dns.RR]) iter.Seq[sender] {
+	return func(yield func(sender) bool) {
+		for rrs := range answers {
+			if !yield(func(first bool) (int, error) { return maxTransferMessage, q.send(rrs, first) }) {
+				return
+			}
+		}
+	}
 }
 
 // note has the status tell of a secondary's transfer.
@@ -111,30 +142,32 @@ func (q query) note(serving *engine.Serving, result string) {
 }
 
 // A transfer that is slower than this is ended: each message must be taken within
-// unread, and all of them within transferGrace and messageTime for each. Our choice:
-// 30,000 octets a second are needed in the long run.
+// unread, and all of them within transferGrace and a second for every transferRate octets:
+// our choice.
 const (
 	transferGrace = time.Minute
-	messageTime   = 2 * time.Second
+	transferRate  = 30_000
 )
 
 var errSlow = errors.New("the client took it too slowly")
 
 // stretch sends one message after another.
-func (q query) stretch(answers iter.Seq[[]dns.RR]) error {
-	begun, count := time.Now(), time.Duration(0)
-	end := transferPace.begin()
-	defer func() { end() }()
-	for rrs := range answers {
-		if err := q.send(rrs, count == 0); err != nil {
+func (q query) stretch(answers iter.Seq[sender]) error {
+	begun, total := time.Now(), 0
+	work := transferPace.begin()
+	defer func() { work.end() }()
+	for send := range answers {
+		octets, err := send(total == 0)
+		if err != nil {
 			return err
 		}
-		if count++; time.Since(begun) > transferGrace+count*messageTime {
+		total += octets
+		if time.Since(begun) > transferGrace+time.Duration(total)*time.Second/transferRate {
 			q.cutOff()
 			return errSlow
 		}
-		end()
-		end = transferPace.begin()
+		work.end()
+		work = transferPace.begin()
 	}
 	return nil
 }
@@ -150,8 +183,8 @@ func (q query) send(rrs []dns.RR, first bool) error {
 		q.w.TsigTimersOnly(true)
 	}
 	var options []dns.EDNS0
-	if serving := q.zone.Serving(); first && serving != nil {
-		options = q.expire(serving.Version)
+	if first {
+		options = q.transferOptions()
 	}
 	withOPT(q.req, m, options...)
 	late := time.AfterFunc(unread(), q.cutOff)
@@ -208,10 +241,10 @@ func (q query) messages(ctx context.Context) bool {
 // all these transfers count as one client's.
 func (h *Handler) Transfer(name string, serial uint32) (<-chan []dns.RR, error) {
 	apex, err := zone.ParseName(name)
-	if err != nil || h.zones[apex] == nil {
+	if err != nil || h.zones[apex] == nil && h.catalogs.member(apex) == nil {
 		return nil, transfer.ErrNotAuthoritative
 	}
-	z := h.zones[apex].find(apex)
+	z := h.find(apex)
 	if z == nil {
 		return nil, fmt.Errorf("zone %s is being loaded", name)
 	}
@@ -220,6 +253,9 @@ func (h *Handler) Transfer(name string, serial uint32) (<-chan []dns.RR, error) 
 		return nil, fmt.Errorf("zone %s is not served now", name)
 	}
 	v := serving.Version
+	if !v.Whole() {
+		return nil, fmt.Errorf("zone %s is still being signed, and is transferred when all of it is", name)
+	}
 	if serial != 0 && !zone.SerialAfter(v.Serial(), serial) {
 		ch := make(chan []dns.RR, 1)
 		ch <- v.SOA().RRs()

@@ -14,34 +14,34 @@ import (
 )
 
 // Try reads a Corefile as a start does, and starts nothing: no file but the Corefile and
-// those that it names is touched, no port opened, no key made. It gives the zones that it
-// wants; the error has every fault of multisigner's blocks with its line, or the first
+// those that it names is touched, no port opened, no key made. It gives the zones and
+// catalogs that it wants; the error has every fault of multisigner's blocks with its line, or the first
 // one of another plugin. Only one Try may run at a time, and no server beside it.
-func Try(path string) ([]corefile.Site, error) {
+func Try(path string) (sites corefile.Sites, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return sites, err
 	}
 	process.read(nil)
 	input := caddy.CaddyfileInput{Filepath: path, Contents: text, ServerTypeName: "dns"}
 	if err := caddy.ValidateAndExecuteDirectives(input, nil, true); err != nil {
-		return nil, bare(err)
+		return sites, bare(err)
 	}
 	l := process.latest
 	if l == nil {
-		return nil, errors.New(path + ": no multisigner block in it")
+		return sites, errors.New(path + ": no multisigner block in it")
 	}
 	// What stands beside us in a server block is known when the servers are made. None
 	// listens before it is told to.
 	if _, err := l.context.MakeServers(); err != nil {
-		return nil, err
+		return sites, err
 	}
 	for _, check := range l.checks {
 		if err := check(); err != nil {
-			return nil, bare(err)
+			return sites, bare(err)
 		}
 	}
-	return l.sites.All, nil
+	return l.sites, nil
 }
 
 // bare leaves out which plugin an error comes from where that is ours: a line then

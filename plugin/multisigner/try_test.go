@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -36,8 +37,7 @@ example.com:0 {
 }
 `
 
-const faults = `Corefile:2: no file and no primary: add file PATH, the unsigned zone, or primary ADDRESS..., a server that has it
-Corefile:3: unknown directive "fiel": do you mean file?
+const faults = `Corefile:3: unknown directive "fiel": do you mean file?
 Corefile:15: no secret for key other-key.: add tsig { secret other-key. SECRET } to this server block
 Corefile:19: no file and no primary: add file PATH, the unsigned zone, or primary ADDRESS..., a server that has it
 Corefile:19: no parent: add parent ADDRESS..., parent resolver, or parent none if the zone has no DS and shall get none`
@@ -50,7 +50,7 @@ func TestTry(t *testing.T) {
 	try := func(text string) ([]string, error) {
 		writeFile(t, "Corefile", text)
 		sites, err := Try("Corefile")
-		return apexes(sites), err
+		return apexes(sites.All), err
 	}
 	_, err := try(faulty)
 	require.EqualError(t, err, faults)
@@ -69,6 +69,13 @@ func TestTry(t *testing.T) {
 	zones, err := try(strings.Replace(block("example.org example.net", ""), "COMMON\n", "", 1))
 	require.NoError(t, err)
 	require.Equal(t, []string{"example.org.", "example.net."}, zones)
+	for keys, over := range map[string]bool{"example.org:0": false, "tls://example.org:0": true, "example.org:0 tls://example.org:0": true} {
+		path := filepath.Join(h.dir, "tls")
+		require.NoError(t, os.WriteFile(path, []byte(keys+" {\nmultisigner {\nfile db\nparent none\n}\n}"), 0o644))
+		sites, err := Try(path)
+		require.NoError(t, err)
+		require.Equal(t, over, sites.All[0].OverTLS, keys)
+	}
 	_, err = Try("nowhere")
 	require.ErrorIs(t, err, os.ErrNotExist)
 
@@ -121,6 +128,25 @@ func TestNewStateDirectoryIsTold(t *testing.T) {
 	heard.clear()
 	h.start(block("example.org", ""))
 	require.NotContains(t, heard.all(), "new state directory")
+}
+
+// A state that was lost beside its keys is no new directory, and no keys are said to be made.
+func TestLostStateIsTold(t *testing.T) {
+	heard := &listener{}
+	require.NoError(t, clog.RegisterListener(heard))
+	defer clog.DeregisterListener(heard)
+	h := newLoadHome(t)
+	r := h.start(block("example.org", ""))
+	require.Eventually(t, func() bool {
+		keys, err := filepath.Glob(filepath.Join(h.state(), "keys", "*", "*.private"))
+		return err == nil && len(keys) > 0
+	}, 10*time.Second, time.Millisecond)
+	r.stop()
+	require.NoError(t, os.Remove(filepath.Join(h.state(), "state.db")))
+	heard.clear()
+	h.start(block("example.org", ""))
+	require.Contains(t, heard.all(), "warning there is no state.db in the state directory, but there are keys")
+	require.NotContains(t, heard.all(), "keys are made in it anew")
 }
 
 // Where we listen we can ask ourselves, over plain DNS; a wildcard is asked on loopback.

@@ -116,11 +116,11 @@ func TestPace(t *testing.T) {
 		p := newPace(func(int) int { return 2 }, time.Second, true)
 		var working atomic.Int32
 		work := func(d time.Duration) {
-			end := p.begin()
+			place := p.begin()
 			working.Add(1)
 			<-time.After(d)
 			working.Add(-1)
-			end()
+			place.end()
 		}
 		for _, d := range []time.Duration{time.Hour, time.Hour, 100 * time.Millisecond, 100 * time.Millisecond} {
 			go work(d)
@@ -132,7 +132,7 @@ func TestPace(t *testing.T) {
 		<-time.After(100 * time.Millisecond)
 		require.EqualValues(t, 2, working.Load())
 		begun := time.Now()
-		p.begin()()
+		p.begin().end()
 		require.Equal(t, 99*time.Millisecond, time.Since(begun), "who has worked rests as long")
 		<-time.After(time.Hour)
 	})

@@ -93,7 +93,7 @@ func TestUpdateRefused(t *testing.T) {
 		why                  string
 	}{
 		{"no grant", "acme.", dns.HmacSHA256, updateFor(t, add), dns.RcodeRefused, "key acme. has no grant for n.example.org. A"},
-		{"permission before prerequisites", "acme.", dns.HmacSHA256, acmeUnmet, dns.RcodeRefused, "key acme. has no grant for n.example.org. A"},
+		{"permission before prerequisites", "acme.", dns.HmacSHA256, acmeUnmet, dns.RcodeRefused, "key acme. has no grant for absent.example.org., and may not ask about it in a prerequisite either"},
 		{"another algorithm", "xfr-key.", dns.HmacSHA512, updateFor(t, add), dns.RcodeRefused, "key xfr-key. is of hmac-sha256, and the message was signed with hmac-sha512"},
 		{"a prerequisite", "xfr-key.", dns.HmacSHA256, unmet, dns.RcodeNameError, "absent.example.org. is not in use"},
 		{"a name outside", "xfr-key.", dns.HmacSHA256, outside, dns.RcodeNotZone, "n.example.com. is not in example.org."},

@@ -19,34 +19,68 @@ import (
 // writeWire writes a packed response to the client behind w; false, and nothing is
 // written, when a writer on the way wants a dns.Msg.
 func writeWire(w dns.ResponseWriter, wire []byte, rcode int) (ok bool, err error) {
-	var recorder *metrics.Recorder
+	way, ok := octets(w, false)
+	if !ok {
+		return false, nil
+	}
+	return true, way.write(wire, rcode)
+}
+
+// octetWay is a way for octets to a client.
+type octetWay struct {
+	client   dns.ResponseWriter
+	recorder *metrics.Recorder // counts what is written; nil: nobody does
+}
+
+// octets finds the way for octets behind w; ok is false when a writer on it wants a
+// dns.Msg. With signed the octets have a signature where the tsig plugin would put one.
+func octets(w dns.ResponseWriter, signed bool) (way octetWay, ok bool) {
 	for {
 		switch at := w.(type) {
 		case *request.ScrubWriter: // fits responses to the client: ours does
 			w = at.ResponseWriter
 			continue
 		case *metrics.Recorder:
-			if recorder != nil {
-				return false, nil
+			if way.recorder != nil {
+				return way, false
 			}
-			recorder, w = at, at.ResponseWriter
+			way.recorder, w = at, at.ResponseWriter
 			continue
 		}
-		if inner, ok := behindTracker(w); ok {
-			w = inner
-			continue
+		inner, ok := behindTracker(w)
+		if !ok && signed {
+			inner, ok = behindSigner(w)
 		}
-		break
+		if !ok {
+			way.client = w
+			return way, isClient(w)
+		}
+		w = inner
 	}
-	if !isClient(w) {
-		return false, nil
+}
+
+func (o octetWay) write(wire []byte, rcode int) error {
+	n, err := o.client.Write(wire)
+	if o.recorder != nil {
+		o.recorder.Rcode, o.recorder.Len = rcode, o.recorder.Len+n
+		o.recorder.SetPlugin(name)
 	}
-	n, err := w.Write(wire)
-	if recorder != nil {
-		recorder.Rcode, recorder.Len = rcode, recorder.Len+n
-		recorder.SetPlugin(name)
+	return err
+}
+
+// behindSigner gives the writer inside w, if that is the one by which the tsig plugin signs
+// responses. It has no name outside.
+func behindSigner(w dns.ResponseWriter) (inner dns.ResponseWriter, ok bool) {
+	t := reflect.TypeOf(w)
+	if t.Kind() != reflect.Pointer || t.Elem().PkgPath() != "github.com/coredns/coredns/plugin/tsig" {
+		return nil, false
 	}
-	return true, err
+	field := reflect.ValueOf(w).Elem().FieldByName("ResponseWriter")
+	if !field.IsValid() {
+		return nil, false
+	}
+	inner, ok = field.Interface().(dns.ResponseWriter)
+	return inner, ok
 }
 
 // trackerType is the writer that CoreDNS puts around another at each step of the

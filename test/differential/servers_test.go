@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -18,6 +17,8 @@ import (
 
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/test/loopback"
 )
 
 // peer is another nameserver: what starts it and what to write for it.
@@ -144,7 +145,7 @@ func (p peer) start(t *testing.T, zones []signedZone) netip.AddrPort {
 	go func() { exited <- cmd.Wait() }()
 	t.Cleanup(func() { stop(cmd.Process.Pid, exited) })
 
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for _, z := range zones {
 		for !ready(ctx, at, z.apex) {
@@ -173,21 +174,10 @@ func stop(pid int, exited chan error) {
 	_ = syscall.Kill(-pid, syscall.SIGKILL)
 }
 
-// free finds a port of the address where nobody listens, over UDP and TCP.
 func free(t *testing.T, address string) netip.AddrPort {
-	for range 10 {
-		l, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
-		require.NoError(t, err)
-		at := l.Addr().(*net.TCPAddr).AddrPort()
-		u, err := net.ListenPacket("udp", at.String())
-		require.NoError(t, l.Close())
-		if err == nil {
-			require.NoError(t, u.Close())
-			return at
-		}
-	}
-	require.FailNow(t, "no free port at "+address)
-	return netip.AddrPort{}
+	at, err := loopback.Free(address)
+	require.NoError(t, err)
+	return at
 }
 
 func ready(ctx context.Context, at netip.AddrPort, apex string) bool {

@@ -33,8 +33,21 @@ func TestForeignPeer(t *testing.T) {
 	t.Parallel()
 	slots <- struct{}{}
 	defer func() { <-slots }()
-	s, k := besideKnot(t, "45", "90")
+	s, k := besideKnot(t, "45", "90", false)
+	bothRoll(t, s, k)
+}
 
+// The same, and nobody carries a key: Knot signs what it transfers from us, and our keys come
+// with that.
+func TestForeignPeerIsSupplied(t *testing.T) {
+	t.Parallel()
+	slots <- struct{}{}
+	defer func() { <-slots }()
+	s, k := besideKnot(t, "45", "90", true)
+	bothRoll(t, s, k)
+}
+
+func bothRoll(t *testing.T, s *story, k *knot) {
 	old := s.own(t, s.Signers[0])
 	s.roll(t, s.Signers[0], "zsk")
 	s.roll(t, s.Signers[0], "ksk")
@@ -57,7 +70,7 @@ func TestForeignAlgorithm(t *testing.T) {
 	t.Parallel()
 	slots <- struct{}{}
 	defer func() { <-slots }()
-	s, k := besideKnot(t, "0", "0")
+	s, k := besideKnot(t, "0", "0", false)
 	us := s.Signers[0]
 
 	old := s.own(t, us)
@@ -94,14 +107,19 @@ func TestForeignAlgorithm(t *testing.T) {
 }
 
 // besideKnot starts us and Knot, with lifetimes in seconds, and waits until the parent
-// has the DS of both. From then on all is watched.
-func besideKnot(t *testing.T, zsk, ksk string) (*story, *knot) {
+// has the DS of both. From then on all is watched. Where Knot is supplied, it has the zone and
+// our keys from us.
+func besideKnot(t *testing.T, zsk, ksk string, supplied bool) (*story, *knot) {
 	g := draft(t)
-	k := startKnot(t, g, zsk, ksk)
+	k := startKnot(t, g, zsk, ksk, supplied)
 	corefile := filepath.Join(g.dir, g.Signers[0].Corefile)
 	text, err := os.ReadFile(corefile)
 	require.NoError(t, err)
 	text = []byte(strings.Replace(string(text), "            trust tsig\n", "            trust tsig\n            foreign\n", 1))
+	if supplied {
+		text = []byte(strings.NewReplacer("        secret "+k.key, "        secret supply.lab. "+k.secret+"\n        secret "+k.key,
+			"    multisigner {\n", "    multisigner {\n        content-transfer key supply.lab. for "+k.them.Name+"\n").Replace(string(text)))
+	}
 	require.NoError(t, os.WriteFile(corefile, text, 0o600))
 	g.restart(t, &g.Signers[0])
 
@@ -146,6 +164,7 @@ type knot struct {
 	pid      int
 	key      string // of TSIG
 	secret   string // its
+	supplied bool
 	handed   time.Time
 	last     string // what was handed over, for a test that fails
 }
@@ -198,14 +217,30 @@ zone:
     acl: hand
 `
 
-func startKnot(t *testing.T, g *group, zsk, ksk string) *knot {
-	k := &knot{group: g, dir: t.TempDir(), us: g.Signers[0], them: g.Signers[1], key: "a-b.lab."}
+// supply is what is otherwise where Knot signs what it transfers from us.
+var supply = strings.NewReplacer("remote:\n", `  - id: supply.lab.
+    algorithm: hmac-sha256
+    secret: {secret}
+remote:
+  - id: us
+    address: {us}
+    key: supply.lab.
+`, "acl:\n", `acl:
+  - id: told
+    key: supply.lab.
+    action: notify
+`, "zonefile-load: difference\n", "zonefile-load: none\n    master: us\n", "acl: hand\n", "acl: [hand, told]\n")
+
+func startKnot(t *testing.T, g *group, zsk, ksk string, supplied bool) *knot {
+	k := &knot{group: g, dir: t.TempDir(), us: g.Signers[0], them: g.Signers[1], key: "a-b.lab.", supplied: supplied}
 	text, err := os.ReadFile(filepath.Join(g.dir, k.us.Corefile))
 	require.NoError(t, err)
 	_, after, found := strings.Cut(string(text), "secret "+k.key+" ")
 	require.True(t, found)
 	k.secret = strings.Fields(after)[0]
-	plain(t, filepath.Join(g.dir, "db.example.test"), filepath.Join(k.dir, "zone"))
+	if !supplied {
+		plain(t, filepath.Join(g.dir, "db.example.test"), filepath.Join(k.dir, "zone"))
+	}
 	k.configure(t, "ecdsap256sha256", zsk, ksk)
 	k.pid = runServer(t, filepath.Join(k.dir, "log"), "knotd", "-c", filepath.Join(k.dir, "conf"))
 	return k
@@ -213,8 +248,12 @@ func startKnot(t *testing.T, g *group, zsk, ksk string) *knot {
 
 // configure writes its configuration. It reads that when it starts, and on SIGHUP.
 func (k *knot) configure(t *testing.T, algorithm, zsk, ksk string) {
-	config := strings.NewReplacer("{dir}", k.dir, "{address}", knotAddress(k.them.Address), "{parent}", knotAddress(k.Parent.Address), "{key}", k.key, "{secret}", k.secret,
-		"{algorithm}", algorithm, "{zsk}", zsk, "{ksk}", ksk).Replace(knotConfig)
+	config := knotConfig
+	if k.supplied {
+		config = supply.Replace(config)
+	}
+	config = strings.NewReplacer("{us}", knotAddress(k.us.Address), "{dir}", k.dir, "{address}", knotAddress(k.them.Address), "{parent}", knotAddress(k.Parent.Address), "{key}", k.key, "{secret}", k.secret,
+		"{algorithm}", algorithm, "{zsk}", zsk, "{ksk}", ksk).Replace(config)
 	require.NoError(t, os.WriteFile(filepath.Join(k.dir, "conf"), []byte(config), 0o600))
 }
 
@@ -237,7 +276,7 @@ func plain(t *testing.T, from, to string) {
 // hand does what its operator would: it pipes what the command says is to be added and
 // removed at Knot into nsupdate. It does so twice a second.
 func (k *knot) hand(t *testing.T) {
-	if time.Since(k.handed) < 500*time.Millisecond {
+	if k.supplied || time.Since(k.handed) < 500*time.Millisecond {
 		return
 	}
 	k.handed = time.Now()

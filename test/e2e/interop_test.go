@@ -61,12 +61,13 @@ func settings() []setting {
 
 // atOnce bounds how many groups run at the same time: each is some six
 // processes, most of them waiting.
-const atOnce = 3
+const atOnce = 2
 
 // A resolver that trusts the parent zone alone takes every answer for secure,
 // whichever signer gives it, and BIND's delv agrees. Each signer in turn is
 // killed: the zone stays secure.
 func TestResolvers(t *testing.T) {
+	t.Parallel()
 	slots := make(chan struct{}, atOnce)
 	for _, s := range settings() {
 		t.Run(s.name(), func(t *testing.T) {

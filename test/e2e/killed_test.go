@@ -33,6 +33,7 @@ func at(name, waits string, holds bool) moment { return moment{name, regexp.Must
 
 // Keys of both signers roll, and one of the two dies in the middle of each step.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	const parent = "(have the DS of every signer|withdraw .* for .*(CDS|the parent))"
 	for _, tc := range []struct {
 		kind    string

@@ -12,6 +12,7 @@ import (
 // Keys that live for seconds change by themselves, at every signer, over and over and
 // across each other.
 func TestLifetimes(t *testing.T) {
+	t.Parallel()
 	settings := [][]string{{"--lifetime-zsk", "20s", "--lifetime-ksk", "40s"}}
 	rounds := 2
 	if all {
@@ -41,6 +42,7 @@ func TestLifetimes(t *testing.T) {
 
 // Each kind of rollover, begun by order or by configuration at every signer at once.
 func TestRollovers(t *testing.T) {
+	t.Parallel()
 	for name, kinds := range map[string][]string{
 		"keys":      {"ZSK", "KSK", "split to CSK", "CSK", "CSK to split"},
 		"zone":      {"algorithm", "insecure", "secure", "algorithm"},

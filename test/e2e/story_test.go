@@ -35,8 +35,9 @@ type story struct {
 // all is the long form, of make interop-all.
 var all = os.Getenv("INTEROP") == "all"
 
-// slots bounds how many stories run at the same time: each is some nine processes.
-var slots = make(chan struct{}, 3)
+// slots bounds how many stories run at the same time: each is some nine processes, which wait
+// most of the time.
+var slots = make(chan struct{}, 5)
 
 func startStory(t *testing.T, args ...string) *story {
 	slots <- struct{}{}

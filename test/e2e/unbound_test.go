@@ -73,7 +73,7 @@ func startUnbound(t *testing.T, g *group, signers ...lab.Signer) *unbound {
 	require.Eventually(t, func() bool {
 		resp, err := u.ask(question{"@", dns.TypeSOA, positive, 0})
 		return err == nil && resp.Rcode == dns.RcodeSuccess
-	}, 20*time.Second, 100*time.Millisecond, "unbound does not answer")
+	}, patience, 100*time.Millisecond, "unbound does not answer")
 	return u
 }
 

@@ -3,14 +3,11 @@ package e2e
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math"
 	"slices"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -152,11 +149,10 @@ func (w *watch) lookAtParent(c *caches) {
 func (w *watch) lookAt(s lab.Signer, c *caches, mu *sync.Mutex) {
 	for _, q := range w.ask {
 		askedAt := time.Now()
-		resp, err := exchange(s.Address, q.full(), q.t)
-		if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
-			// A reload of the Corefile closes connections: resolvers ask again, too.
+		resp, err := exchangeOnce(s.Address, q.full(), q.t)
+		if closed(err) {
 			askedAt = time.Now()
-			resp, err = exchange(s.Address, q.full(), q.t)
+			resp, err = exchangeOnce(s.Address, q.full(), q.t)
 		}
 		if err == nil && resp.Rcode != dns.RcodeSuccess && resp.Rcode != dns.RcodeNameError {
 			err = fmt.Errorf("answers %s", dns.RcodeToString[resp.Rcode])

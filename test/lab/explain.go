@@ -3,7 +3,6 @@ package lab
 import (
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +31,9 @@ func (l *layout) explain(w io.Writer, o options) {
 	for _, s := range l.Signers {
 		line("  signer %s  %-17s %-15s log %s", s.Name, name(l.host(s)), s.Address, in(s.Name, "log"))
 	}
+	if p := l.Primary; p != nil {
+		line("  primary   %-17s %-15s log %s", p.Kind, p.Address, in("primary", "log"))
+	}
 	first, last := l.Signers[0], l.Signers[len(l.Signers)-1]
 	line("\nAsk:")
 	line("  dig %s DS %s", at(l.Parent.Address), name(l.Zone))
@@ -44,9 +46,35 @@ func (l *layout) explain(w io.Writer, o options) {
 	line("\nDo:")
 	line("  %s --state %s roll %s %s", program(), in(first.State), name(l.Zone), map[string]string{"split": "zsk", "csk": "csk"}[o.keys])
 	line("  %s --state %s plan %s", program(), in(first.State), name(l.Zone))
-	line("\nChange %s and each signer re-signs what changed. Configuration: %s.", in(l.zoneFile()), in(first.Corefile))
-	line("A signer that you kill comes back with: %s -conf %s", l.server(), in(last.Corefile))
+	l.explainChanges(line, in)
+	line("\nConfiguration: %s. A signer that you kill comes back with: %s -conf %s", in(first.Corefile), l.server(), in(last.Corefile))
 	line("\nCtrl-C stops everything; the state stays in %s.", dir)
+}
+
+// explainChanges tells how the zone is changed.
+func (l *layout) explainChanges(line func(format string, args ...any), in func(path ...string) string) {
+	update := func(address string) {
+		host, port := hostPort(address)
+		line("  printf 'server %s %s\\nzone %s\\nadd new.%[3]s 60 A 192.0.2.81\\nsend\\n' | nsupdate -k %[4]s", host, port, name(l.Zone), in(updateKeyFile))
+	}
+	switch p := l.Primary; {
+	case p != nil && l.options.updates:
+		line("\nChange the zone by UPDATE, at any signer, which passes it on to the hidden primary; each signer transfers the change and signs it:")
+		update(l.Signers[0].Address)
+	case p != nil:
+		line("\nChange %s, raise its serial, and have the hidden primary read it; each signer transfers the change and signs it:", in(l.zoneFile()))
+		line("  kill -HUP %d", p.PID)
+	case l.oneWrites():
+		line("\nChange the zone by UPDATE, at any signer, which passes it on to signer %s; the others have the content from there, and each signs it:", l.Signers[0].Name)
+		update(l.Signers[len(l.Signers)-1].Address)
+		line("or change %s: neither destroys what the other has done.", in(l.zoneFile()))
+	case l.options.updates:
+		line("\nChange the zone by UPDATE:")
+		update(l.Signers[0].Address)
+		line("or change %s: neither destroys what the other has done.", in(l.zoneFile()))
+	default:
+		line("\nChange %s and each signer re-signs what changed.", in(l.zoneFile()))
+	}
 }
 
 // program is how the reader called us.
@@ -62,10 +90,7 @@ func (l *layout) server() string {
 
 // at is an address as dig and delv want it.
 func at(address string) string {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		panic(err) // we made it
-	}
+	host, port := hostPort(address)
 	return "@" + host + " -p " + port
 }
 

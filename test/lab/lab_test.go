@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multisigner/multisigner/test/lab/registry"
+	"github.com/multisigner/multisigner/test/loopback"
 )
 
 // fakeServer is a file that passes for a coredns nobody runs.
@@ -40,6 +41,8 @@ func TestOptionsRefused(t *testing.T) {
 		{"--denial nsec5", "nsec, nsec3, nsec3-optout"},
 		{"--algorithm RSASHA1", "RSASHA256, ECDSAP256SHA256, ECDSAP384SHA384, ED25519"},
 		{"--keys both", "split, csk"},
+		{"--primary powerdns", "--primary powerdns: not one of bind, knot, nsd"},
+		{"--primary nsd --updates", "nsd takes no UPDATE; knot and bind do"},
 		{"--fast --lifetime-zsk 5s", "--lifetime-zsk 5s: a rollover takes at least 9s"},
 		{"--lifetime-ksk 100s", "at least 1m45s"},
 		{"--lifetime-zsk soon", "is no duration: write 90m, 1h30m, 14d or 2w"},
@@ -71,7 +74,7 @@ func TestAddresses(t *testing.T) {
 	l := layoutOf(t, "--signers", "3")
 	seen := map[string]bool{l.Parent.Address: true}
 	for _, s := range l.Signers {
-		require.NoError(t, free(s.Address))
+		require.NoError(t, loopback.Check(s.Address))
 		seen[s.Address] = true
 	}
 	require.Len(t, seen, 4)
@@ -286,10 +289,11 @@ func TestParentOptions(t *testing.T) {
 
 // Programs read lab.json by these names.
 func TestDescription(t *testing.T) {
-	text, err := json.Marshal(Description{Ready: true, Zone: "z.", Parent: Parent{"p.", "addr", []string{"ds"}, 1}, Signers: []Signer{{"a", "addr", "a/state", "a/Corefile", 2}}})
+	text, err := json.Marshal(Description{Ready: true, Zone: "z.", Parent: Parent{"p.", "addr", []string{"ds"}, 1}, Primary: &Primary{"nsd", "addr", "db", []string{"nsd", "-d"}, 3}, Signers: []Signer{{"a", "addr", "a/state", "a/Corefile", 2}}})
 	require.NoError(t, err)
 	require.JSONEq(t, `{"ready": true, "zone": "z.",
 		"parent": {"zone": "p.", "address": "addr", "anchors": ["ds"], "pid": 1},
+		"primary": {"kind": "nsd", "address": "addr", "file": "db", "command": ["nsd", "-d"], "pid": 3},
 		"signers": [{"name": "a", "address": "addr", "state": "a/state", "corefile": "a/Corefile", "pid": 2}]}`, string(text))
 }
 

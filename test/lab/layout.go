@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/multisigner/multisigner/plugin/multisigner/control/client"
 	"github.com/multisigner/multisigner/test/lab/registry"
+	"github.com/multisigner/multisigner/test/loopback"
 )
 
 // Description is what lab.json holds. Paths are relative to its directory.
@@ -23,6 +23,7 @@ type Description struct {
 	Ready   bool     `json:"ready"` // the signers and the parent agree
 	Zone    string   `json:"zone"`
 	Parent  Parent   `json:"parent"`
+	Primary *Primary `json:"primary,omitempty"` // the hidden one, where --primary asks for it
 	Signers []Signer `json:"signers"`
 }
 
@@ -59,8 +60,9 @@ type layout struct {
 	dir     string // absolute
 	coredns string
 	options options
-	largest time.Duration // TTL of the user's own zone
-	ds      []*dns.DS     // at the parent, when all last agreed
+	secrets map[string]string // of TSIG keys, in base64
+	largest time.Duration     // TTL of the user's own zone
+	ds      []*dns.DS         // at the parent, when all last agreed
 }
 
 // shape is what must not change between two labs in one directory: the state of
@@ -94,23 +96,50 @@ func layOut(o options) (*layout, error) {
 		return nil, err
 	}
 	l := &layout{dir: dir, coredns: coredns, options: o}
+	if o.primary != "" {
+		program, err := hiddens[o.primary].find()
+		if err != nil {
+			return nil, err
+		}
+		command := append(append([]string{program}, hiddens[o.primary].args...), l.path(primaryConfig))
+		l.Primary = &Primary{Kind: o.primary, Command: command}
+	}
 	if err := l.claim(); err != nil {
 		return nil, err
 	}
-	addresses, err := FreeAddresses(o.signers+1, o.port)
+	return l, errors.Join(l.place(), l.writeZone(), l.writeCorefiles(), l.writePrimary(), l.writeParent())
+}
+
+// place gives everybody an address, and a name and keys.
+func (l *layout) place() error {
+	o := l.options
+	servers := 1 + o.signers
+	if l.Primary != nil {
+		servers++
+	}
+	addresses, err := FreeAddresses(servers, o.port)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	l.Zone = o.name
 	l.Parent = Parent{Zone: o.parent(), Address: addresses[0], Anchors: []string{}}
-	for i, address := range addresses[1:] {
+	for i, address := range addresses[1 : 1+o.signers] {
 		name := string(rune('a' + i))
 		l.Signers = append(l.Signers, Signer{
 			Name: name, Address: address,
 			State: filepath.Join(name, "state"), Corefile: filepath.Join(name, "Corefile"),
 		})
 	}
-	return l, errors.Join(l.writeZone(), l.writeCorefiles(), l.writeParent())
+	if l.Primary != nil {
+		l.Primary.File = l.path(l.zoneFile())
+		_, port := hostPort(addresses[1+o.signers])
+		l.Primary.Address = net.JoinHostPort("127.0.0.1", port) // BIND listens at addresses of interfaces alone
+		if err := loopback.Check(l.Primary.Address); err != nil {
+			return err
+		}
+	}
+	l.makeSecrets()
+	return nil
 }
 
 // claim makes the directory, or goes on with an earlier lab's of the same shape.
@@ -187,11 +216,10 @@ func FreeAddresses(n, first int) ([]string, error) {
 	if first != 0 {
 		return addressesFrom(n, first)
 	}
-	const low, high, attempts = 10000, 30000, 100
 	var err error
-	for range attempts {
+	for range 100 {
 		var addresses []string
-		if addresses, err = addressesFrom(n, low+rand.IntN(high-low)); err == nil {
+		if addresses, err = addressesFrom(n, loopback.Port()); err == nil {
 			return addresses, nil
 		}
 	}
@@ -207,7 +235,7 @@ func addressesFrom(n, first int) ([]string, error) {
 			host = "127.0.0.1" // macOS has only this one
 		}
 		address := net.JoinHostPort(host, fmt.Sprint(port))
-		if err := free(address); err != nil {
+		if err := loopback.Check(address); err != nil {
 			return nil, err
 		}
 		addresses = append(addresses, address)
@@ -221,17 +249,4 @@ func bindable(host string) bool {
 		return false
 	}
 	return conn.Close() == nil
-}
-
-// free reports whether a server can have address, over UDP and TCP.
-func free(address string) error {
-	udp, err := net.ListenPacket("udp", address)
-	if err != nil {
-		return err
-	}
-	tcp, err := net.Listen("tcp", address)
-	if err != nil {
-		return errors.Join(err, udp.Close())
-	}
-	return errors.Join(udp.Close(), tcp.Close())
 }

@@ -27,6 +27,8 @@ type options struct {
 	scan      lifetime // of the parent
 	name      string   // of the zone, fully qualified
 	zone      string   // a zone file of the user's own
+	primary   string   // a kind of hidden primary, or ""
+	updates   bool
 	coredns   string
 	port      int // 0: free ones
 	fast      bool
@@ -58,6 +60,8 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.BoolVar(&o.standby, "standby", false, "keep a successor of each key published")
 	flags.StringVar(&o.zone, "zone", "", "`file` with an unsigned zone to serve in place of the lab's own")
 	flags.StringVar(&o.name, "name", zoneName, "the zone's `name`; the lab's parent is the zone above it")
+	flags.StringVar(&o.primary, "primary", "", "have the zone in a hidden primary, which is started too and which the signers transfer it from: "+strings.Join(hiddenKinds(), ", "))
+	flags.BoolVar(&o.updates, "updates", false, "let the zone be changed by UPDATE at any signer, which passes it on to the hidden primary, or to the first signer")
 	flags.StringVar(&o.coredns, "coredns", "", "the coredns to run; else the one beside this program")
 	flags.IntVar(&o.port, "port", 0, "first port; the signers have the next ones. 0: free ports")
 	flags.BoolVar(&o.fast, "fast", false, "TTLs and waits of a second or two in place of half a minute")
@@ -96,6 +100,12 @@ func (o *options) check(rest []string) error {
 	oneOf("denial", o.denial, denials)
 	oneOf("algorithm", o.algorithm, algorithms)
 	oneOf("keys", o.keys, keyKinds)
+	if o.primary != "" {
+		oneOf("primary", o.primary, hiddenKinds())
+	}
+	if h, ok := hiddens[o.primary]; ok && o.updates && !h.updates {
+		errs = append(errs, fmt.Errorf("--primary %s --updates: %s takes no UPDATE; knot and bind do", o.primary, h.program))
+	}
 	if o.dsTTL.given && (o.dsTTL.long < time.Second || o.dsTTL.long%time.Second != 0) {
 		errs = append(errs, fmt.Errorf("--ds-ttl %s: a TTL is a whole number of seconds, at least one", o.dsTTL.text))
 	}

@@ -30,6 +30,13 @@ func (l *layout) start(ctx context.Context, running *processes) error {
 	if err := l.anchors(ctx, running); err != nil {
 		return err
 	}
+	if p := l.Primary; p != nil {
+		primary, err := running.start("the hidden primary", l.path("primary", "log"), l.path("primary"), p.Command[0], p.Command[1:]...)
+		if err != nil {
+			return err
+		}
+		p.PID = primary.cmd.Process.Pid
+	}
 	for i := range l.Signers {
 		s := &l.Signers[i]
 		p, err := running.start("signer "+s.Name, l.log(*s), l.path(s.Name), l.coredns, "-conf", l.path(s.Corefile))

@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -28,6 +29,7 @@ type options struct {
 	crowds                string
 	starts                int
 	signing, meanwhile    bool
+	changes               bool
 }
 
 func main() {
@@ -47,6 +49,7 @@ func main() {
 	flag.IntVar(&o.starts, "starts", 0, "measure the first and second start with so many small `zones`; knot and ours")
 	flag.BoolVar(&o.signing, "signing", false, "measure how fast zones are signed, beside kzonesign and dnssec-signzone, and print it")
 	flag.BoolVar(&o.meanwhile, "meanwhile", false, "measure how long questions wait while another zone is signed, beside Knot, and print it")
+	flag.BoolVar(&o.changes, "changes", false, "measure changes of a signed zone, by UPDATE and from a primary; knot, bind and ours")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -56,6 +59,8 @@ func main() {
 		run = measureSigning
 	case o.meanwhile:
 		run = measureMeanwhile
+	case o.changes:
+		run = measureChanges
 	}
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "peers:", err)
@@ -78,17 +83,22 @@ func measure(ctx context.Context, o options) error {
 	}
 	defer os.RemoveAll(dir)
 	var rows []row
+	var failed error // what was measured before is worth the table all the same
 	for _, name := range strings.Split(o.zones, ",") {
 		some, err := measureZone(ctx, o, dir, name)
-		if err != nil {
-			return fmt.Errorf("zone %s: %w", name, err)
-		}
 		rows = append(rows, some...)
+		if err != nil {
+			failed = fmt.Errorf("zone %s: %w", name, err)
+			break
+		}
 	}
-	if o.crowds != "" {
-		return nil // they were told already
+	if o.crowds != "" || failed != nil && len(rows) == 0 {
+		return failed // crowds were told already
 	}
-	return report(o, rows, time.Now())
+	if len(rows) == 0 {
+		return errDisturbed
+	}
+	return errors.Join(failed, report(o, rows, time.Now()))
 }
 
 func measureZone(ctx context.Context, o options, dir, name string) ([]row, error) {
@@ -123,8 +133,12 @@ func measureZone(ctx context.Context, o options, dir, name string) ([]row, error
 			continue
 		}
 		r, err := rounds(ctx, o, z, l, running)
+		if errors.Is(err, errDisturbed) { // the others can be measured all the same
+			fmt.Fprintf(os.Stderr, "%s %s is left out: %v\n", z.name, l.name, err)
+			continue
+		}
 		if err != nil {
-			return nil, err
+			return rows, fmt.Errorf("%s: %w", l.name, err)
 		}
 		rows = append(rows, r)
 	}

@@ -20,10 +20,16 @@ import (
 // them signed at the next. Both sign by themselves, with a KSK and a ZSK of ECDSA
 // P-256 and NSEC.
 
-// begun is what a start took.
+// begun is what a start took, and what it left.
 type begun struct {
 	took, used time.Duration // until every zone was answered, signed; of processors
-	memory     int           // that is the process's own, in MB
+	memory     int           // then, that is the process's own, in MB
+	// Of a process that has come to rest: its memory, the share of a core that it uses, and how
+	// long it takes until a change of one zone is answered.
+	resting int
+	idle    float64
+	change  time.Duration
+	files   int // on its disk
 }
 
 // smallZones writes count zone files of ten names and returns the zones' names.
@@ -57,7 +63,7 @@ func measureStarts(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\n%s, %d zones of ten names.\n\n| server | start | round | s | core s | MB |\n|---|---|---|---|---|---|\n", machine(), o.starts)
+	fmt.Printf("\n%s, %d zones of ten names.\n\n| server | start | round | s | core s | MB then | MB at rest | core at rest | change, s | files |\n|---|---|---|---|---|---|---|---|---|---|\n", machine(), o.starts)
 	for round := range o.rounds {
 		for _, kind := range strings.Split(o.servers, ",") {
 			own := filepath.Join(dir, fmt.Sprint(kind, round))
@@ -66,7 +72,8 @@ func measureStarts(ctx context.Context, o options) error {
 				if err != nil {
 					return err
 				}
-				fmt.Printf("| %s | %s | %d | %.1f | %.1f | %d |\n", kind, start, round+1, b.took.Seconds(), b.used.Seconds(), b.memory)
+				fmt.Printf("| %s | %s | %d | %.1f | %.1f | %d | %d | %.2f %% | %.2f | %d |\n", kind, start, round+1,
+					b.took.Seconds(), b.used.Seconds(), b.memory, b.resting, 100*b.idle, b.change.Seconds(), b.files)
 			}
 		}
 	}
@@ -108,13 +115,87 @@ func (o options) startMany(ctx context.Context, kind, dir, zones string, apexes 
 			}
 		}
 	}
-	b.took, b.used = time.Since(began), s.processorTime()
+	b.took, b.used, b.memory = time.Since(began), s.processorTime(), s.memory()
+	if b.idle, err = s.rest(ctx); err != nil {
+		return b, err
+	}
+	b.resting = s.memory()
+	if b.change, err = s.change(dir, zones, apexes[len(apexes)/2]); err != nil {
+		return b, err
+	}
+	return b, filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			b.files++
+		}
+		return err
+	})
+}
+
+// memory is what the process has of its own, in MB.
+func (s *server) memory() int {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if m := regexp.MustCompile(`RssAnon:\s+(\d+)`).FindSubmatch(text); m != nil {
 		kB, _ := strconv.Atoi(string(m[1]))
-		b.memory = kB >> 10
+		return kB >> 10
 	}
-	return b, nil
+	return 0
+}
+
+// A server rests when it has used less than busyAtMost of a core for restsFor: what a start
+// leaves to be done afterwards has been done then. The last restsFor are what it uses at rest.
+const (
+	restsFor   = 15 * time.Second
+	busyAtMost = 0.02
+)
+
+// rest waits until the server rests.
+func (s *server) rest(ctx context.Context) (idle float64, err error) {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		before := s.processorTime()
+		select {
+		case <-s.done:
+			return 0, errors.New(s.kind + " ended")
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(restsFor):
+		}
+		if idle = (s.processorTime() - before).Seconds() / restsFor.Seconds(); idle < busyAtMost {
+			return idle, nil
+		}
+	}
+	return 0, errors.New(s.kind + " does not come to rest")
+}
+
+// change adds a name to a zone's file, and waits until it is answered. Knot is told; we notice.
+func (s *server) change(dir, zones, apex string) (took time.Duration, err error) {
+	path := filepath.Join(zones, apex)
+	before, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	name := fmt.Sprintf("n%d", time.Now().UnixNano())
+	after := strings.Replace(string(before), " hostmaster 1 ", fmt.Sprintf(" hostmaster %d ", time.Now().Unix()), 1) + name + " A 192.0.2.99\n"
+	if err := os.WriteFile(path+".new", []byte(after), 0o644); err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	if err := os.Rename(path+".new", path); err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, os.WriteFile(path, before, 0o644)) }()
+	if s.kind == "knot" {
+		if text, err := exec.Command("knotc", "-c", filepath.Join(dir, "config"), "zone-reload", apex).CombinedOutput(); err != nil {
+			return 0, fmt.Errorf("knotc: %w: %s", err, text)
+		}
+	}
+	for time.Since(began) < patience {
+		m := new(dns.Msg).SetQuestion(name+"."+dns.Fqdn(apex), dns.TypeA).SetEdns0(1232, true)
+		if reply, err := dns.Exchange(m, fmt.Sprintf("127.0.0.1:%d", s.port)); err == nil && len(reply.Answer) == 2 {
+			return time.Since(began), nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return 0, fmt.Errorf("%s does not answer what was added to %s", s.kind, apex)
 }
 
 func (o options) manyConfig(kind, dir, zones string, apexes []string) (args []string, err error) {

@@ -51,24 +51,16 @@ func measureMeanwhile(ctx context.Context, o options) error {
 		z.rename("large.test.")
 		for round := range o.rounds {
 			for _, kind := range []string{"knot", "ours"} {
-				for try := 0; ; try++ {
-					w, others, err := meanwhile(ctx, o, small, z, kind, round*100+try)
-					if err != nil {
-						return fmt.Errorf("zone %s, %s: %w", name, kind, err)
-					}
-					if others <= o.others {
-						sum := 0.0
-						for _, each := range w.all {
-							sum += each
-						}
-						fmt.Printf("| %s | %s | %.2f | %.2f | %.2f | %.2f | %.3f %% | %d |\n", name, kind, 1000*sum/float64(len(w.all)), 1000*w.quantile(0.99),
-							1000*w.quantile(0.999), 1000*w.quantile(1), 100*float64(w.lost)/float64(len(w.all)+w.lost), len(w.all)+w.lost)
-						break
-					}
-					if try == tries {
-						return fmt.Errorf("other processes use %.2f cores: too many to measure anything; wait, or give -others", others)
-					}
+				w, _, err := undisturbed(ctx, o, func(try int) (delays, float64, error) { return meanwhile(ctx, o, small, z, kind, round*100+try) })
+				if err != nil {
+					return fmt.Errorf("zone %s, %s: %w", name, kind, err)
 				}
+				sum := 0.0
+				for _, each := range w.all {
+					sum += each
+				}
+				fmt.Printf("| %s | %s | %.2f | %.2f | %.2f | %.2f | %.3f %% | %d |\n", name, kind, 1000*sum/float64(len(w.all)), 1000*w.quantile(0.99),
+					1000*w.quantile(0.999), 1000*w.quantile(1), 100*float64(w.lost)/float64(len(w.all)+w.lost), len(w.all)+w.lost)
 			}
 		}
 	}

@@ -10,29 +10,35 @@ import (
 	"time"
 )
 
-// The table stands between these lines of the document.
+// The tables stand between these lines of the document.
 const (
-	begins = "<!-- written by make bench-peers: from here -->\n"
-	ends   = "<!-- to here -->\n"
+	begins       = "<!-- written by make bench-peers: from here -->\n"
+	ends         = "<!-- to here -->\n"
+	changesBegin = "<!-- written by make bench-changes: from here -->\n"
+	changesEnd   = "<!-- changes: to here -->\n"
 )
 
 // report writes the table.
 func report(o options, rows []row, now time.Time) error {
-	text := table(o, rows, now)
-	if o.document == "" {
+	return into(o.document, begins, ends, table(o, rows, now))
+}
+
+// into writes a table between two lines of a document, or to standard output.
+func into(document, begins, ends, text string) error {
+	if document == "" {
 		_, err := fmt.Print(text)
 		return err
 	}
-	old, err := os.ReadFile(o.document)
+	old, err := os.ReadFile(document)
 	if err != nil {
 		return err
 	}
 	before, rest, ok := strings.Cut(string(old), begins)
 	_, after, ok2 := strings.Cut(rest, ends)
 	if !ok || !ok2 {
-		return fmt.Errorf("%s has no place for the table: the lines %q and %q", o.document, begins, ends)
+		return fmt.Errorf("%s has no place for the table: the lines %q and %q", document, begins, ends)
 	}
-	return os.WriteFile(o.document, []byte(before+begins+text+ends+after), 0o644)
+	return os.WriteFile(document, []byte(before+begins+text+ends+after), 0o644)
 }
 
 func table(o options, rows []row, now time.Time) string {

@@ -29,30 +29,20 @@ type result struct {
 	lost   float64 // part of the queries
 }
 
-// tries is how many runs in place of one that was rejected.
-const tries = 10
-
 // rounds has all servers in turn, again and again, so that what disturbs one
 // disturbs all.
 func rounds(ctx context.Context, o options, z *benchZone, l load, servers []*server) (row, error) {
 	r := row{zone: z.name, load: l.name, results: make(map[string][]result)}
 	for round := range o.rounds {
 		for _, s := range servers {
-			for try := 0; ; try++ {
-				got, others, err := once(ctx, o, z, l, s)
-				if err != nil {
-					return r, fmt.Errorf("%s: %w", s.kind, err)
-				}
-				if others <= o.others {
-					r.results[s.kind] = append(r.results[s.kind], got)
-					fmt.Fprintf(os.Stderr, "%s %s %-13s round %d: %8.0f q/s %6.2f us %5.0f octets, lost %.2f %%, others %.2f\n",
-						z.name, l.name, s.kind, round+1, got.qps, got.micros, got.octets, 100*got.lost, others)
-					break
-				}
-				if r.rejected++; try == tries {
-					return r, fmt.Errorf("other processes use %.2f cores: too many to measure anything; wait, or give -others", others)
-				}
+			got, rejected, err := undisturbed(ctx, o, func(int) (result, float64, error) { return once(ctx, o, z, l, s) })
+			r.rejected += rejected
+			if err != nil {
+				return r, fmt.Errorf("%s: %w", s.kind, err)
 			}
+			r.results[s.kind] = append(r.results[s.kind], got)
+			fmt.Fprintf(os.Stderr, "%s %s %-13s round %d: %8.0f q/s %6.2f us %5.0f octets, lost %.2f %%\n",
+				z.name, l.name, s.kind, round+1, got.qps, got.micros, got.octets, 100*got.lost)
 		}
 	}
 	return r, nil

@@ -157,17 +157,27 @@ func signZone(ctx context.Context, o options, z *benchZone) error {
 			_ = os.CopyFS(filepath.Join(z.dir, "state-"+kind), os.DirFS(filepath.Join(z.dir, "state-signer")))
 		}
 	}()
+	for end := time.Now().Add(patience); ; {
+		err := s.transfer(z)
+		if err == nil || time.Now().After(end) || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond) // a new zone answers before it is signed, and is given out after that
+	}
+}
+
+// transfer writes what the server gives out as the signed zone file.
+func (s *server) transfer(z *benchZone) error {
+	messages, err := new(dns.Transfer).In(new(dns.Msg).SetAxfr(z.apex), fmt.Sprintf("127.0.0.1:%d", s.port))
+	if err != nil {
+		return err
+	}
 	file, err := os.Create(z.signed())
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	out := bufio.NewWriter(file)
-	messages, err := new(dns.Transfer).In(new(dns.Msg).SetAxfr(z.apex), fmt.Sprintf("127.0.0.1:%d", s.port))
-	if err != nil {
-		return err
-	}
-	soas := 0
+	out, soas := bufio.NewWriter(file), 0
 	for m := range messages {
 		if m.Error != nil {
 			return m.Error

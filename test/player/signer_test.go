@@ -136,7 +136,7 @@ func (s *signer) config() engine.Config {
 	if err := faults.Err(); err != nil {
 		s.w.must(fmt.Errorf("%w in\n%s", err, text))
 	}
-	return blocks[0].Build(s.dir, secrets)[0].Config
+	return *blocks[0].Build(s.dir, secrets)[0].Config
 }
 
 // reload has the engine take over what the Corefile says now.

@@ -62,7 +62,7 @@ func (f *foreign) obey(order roll.Command) {
 		c.to = order.Algorithm
 		w.note("%s is told to roll to algorithm %d", f.s.name, c.to)
 		f.beginChange()
-	case order.Kind == roll.Abort && !c.begun:
+	case order.Kind == roll.Abort && !w.avoids(foreignGivesUp, c.begun):
 		c.to = 0
 	}
 }
@@ -74,7 +74,7 @@ func (f *foreign) beginChange() {
 	switch {
 	case c.to == 0 || c.begun:
 		return
-	case w.rolling():
+	case w.avoids(foreignRollsBoth, w.rolling()):
 		w.after(6*hour, f.beginChange)
 		return
 	}
@@ -115,7 +115,7 @@ func (f *foreign) maySlip() bool {
 // when an old zone is restored. It signs that again, and its timers go on.
 func (f *foreign) slip() {
 	w, c := f.s.w, &f.change
-	if !f.maySlip() {
+	if w.moot(!f.maySlip()) {
 		return
 	}
 	w.note("%s loses signatures by algorithm %d", f.s.name, c.to)
@@ -167,16 +167,24 @@ func (f *foreign) leaveOld(zsk roll.KeyID) {
 			}
 		}
 	}
+	for _, k := range f.keys {
+		if k.ksk && k.id.Algorithm == from {
+			f.withdraw(k.id)
+		}
+	}
 	f.keys = slices.DeleteFunc(slices.Clone(f.keys), func(k foreignKey) bool { return k.ksk && k.id.Algorithm == from })
 	for i := range f.keys {
 		f.keys[i].hidden = f.keys[i].id.Algorithm == from
 	}
 	f.serve()
 	w.after(keep, func() {
-		f.keys = slices.DeleteFunc(slices.Clone(f.keys), func(k foreignKey) bool { return k.id.Algorithm == from })
-		if !w.oracle.everyone(zsk) {
-			f.early = zsk
+		f.spared = nil
+		for _, k := range f.keys {
+			if k.id.Algorithm == from && (f.hasty || !w.oracle.everyone(zsk)) {
+				f.spared = append(f.spared, k.id)
+			}
 		}
+		f.keys = slices.DeleteFunc(slices.Clone(f.keys), func(k foreignKey) bool { return k.id.Algorithm == from })
 		c.left, c.to, c.begun = from, 0, false
 		w.did("foreign algorithm")
 		f.serve()

@@ -46,6 +46,7 @@ func (w *world) build() {
 			}
 		}
 	}
+	w.oracle.overstay = w.leastMargin()
 	for _, s := range w.signers {
 		w.launch(s)
 	}
@@ -57,7 +58,10 @@ func (w *world) build() {
 	}
 	w.after(w.between(20*day, 60*day), w.order)
 	w.by(w.stream(3), func() { w.after(w.between(day, 60*day), w.edit) })
-	if w.Old && w.Faults && !w.Late && w.Foreign == 0 && w.Tags == 0 && w.Signers > 1 {
+	if w.Faults {
+		w.by(w.stream(6), func() { w.after(w.between(day, 60*day), w.editNS) })
+	}
+	if w.Old && w.Faults && w.Signers > 1 && !w.avoids(oldStateUnseen, w.Late) && !w.avoids(oldStateBesideForeign, w.Foreign > 0) && !w.avoids(oldStateWithFewTags, w.Tags > 0) {
 		w.by(w.stream(5), func() { w.after(w.between(40*day, 90*day), w.oldDisk) })
 	}
 	if w.Crowd {
@@ -72,8 +76,8 @@ func (s *signer) serveAt(name string) {
 
 // hide gives s a server that no look finds.
 func (s *signer) hide() {
-	if s.foreign != nil || s.w.late(s) != 0 {
-		return // its timers know nothing of it; and who joins answers nobody at first
+	if s.w.avoids(hiddenOfForeign, s.foreign != nil) || s.w.avoids(hiddenOfJoiner, s.w.late(s) != 0) {
+		return
 	}
 	s.unseen = s.w.between(30*minute, 12*hour)
 	s.policy.Propagation = time.Duration(s.unseen)
@@ -95,6 +99,18 @@ func (w *world) late(s *signer) int64 {
 		return 60 * day
 	}
 	return 0
+}
+
+// leastMargin is for how long beyond its TTL resolvers may keep what they have: every signer of ours
+// adds at least that to each of its waits.
+func (w *world) leastMargin() int64 {
+	least := forever
+	for _, s := range w.signers {
+		if s.foreign == nil {
+			least = min(least, int64(s.policy.Margin))
+		}
+	}
+	return least
 }
 
 // launch starts a signer as the beginning has it.
@@ -134,6 +150,10 @@ func (s *signer) join() {
 		w.after(w.between(10*minute, 12*hour), s.join)
 		return
 	}
+	if w.avoids(joinBesideVanishedDS, w.parent.until > w.t) {
+		w.after(6*hour, s.join)
+		return
+	}
 	w.note("%s is named as a peer, and starts", s.name)
 	if w.algorithm != 0 {
 		s.policy.Algorithm = w.algorithm
@@ -146,7 +166,7 @@ func (s *signer) join() {
 		for _, k := range []kind{theDNSKEY, theData, theCDS} {
 			w.oracle.withdraw(source{old.name, k})
 		}
-		s.outside = false
+		s.outside, s.unbidden = false, true
 		w.after(w.between(hour, 2*day), s.rejoin)
 	}
 	for _, other := range w.signers[:s.n] {
@@ -179,10 +199,8 @@ func (w *world) lowerTTLs() {
 func (s *signer) rejoin() {
 	w := s.w
 	w.did("rejoin")
-	if s.version != nil {
-		if !s.refuses { // that it makes keys while the DS is gone at the parent does no harm
-			w.fail("%s made keys by itself although it is delegated", s.name)
-		}
+	s.unbidden = false
+	if s.version != nil { // the DS was gone at the parent: then it joins by itself
 		return
 	}
 	if !s.tell(roll.Command{Kind: roll.Rejoin}) {

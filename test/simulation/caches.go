@@ -16,6 +16,7 @@ func (a keys) or(b keys) keys    { return keys{a[0] | b[0], a[1] | b[1]} }
 func (a keys) minus(b keys) keys { return keys{a[0] &^ b[0], a[1] &^ b[1]} }
 func (a keys) empty() bool       { return a[0]|a[1] == 0 }
 func (a keys) meets(b keys) bool { return a[0]&b[0]|a[1]&b[1] != 0 }
+func (a keys) size() int         { return bits.OnesCount64(a[0]) + bits.OnesCount64(a[1]) }
 func (a keys) has(n uint8) bool  { return a[n>>6]&(1<<(n&63)) != 0 }
 func (a *keys) add(n uint8)      { a[n>>6] |= 1 << (n & 63) }
 
@@ -31,11 +32,15 @@ type record struct {
 	ttl    int64
 
 	foreign uint8 // DNSKEY, data and CDS: the foreign signer whose it is, which does not look at others; 0: ours
-	lost    keys  // DNSKEY: keys in use that a foreign signer left out by itself
-	strange bool  // DNSKEY: the younger of two with one tag is a foreign signer's, or older than the first DS
 	left    uint8 // data: the algorithms with which a foreign signer has stopped signing by its timers
-	early   bool  // data: a foreign signer signed with what not everyone had, or what it lets go too soon
-	wrong   bool  // DS: the parent went back to what it had before
+
+	// What would be otherwise without the mistake of somebody who is not ours; see undone.
+	lost      keys  // DNSKEY: what a foreign signer left out. Data: what it took out of its DNSKEY RRset too soon
+	spared    keys  // DNSKEY and data: by what a foreign signer would have signed it
+	clash     keys  // DNSKEY: those of twins that are not there because of others alone
+	wrong     bool  // DS: the parent went back to what it had before,
+	right     keys  // from this,
+	rightAlgs uint8 // with its algorithms
 }
 
 // source is what serves a record: a server, or an address of the parent, and which
@@ -57,8 +62,8 @@ const (
 
 const forever = int64(1) << 62
 
-// caches number the keys and hold what resolvers may have cached.
-type caches struct {
+// cached numbers the keys and holds what resolvers may have.
+type cached struct {
 	number []uint8 // by the key's place in the world; 0: it has none, else one more than the number
 	ids    [128]roll.KeyID
 	taken  keys
@@ -70,7 +75,7 @@ type caches struct {
 }
 
 // room takes numbers back that no record needs. Call it before numbering a new record.
-func (c *caches) room(t int64) {
+func (c *cached) room(t int64) {
 	if bits.OnesCount64(c.taken[0])+bits.OnesCount64(c.taken[1]) < 64 {
 		return
 	}
@@ -78,7 +83,7 @@ func (c *caches) room(t int64) {
 	for _, list := range [][]record{c.ds, c.dnskey, c.data, c.orders} {
 		for i := range list {
 			if list[i].ends > t {
-				used = used.or(list[i].set).or(list[i].signed).or(list[i].lost)
+				used = used.or(list[i].set).or(list[i].signed).or(list[i].lost).or(list[i].spared).or(list[i].right)
 			}
 		}
 	}
@@ -99,7 +104,7 @@ func place(id roll.KeyID) int {
 }
 
 // bits returns the numbers of keys.
-func (c *caches) bits(ids []roll.KeyID) keys {
+func (c *cached) bits(ids []roll.KeyID) keys {
 	var s keys
 	for i := range ids {
 		s.add(c.numberOf(ids[i]))
@@ -107,7 +112,7 @@ func (c *caches) bits(ids []roll.KeyID) keys {
 	return s
 }
 
-func (c *caches) numberOf(id roll.KeyID) uint8 {
+func (c *cached) numberOf(id roll.KeyID) uint8 {
 	p := place(id)
 	for p >= len(c.number) {
 		c.number = append(c.number, make([]uint8, 256)...)
@@ -129,7 +134,7 @@ func (c *caches) numberOf(id roll.KeyID) uint8 {
 }
 
 // algorithm numbers algorithms.
-func (c *caches) algorithm(number uint8) int {
+func (c *cached) algorithm(number uint8) int {
 	for i, a := range c.algs {
 		if a == number {
 			return i
@@ -143,7 +148,7 @@ func (c *caches) algorithm(number uint8) int {
 }
 
 // algorithms are those of a set of keys, as bits.
-func (c *caches) algorithms(s keys) uint8 {
+func (c *cached) algorithms(s keys) uint8 {
 	var a uint8
 	for i := range c.algs {
 		if c.of[i].meets(s) {
@@ -153,28 +158,33 @@ func (c *caches) algorithms(s keys) uint8 {
 	return a
 }
 
-// twins returns the keys of a sorted list that share a tag and an algorithm, and whether
-// the younger of any two is a stranger's, who does not look, or there was no DS yet:
-// first keys sign at once, and the first DS waits until one of them is rolled
-// (PROTOCOL I10).
-func (o *oracle) twins(ids []roll.KeyID) (twins keys, strange bool) {
+// twins returns the keys of a sorted list that share a tag and an algorithm, and of them those of
+// which nobody else is to blame: neither is the younger of the two a foreign signer's, who does not
+// look, nor was there no DS yet. First keys sign at once, and the first DS waits until one of them
+// is rolled (PROTOCOL I10).
+func (o *oracle) twins(ids []roll.KeyID) (twins, ours keys) {
 	for i := 1; i < len(ids); i++ {
 		if a, b := ids[i-1], ids[i]; a.Tag == b.Tag && a.Algorithm == b.Algorithm {
-			twins.add(o.numberOf(a))
-			twins.add(o.numberOf(b))
+			var pair keys
+			pair.add(o.numberOf(a))
+			pair.add(o.numberOf(b))
+			twins = twins.or(pair)
 			if place(a) > place(b) {
 				b = a
 			}
-			strange = strange || o.w.signers[owner(b)].foreign != nil || o.w.parent.first == 0
+			if o.w.signers[owner(b)].foreign == nil && o.w.parent.first != 0 {
+				ours = ours.or(pair)
+			}
 			o.w.did("tags clash")
 		}
 	}
-	return twins, strange
+	return twins, ours
 }
 
 // replace ends what a source served, and adds what it serves now. It returns the new
 // record, or nil when there is none, or when it has nothing new to it.
-func replace(list *[]record, from source, next *record, t int64) *record {
+func (o *oracle) replace(list *[]record, from source, next *record) *record {
+	t := o.w.t
 	live := (*list)[:0]
 	var same *record
 	for i := range *list {
@@ -182,8 +192,8 @@ func replace(list *[]record, from source, next *record, t int64) *record {
 		if r.from == from && r.ends == forever {
 			if next != nil && r.equal(next) {
 				same = r
-			} else {
-				r.ends = t + r.ttl
+			} else if r.ends = t + r.ttl; r.ttl > 0 {
+				r.ends += o.overstay
 			}
 		}
 		if r.ends > t {
@@ -199,17 +209,31 @@ func replace(list *[]record, from source, next *record, t int64) *record {
 	return &(*list)[len(*list)-1]
 }
 
+// hasten has resolvers keep nothing for longer beyond its TTL than a time.
+func (o *oracle) hasten(overstay int64) {
+	if less := o.overstay - overstay; less > 0 {
+		for _, list := range [][]record{o.ds, o.dnskey, o.data} {
+			for i := range list {
+				if r := &list[i]; r.ends != forever && r.ttl > 0 {
+					r.ends -= less
+				}
+			}
+		}
+	}
+	o.overstay = overstay
+}
+
 func (r *record) equal(o *record) bool {
-	return r.set == o.set && r.signed == o.signed && r.ttl == o.ttl && r.strong == o.strong && r.lost == o.lost &&
-		r.early == o.early && r.left == o.left && r.foreign == o.foreign && r.wrong == o.wrong
+	return r.set == o.set && r.signed == o.signed && r.ttl == o.ttl && r.strong == o.strong && r.lost == o.lost && r.spared == o.spared &&
+		r.left == o.left && r.foreign == o.foreign && r.wrong == o.wrong
 }
 
 // tell describes a record for people.
-func (c *caches) tell(r *record) string {
+func (c *cached) tell(r *record) string {
 	return fmt.Sprintf("%s {%s} signed by {%s}", r.from.server, c.names(r.set), c.names(r.signed))
 }
 
-func (c *caches) names(s keys) string {
+func (c *cached) names(s keys) string {
 	var names []string
 	for n := range uint8(128) {
 		if s.has(n) {

@@ -8,7 +8,7 @@ import (
 
 // fault does something bad, and plans the next.
 func (w *world) fault() {
-	if w.t >= w.calm {
+	if w.moot(w.t >= w.calm) {
 		return
 	}
 	w.happens(func() {
@@ -54,8 +54,9 @@ func (w *world) fault() {
 // save keeps a backup of every state now and then.
 func (w *world) save() {
 	for _, s := range w.signers {
-		if w.chance(30) && s.version != nil && w.t > w.grand {
+		if w.chance(30) && s.version != nil && !w.avoids(oldStateAcrossMove, w.t <= w.grand) && s.oldUntil < w.t { // nobody makes one of a backup
 			s.backup, s.backupOwn, s.backupTrusts = s.disk, s.own, slices.Clone(s.trusts)
+			s.second.backup = s.second.disk
 			s.steps = roll.Steps{} // they would not let it be
 		}
 	}
@@ -83,7 +84,7 @@ func (w *world) partition() {
 
 func (w *world) cutOff(i, j int, length int64) {
 	until := w.t + length
-	if w.cut[i][j] >= until || j < len(w.signers) && w.signers[j].justRaised() {
+	if w.moot(w.cut[i][j] >= until) || j < len(w.signers) && w.avoids(unseenTTL, w.signers[j].justRaised()) {
 		return
 	}
 	w.cut[i][j] = until
@@ -120,7 +121,7 @@ func (w *world) party(i int) string {
 
 // jump sets a wall clock wrong, and right again later.
 func (w *world) jump(s *signer) {
-	if s.foreign != nil {
+	if w.avoids(clockOfForeign, s.foreign != nil) {
 		return
 	}
 	by := oneOf(w, hour, -hour, 365*day, -365*day, -40*day, 3*day)
@@ -150,29 +151,31 @@ func (w *world) blink(s *signer) {
 // come back, and after a look and the longest TTL all must be well.
 func (w *world) oldParent() {
 	p := w.parent
-	if len(p.before) == 0 || len(p.ds) == 0 || w.t < w.grand || p.until > w.t || w.Parent == Hasty || w.Foreign > 0 || w.t-p.changed > 5*day {
-		return // a foreign signer could not come back, and keys are not kept for ever
+	if w.moot(len(p.before) == 0 || len(p.ds) == 0 || p.until > w.t) || w.avoids(dsFaultsWhileMoving, w.t < w.grand) ||
+		w.avoids(oldDSAtCarelessParent, w.Parent == Hasty) || w.avoids(oldDSBesideForeign, w.Foreign > 0) || w.avoids(oldDSOfLostKey, w.t-p.changed > 5*day) {
+		return
 	}
 	for _, s := range w.signers {
-		if s.down || w.cut[s.n][len(w.signers)] > w.t || len(ownedBy(p.before, s.n)) == 0 {
+		if w.avoids(oldDSUnseen, s.down || s.policy.Parent == roll.ParentNone || w.cut[s.n][len(w.signers)] > w.t) ||
+			w.avoids(oldDSWithoutSigner, len(ownedBy(p.before, s.n)) == 0) {
 			return
 		}
 	}
-	for _, id := range p.before { // nobody can go on with a key that is lost
-		if !slices.ContainsFunc(w.signers[owner(id)].own, func(o roll.OwnKey) bool { return o.ID == id }) {
+	for _, id := range p.before {
+		if w.avoids(oldDSOfLostKey, !slices.ContainsFunc(w.signers[owner(id)].own, func(o roll.OwnKey) bool { return o.ID == id })) {
 			return
 		}
 	}
 	w.note("the parent restores old data")
 	w.did("old parent")
-	p.ds = p.before
+	p.ds, p.right = p.before, p.ds
 	p.until, p.wrong = w.t+4*day, w.t+3*day
 	for i := range p.shown {
 		p.show(i, p.ds, p.ttl[i])
 	}
 	w.after(3*day, func() {
 		if w.t >= p.wrong {
-			w.oracle.wrong(false)
+			w.oracle.rightAgain()
 		}
 	})
 }
@@ -181,12 +184,13 @@ func (w *world) oldParent() {
 // the validity of what it shows. Who sees only later what was before cannot mind it.
 func (w *world) blip() {
 	p := w.parent
-	if w.Late || len(p.before) == 0 || w.Foreign > 0 || p.until > w.t || w.t-p.changed > 2*day || p.changedAt[1] < p.changed {
+	if w.moot(len(p.before) == 0 || p.until > w.t || w.t-p.changed > 2*day || p.changedAt[1] < p.changed) || w.avoids(oldDSUnseen, w.Late) ||
+		w.avoids(oldDSBesideForeign, w.Foreign > 0) {
 		return
 	}
 	for _, id := range p.before {
 		for _, server := range w.signers[owner(id)].everywhere() {
-			if server.cur == nil || !slices.Contains(server.cur.entry, id) {
+			if w.avoids(oldDSUnseen, server.cur == nil || !slices.Contains(server.cur.entry, id)) {
 				return
 			}
 		}
@@ -195,25 +199,25 @@ func (w *world) blip() {
 		r := &w.oracle.dnskey[i]
 		for _, id := range p.before {
 			owner := w.signers[owner(id)]
-			if r.ends > w.t && !r.signed.has(w.oracle.numberOf(id)) && slices.ContainsFunc(owner.everywhere(), func(s *server) bool { return s.name == r.from.server }) {
+			if w.avoids(oldDSUnseen, r.ends > w.t && !r.signed.has(w.oracle.numberOf(id)) && slices.ContainsFunc(owner.everywhere(), func(s *server) bool { return s.name == r.from.server })) {
 				return
 			}
 		}
 	}
 	for _, id := range p.ds {
-		if len(ownedBy(p.before, owner(id))) == 0 {
-			return // it joined since then
+		if w.avoids(oldDSWithoutSigner, len(ownedBy(p.before, owner(id))) == 0) {
+			return
 		}
 	}
 	for _, s := range w.signers {
-		if s.down {
-			return // it may have decided already, and could not see it before it shows that
+		if w.avoids(oldDSUnseen, s.down) { // it may have decided already, and could not see it before it shows that
+			return
 		}
 	}
 	w.note("p2 goes back for a while")
 	w.did("parent goes back unseen")
 	length, now, old := w.between(30*minute, 5*hour), p.ds, p.before
-	p.until = w.t + length
+	p.until, p.right = w.t+length, now
 	for _, s := range w.signers {
 		if s.foreign == nil && w.chance(70) {
 			w.cutOff(s.n, len(w.signers), length+20*minute)
@@ -231,7 +235,7 @@ func (w *world) blip() {
 // long as it is there, nobody asks the parent for another set: that would remove it.
 func (w *world) stranger() {
 	p := w.parent
-	if w.t < p.strange[1]+20*day || w.t < w.grand || len(p.ds) == 0 {
+	if w.moot(w.t < p.strange[1]+20*day || len(p.ds) == 0) || w.avoids(dsFaultsWhileMoving, w.t < w.grand) {
 		return
 	}
 	w.note("the parent has a DS that nobody knows")
@@ -251,13 +255,13 @@ func (w *world) stranger() {
 // vanish takes the DS set away at the parent, without an order, and brings it back as it was.
 func (w *world) vanish() {
 	p := w.parent
-	if len(p.ds) == 0 || w.Moves || p.until > w.t || w.Late || w.t-p.changed < 6*day { // an order to go insecure could not tell it from its own work
+	if w.moot(len(p.ds) == 0 || p.until > w.t) || w.avoids(dsFaultsWhileMoving, w.Moves) || w.avoids(vanishedDSUnsettled, w.Late || w.t-p.changed < 6*day) {
 		return
 	}
 	length := w.between(hour, 6*day)
 	w.note("the DS set is gone at the parent for %.0f h", float64(length)/float64(hour))
 	w.did("DS gone")
-	p.until = w.t + length
+	p.until, p.right = w.t+length, p.ds
 	for i := range p.shown {
 		p.show(i, nil, p.ttl[i])
 	}
@@ -289,37 +293,43 @@ func (w *world) answerInPart(s *signer) {
 // relapse lets a secondary of s go back to what it had before, as from a backup, until it
 // transfers again. It does so only where nobody could mind that at this moment.
 func (w *world) relapse(s *signer) {
-	if s.foreign != nil || len(s.servers) < 2 || s.refuses || w.Late { // where looks are late, nobody could notice
+	if w.moot(len(s.servers) < 2 || s.refuses) || w.avoids(relapseOfForeign, s.foreign != nil) || w.avoids(relapseUnseen, w.Late || s.unshown) {
 		return
 	}
 	server, o := s.servers[1], &w.oracle
 	v := server.before
-	if v == nil || server.cur == nil || server.cur.unsigned != v.unsigned || w.t < w.grand {
+	if w.moot(v == nil || server.cur == nil) || w.avoids(relapseWhileMoving, server.cur.unsigned != v.unsigned || w.t < w.grand) {
 		return
 	}
 	has := o.bits(v.dnskey)
-	if !o.inUse().minus(has).empty() {
+	if w.avoids(relapseThatBreaks, !o.inUse().minus(has).empty()) {
 		return
 	}
 	for _, id := range slices.Concat(v.data, v.cdsSigners) {
-		if !o.everyone(id) {
+		if w.avoids(relapseThatBreaks, !o.everyone(id)) {
 			return
 		}
 	}
 	for i := range o.ds {
-		if ds := &o.ds[i]; ds.ends > w.t && !ds.set.meets(o.bits(v.entry)) {
+		if ds := &o.ds[i]; w.avoids(relapseThatBreaks, ds.ends > w.t && !ds.set.meets(o.bits(v.entry))) {
 			return
 		}
 	}
 	for i := range o.dnskey { // no parent that follows its CDS may break a chain
-		if r := &o.dnskey[i]; len(v.cds) > 0 && r.ends > w.t && !r.signed.meets(o.bits(v.cds)) {
+		if r := &o.dnskey[i]; w.avoids(relapseThatBreaks, len(v.cds) > 0 && r.ends > w.t && !r.signed.meets(o.bits(v.cds))) {
 			return
 		}
 	}
 	w.note("%s goes back to version %d", server.name, v.serial)
 	w.did("secondary goes back")
 	s.install(server, v)
-	w.after(w.between(30*minute, 10*hour), func() { s.fetch(server) }) // longer than two looks: what comes and goes between them nobody can notice
+	least := minute
+	if w.avoids(briefRelapse, true) {
+		least = 30 * minute
+	}
+	length := w.between(least, 10*hour)
+	server.back = w.t + length
+	w.after(length, func() { s.fetch(server) })
 }
 
 // excuse says that not every signer could see what the parent went back to.
@@ -329,7 +339,9 @@ func (p *parent) excuse() {
 	}
 }
 
-func (s *signer) canCrash() bool { return !s.down && s.begun && s.foreign == nil }
+func (s *signer) canCrash() bool {
+	return !s.down && s.begun && s.foreign == nil && !s.w.avoids(crashBeforeOldIsNoticed, s.w.t < s.w.fragile)
+}
 
 // downtime is how long a process stays down.
 func (w *world) downtime() int64 {
@@ -343,6 +355,8 @@ func (w *world) downtime() int64 {
 func (s *signer) crash(back int64) {
 	w := s.w
 	s.down = true
+	s.starts++
+	start := s.starts
 	w.parent.excuse()
 	s.steady += w.t - s.upSince
 	clear(s.taken)
@@ -352,15 +366,19 @@ func (s *signer) crash(back int64) {
 		}
 	}
 	w.after(back, func() {
+		if w.moot(s.starts != start) {
+			return // somebody has started it meanwhile
+		}
 		s.down, s.blind, s.state = false, true, s.disk
 		if v := s.servers[0].before; v != nil && s.version != nil && s.servers[0].cur == s.version && w.t-back-s.servers[0].changed < 10*minute && !s.refuses && w.chance(50) {
 			w.note("%s finds version %d on its disk", s.name, v.serial) // a large zone is not written at each change
 			w.did("old snapshot")
-			s.version = v
+			s.version, s.mute = v, true
 			s.install(s.servers[0], v)
 		}
 		s.restore()
 		s.upSince = w.t
+		s.recall(s.second.disk)
 		s.servers[0].since = w.t
 		w.note("%s is back", s.name)
 		s.turn()
@@ -375,7 +393,7 @@ func (s *signer) crash(back int64) {
 // crashLoop lets a process live for less than most TTLs, again and again.
 func (s *signer) crashLoop(n int64) {
 	w := s.w
-	if !s.canCrash() || n == 0 || w.t >= w.calm {
+	if w.moot(!s.canCrash() || n == 0 || w.t >= w.calm) {
 		return
 	}
 	w.did("crash loop")
@@ -401,7 +419,7 @@ func (w *world) powerFailure() {
 func (s *signer) alone() bool {
 	w := s.w
 	for _, other := range w.signers {
-		if other != s && (other.down || other.version == nil || w.cut[s.n][other.n] > w.t) {
+		if other != s && (other.down || other.version == nil || other.oldUntil > w.t || w.cut[s.n][other.n] > w.t) {
 			return true
 		}
 		for _, server := range other.servers {
@@ -417,19 +435,21 @@ func (s *signer) alone() bool {
 // a backup; its keys are all there. One that then sees nobody cannot know.
 func (s *signer) restore() {
 	w := s.w
-	if s.backup.Empty() || !w.Faults || !w.chance(25) || len(w.signers) == 1 || w.Foreign > 0 || w.parent.until > w.t || w.Late || w.Tags > 0 || w.t < w.grand || !s.told() || s.alone() {
+	if w.moot(s.backup.Empty() || !w.Faults) || !w.chance(25) || w.avoids(oldStateUnseen, len(w.signers) == 1 || w.Late) || w.avoids(oldStateBesideForeign, w.Foreign > 0) ||
+		w.avoids(oldStateOfOtherDS, w.parent.until > w.t) || w.avoids(oldStateWithFewTags, w.Tags > 0) || w.avoids(oldStateAcrossMove, w.t < w.grand) || w.avoids(oldStateUnseen, !s.told() || s.alone()) {
 		return
 	}
 	w.note("%s is restored to an old state", s.name)
 	w.did("restored")
+	w.fragile = w.t + 10*minute
 	s.state, s.disk, s.backup = s.backup, s.backup, roll.State{}
 	for _, o := range s.backupOwn { // those that were retired since are kept, and can be put back
 		if !slices.Contains(s.own, o) {
 			s.own = append(slices.Clip(s.own), o)
 		}
 	}
-	copy(s.trusts, s.backupTrusts) // whose KSK has rolled since is not believed before somebody says so
-	s.version = nil
+	s.trustsOf(s.backupTrusts) // whose KSK has rolled since is not believed before somebody says so
+	s.version, s.second.disk = nil, s.second.backup
 	s.servers[0].cur = nil
 	s.silence()
 	w.after(day, s.thaw) // it may have been frozen then
@@ -438,6 +458,11 @@ func (s *signer) restore() {
 // told reports whether the others can tell the signer that its backup is old: they
 // publish a key of its own that it had not made then.
 func (s *signer) told() bool {
+	for _, other := range s.w.signers {
+		if other != s && !s.believedThen(other) {
+			return false
+		}
+	}
 	for _, o := range s.own {
 		if slices.Contains(s.backupOwn, o) {
 			continue
@@ -462,14 +487,15 @@ func (s *signer) told() bool {
 func (s *signer) amnesia() {
 	w := s.w
 	for _, other := range w.signers {
-		if other.foreign != nil && (other.foreign.hasty || other.foreign.raised > w.t-10*day) {
-			return // only who remembers its keys could go on with them
+		if f := other.foreign; f != nil && w.avoids(lostStateBesideForeign, f.hasty || f.raised > w.t-10*day || w.edited > w.t-2*day) {
+			return
 		}
 	}
-	if !w.Lost || w.t < w.grand || !s.canCrash() || s.policy.Parent == roll.ParentNone || w.parent.until > w.t || w.Late || len(w.parent.ds) == 0 || s.refuses || s.outside || s.version == nil {
+	if w.moot(!w.Lost || !s.canCrash() || len(w.parent.ds) == 0 || s.refuses || s.outside || s.version == nil) || w.avoids(oldStateAcrossMove, w.t < w.grand) ||
+		w.avoids(lostStateUnseen, s.policy.Parent == roll.ParentNone || w.parent.until > w.t || w.Late) {
 		return
 	}
-	if len(w.signers) > 1 && w.Foreign == 0 && w.complete() && w.chance(40) { // nobody can help one that is alone
+	if len(w.signers) > 1 && !w.avoids(lostStateBesideForeign, w.Foreign > 0) && !w.avoids(lostKeysUnsettled, !w.complete()) && w.chance(40) { // nobody can help one that is alone
 		s.loseKeys()
 		return
 	}
@@ -478,7 +504,7 @@ func (s *signer) amnesia() {
 	s.state, s.disk, s.backup, s.version = roll.State{}, roll.State{}, roll.State{}, nil
 	s.servers[0].cur = nil
 	s.silence()
-	s.plan = roll.Plan{}
+	s.plan, s.second = roll.Plan{}, second{}
 	s.turn()
 	if s.version != nil {
 		w.fail("%s answers although its state is lost", s.name)

@@ -16,8 +16,9 @@ type foreign struct {
 	delay    int64        // its propagation delay: covers our looks
 	lifetime int64
 	lost     []lostKey
-	deaf     int64      // it takes no pushes until then
-	early    roll.KeyID // it signs with it although not everyone had it
+	withdrew []lostKey    // its own KSKs, without a look at whether others ask for their DS still
+	deaf     int64        // it takes no pushes until then
+	spared   []roll.KeyID // with these it would still sign data had it waited until everyone had the next
 	ttl      int64
 	raised   int64 // when it last did so
 	hasty    bool  // it drops old ZSKs an hour after they stopped signing, and changes its algorithm as hastily
@@ -61,12 +62,11 @@ func (f *foreign) begin() {
 	f.s.w.after(3*f.lifetime, f.rollKSK)
 }
 
-// make makes a key. Two first keys of foreign signers that have one tag would stay, for
-// neither rolls its KSK before there is a DS: their person sees to that.
+// make makes a key.
 func (f *foreign) make(sep bool, algorithm uint8) roll.KeyID {
 	var avoid []uint16
 	for _, s := range f.s.w.signers {
-		if s.foreign != nil {
+		if s.foreign != nil && f.s.w.avoids(oneTagOfForeign, true) {
 			for _, k := range s.foreign.keys {
 				avoid = append(avoid, k.id.Tag)
 			}
@@ -112,13 +112,12 @@ func (f *foreign) turn() {
 
 // serve publishes its keys and what was pushed.
 func (f *foreign) serve() {
-	var lost keys
+	v := &version{ttl: f.ttl, maxTTL: f.s.maxTTL(), left: f.change.left, spared: f.spared, rash: f.change.rash > f.s.w.t}
 	for _, l := range f.lost {
 		if l.until > f.s.w.t {
-			lost.add(f.s.w.oracle.numberOf(l.id))
+			v.lost = append(v.lost, l.id)
 		}
 	}
-	v := &version{ttl: f.ttl, maxTTL: f.s.maxTTL(), lost: lost, left: f.change.left}
 	for _, k := range f.keys {
 		if !k.hidden {
 			v.dnskey = append(v.dnskey, k.id)
@@ -131,7 +130,6 @@ func (f *foreign) serve() {
 			v.cdsSigners = append(v.cdsSigners, k.id)
 			if k.data {
 				v.data = append(v.data, k.id)
-				v.early = v.early || f.s.w.t-k.since < 4*day && !f.s.w.oracle.everyone(k.id)
 			}
 		} else if k.signs {
 			v.data = append(v.data, k.id)
@@ -143,10 +141,6 @@ func (f *foreign) serve() {
 	}
 	v.dnskey = append(v.dnskey, f.pushed...)
 	v.cds = append(v.cds, f.cds...)
-	v.early = v.early || slices.Contains(v.data, f.early)
-	if v.rash = f.change.rash > f.s.w.t; v.rash {
-		v.early = true
-	}
 	v.rest, v.slipped = f.change.unsigned(v.data), f.change.slipped != 0
 	slices.SortFunc(v.dnskey, roll.KeyID.Compare)
 	slices.SortFunc(v.cds, roll.KeyID.Compare)
@@ -162,7 +156,7 @@ func (f *foreign) rollZSK() {
 	if w.t > w.calm {
 		return
 	}
-	if w.moving() {
+	if w.avoids(foreignRollsBoth, w.moving()) {
 		w.after(2*day, f.rollZSK)
 		return
 	}
@@ -174,8 +168,8 @@ func (f *foreign) rollZSK() {
 	w.after(f.delay+2*day+f.ttl, func() {
 		f.set(id, func(k *foreignKey) { k.signs = true })
 		f.set(oldID, func(k *foreignKey) { k.signs = false })
-		if !w.oracle.everyone(id) {
-			f.early = id
+		if f.spared = nil; !w.oracle.everyone(id) {
+			f.spared = []roll.KeyID{oldID}
 		}
 		f.serve()
 		keep := f.s.maxTTL() + f.delay
@@ -198,7 +192,7 @@ func (f *foreign) rollKSK() {
 	if w.t > w.calm {
 		return
 	}
-	if w.moving() {
+	if w.avoids(foreignRollsBoth, w.moving()) {
 		w.after(2*day, f.rollKSK)
 		return
 	}
@@ -219,6 +213,7 @@ func (f *foreign) rollKSK() {
 		f.awaitDS(id, oldID, 0, func() {
 			f.keys = slices.DeleteFunc(slices.Clone(f.keys), func(k foreignKey) bool { return k.id == oldID })
 			f.lose(oldID)
+			f.withdraw(oldID)
 			f.rolling--
 			f.serve()
 		})
@@ -275,11 +270,27 @@ func (f *foreign) lose(id roll.KeyID) {
 	}
 }
 
+// withdraw notes that a KSK goes. Others may ask for its DS for as long as they are told that there is no
+// parent, and foreign signers do not wait for them.
+func (f *foreign) withdraw(id roll.KeyID) {
+	f.withdrew = append(f.withdrew, lostKey{id, f.s.w.t + 12*day})
+}
+
+// withdrawn are those of the keys that it has withdrawn not long ago.
+func (f *foreign) withdrawn(of keys) (gone keys) {
+	for _, l := range f.withdrew {
+		if n := f.s.w.oracle.numberOf(l.id); l.until > f.s.w.t && of.has(n) {
+			gone.add(n)
+		}
+	}
+	return gone
+}
+
 // blink does something odd: it forgets, raises a TTL for some hours, lets its KSK sign
 // data, alone or beside the ZSK, or loses what it signed with a new algorithm.
 func (f *foreign) blink() {
 	w := f.s.w
-	if len(f.keys) == 0 {
+	if w.moot(len(f.keys) == 0) {
 		return
 	}
 	switch w.random.IntN(4) {
@@ -287,8 +298,8 @@ func (f *foreign) blink() {
 		f.forget()
 	case 2:
 		for _, s := range w.signers {
-			if s.down || w.cut[s.n][f.s.n] > w.t {
-				return // who has not seen a TTL cannot wait for it
+			if w.avoids(unseenTTL, s.down || w.cut[s.n][f.s.n] > w.t) {
+				return
 			}
 		}
 		old := f.ttl
@@ -316,7 +327,7 @@ func (f *foreign) blink() {
 // forget loses what was pushed, until it is pushed again.
 func (f *foreign) forget() {
 	w := f.s.w
-	if len(f.pushed) == 0 {
+	if w.moot(len(f.pushed) == 0) {
 		return
 	}
 	chained := slices.Contains(w.parent.shown[0], f.keys[0].id) && slices.Contains(w.parent.shown[1], f.keys[0].id)
@@ -335,9 +346,9 @@ func (f *foreign) forget() {
 	w.note("%s forgets the others' keys", f.s.name)
 	w.did("forgotten")
 	f.serve()
-	// What is gone for less than a look nobody can see; whoever pushes would know it
-	// (PROTOCOL unseen-change-restarts), and pushing is not what these worlds are about.
-	f.deaf = w.t + 12*minute
+	if w.avoids(briefForgetting, true) {
+		f.deaf = w.t + 12*minute
+	}
 	if w.chance(50) { // and some of them do not see it
 		w.cutOff(w.random.IntN(len(w.signers)), f.s.n, w.between(minute, day))
 	}

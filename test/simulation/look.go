@@ -58,7 +58,7 @@ func (w *world) signerNamed(name string) *signer { return w.signers[name[0]-'a']
 // mishap draws whether a look is lost, or how late it is.
 func (s *signer) mishap() (lost bool, late int64) {
 	w := s.w
-	if !w.Late || w.t >= w.calm {
+	if w.moot(!w.Late || w.t >= w.calm) {
 		return false, 0
 	}
 	switch n := w.random.IntN(200); {

@@ -11,7 +11,7 @@ import (
 
 // renumber takes a secondary of s out of the NS RRsets, or puts one in.
 func (w *world) renumber(s *signer) {
-	if s.outside || s.refuses || s.foreign != nil || w.t < w.grand || w.Start == Delegated && s.n == 0 {
+	if w.moot(s.outside || s.refuses || w.Start == Delegated && s.n == 0) || w.avoids(relapseOfForeign, s.foreign != nil) || w.avoids(nameserversWhileMoving, w.t < w.grand) {
 		return
 	}
 	switch {
@@ -27,12 +27,13 @@ func (s *signer) leaves() {
 	w, n := s.w, len(s.servers)-1
 	server := s.servers[n]
 	s.servers, s.leaving = s.servers[:n:n], server
-	w.note("%s is not named any more; resolvers ask it for %.0f h", server.name, float64(w.nsTTL)/float64(hour))
+	long := max(w.nsTTL, w.nsHeld-w.t) + w.oracle.overstay
+	w.note("%s is not named any more; resolvers ask it for %.0f h", server.name, float64(long)/float64(hour))
 	w.did("nameserver leaves")
 	for _, other := range w.signers {
 		other.soon()
 	}
-	w.after(w.nsTTL, func() {
+	w.after(long, func() {
 		w.note("nobody asks %s any more", server.name)
 		for _, k := range []kind{theDNSKEY, theData, theCDS} {
 			w.oracle.withdraw(source{server.name, k})
@@ -62,6 +63,24 @@ func (s *signer) secondaries() []*server {
 		return s.servers[1:]
 	}
 	return append(slices.Clip(s.servers[1:]), s.leaving)
+}
+
+// editNS changes the TTL of the NS RRsets now and then. What was cached with a larger one is good
+// for as long as it was.
+func (w *world) editNS() {
+	if w.moot(w.t >= w.calm) {
+		return
+	}
+	w.happens(func() {
+		w.nsHeld = max(w.nsHeld, w.t+w.nsTTL)
+		w.nsTTL = oneOf(w, hour, 6*hour, day, 2*day)
+		w.note("the TTL of the NS RRsets is now %d h", w.nsTTL/hour)
+		w.did("NS TTL")
+		for _, s := range w.signers {
+			s.soon()
+		}
+	})
+	w.after(w.between(day, 60*day), w.editNS)
 }
 
 // named is for how long resolvers go on asking a server that nothing names any more.

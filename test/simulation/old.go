@@ -3,6 +3,7 @@ package simulation
 import (
 	"slices"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/caches"
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 )
 
@@ -12,7 +13,7 @@ import (
 
 // oldDisk restores now and then a backup, whole.
 func (w *world) oldDisk() {
-	if w.t >= w.calm {
+	if w.moot(w.t >= w.calm) {
 		return
 	}
 	w.happens(func() { w.signers[w.random.IntN(len(w.signers))].oldDisk() })
@@ -21,38 +22,46 @@ func (w *world) oldDisk() {
 
 func (s *signer) oldDisk() {
 	w := s.w
-	if s.backup.Empty() || s.policy.Parent == roll.ParentNone || !s.canCrash() || s.version == nil || s.refuses || s.outside || w.t < w.grand || w.parent.until > w.t || s.alone() || !w.settled() {
+	if w.moot(s.backup.Empty() || !s.canCrash() || s.version == nil || s.refuses || s.outside) || w.avoids(oldStateAcrossMove, w.t < w.grand) ||
+		w.avoids(oldStateOfOtherDS, w.parent.until > w.t) || w.avoids(oldStateUnseen, s.policy.Parent == roll.ParentNone || s.alone()) || w.avoids(oldKeysUnsettled, !w.settled()) {
 		return
 	}
 	w.note("%s is restored to an old state with its keys", s.name)
+	w.did("old disk")
 	now := struct {
 		state  roll.State
 		own    []roll.OwnKey
 		trusts []trust
-	}{s.disk, s.own, slices.Clone(s.trusts)}
+		held   []caches.Held
+	}{s.disk, s.own, slices.Clone(s.trusts), s.second.disk}
 	s.steps = roll.Steps{}
 	length := w.between(10*minute, 50*minute)
 	s.oldUntil = w.t + length
 	s.state, s.disk, s.own = s.backup, s.backup, slices.Clone(s.backupOwn)
-	copy(s.trusts, s.backupTrusts)
-	s.begins()
+	s.trustsOf(s.backupTrusts)
+	s.begins(s.second.backup)
 	w.after(length, func() {
 		w.note("%s gets its newer state back", s.name)
 		s.steps = roll.Steps{}
 		s.state, s.disk, s.own = now.state, now.state, now.own
 		copy(s.trusts, now.trusts)
-		s.begins()
+		s.begins(now.held)
 		w.after(day, s.thaw) // it may have been frozen then
 	})
 }
 
 // begins starts a process that has a disk and nothing else.
-func (s *signer) begins() {
+func (s *signer) begins(held []caches.Held) {
 	w := s.w
+	s.starts++
+	if !s.down {
+		s.steady += w.t - s.upSince
+	}
 	s.down, s.blind, s.version, s.plan = false, true, nil, roll.Plan{}
 	s.servers[0].cur = nil
 	s.silence()
 	s.upSince, s.servers[0].since = w.t, w.t
+	s.recall(held)
 	s.turn()
 	for _, other := range w.signers {
 		other.soon()
@@ -88,7 +97,7 @@ func (s *signer) mayRefuse(plan *roll.Plan) {
 			w.fail("%s takes its state for an old one: %s", s.name, plan.Refuse)
 		}
 	}
-	if !plan.Feeds {
+	if w.moot(!plan.Feeds) {
 		return
 	}
 	w.did("left out")

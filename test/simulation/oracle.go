@@ -18,8 +18,9 @@ import (
 // algorithm of the DNSKEY RRset is asked about those that our own signers publish.
 type oracle struct {
 	w *world
-	caches
-	checks int // questions asked
+	cached
+	checks   int   // questions asked
+	overstay int64 // for so long resolvers keep what they have beyond its TTL
 }
 
 // secure reports whether any resolver may hold a DS RRset.
@@ -47,12 +48,12 @@ func (o *oracle) wanted() uint8 {
 // algorithm that none had, data that nobody minded is looked at now.
 func (o *oracle) newDS(from source, next *record) {
 	secure, wanted := o.secure(), o.wanted()
-	r := replace(&o.ds, from, next, o.w.t)
+	r := o.replace(&o.ds, from, next)
 	if r == nil || r.set.empty() {
 		return
 	}
 	for k := range o.dnskey {
-		o.chain(r, &o.dnskey[k], r.wrong, "DNSKEY of %s under the DS of %s")
+		o.chain(r, &o.dnskey[k], underDS)
 	}
 	if !secure || r.algs&^wanted != 0 {
 		for k := range o.dnskey {
@@ -65,21 +66,19 @@ func (o *oracle) newDS(from source, next *record) {
 
 // newDNSKEY asks about all mixes with a new DNSKEY RRset, or with its absence.
 func (o *oracle) newDNSKEY(from source, next *record) {
-	r := replace(&o.dnskey, from, next, o.w.t)
+	r := o.replace(&o.dnskey, from, next)
 	if r == nil {
 		return
 	}
 	for d := range o.ds {
 		if ds := &o.ds[d]; ds.ends > o.w.t && !ds.set.empty() {
-			o.chain(ds, r, ds.wrong, "DNSKEY of %s under the DS of %s")
+			o.chain(ds, r, underDS)
 		}
 	}
 	for c := range o.orders {
-		cds := &o.orders[c]
-		if cds.set.empty() {
-			continue // it asks for no DS
+		if cds := &o.orders[c]; !cds.set.empty() { // else it asks for no DS
+			o.chain(cds, r, underCDS)
 		}
-		o.chain(cds, r, r.foreign+cds.foreign > 0, "DNSKEY of %s if the parent took the CDS of %s")
 	}
 	if o.secure() {
 		wanted := o.wanted()
@@ -91,7 +90,7 @@ func (o *oracle) newDNSKEY(from source, next *record) {
 
 // newData asks about all mixes with new data.
 func (o *oracle) newData(from source, next *record) {
-	r := replace(&o.data, from, next, o.w.t)
+	r := o.replace(&o.data, from, next)
 	if r == nil || !o.secure() {
 		return
 	}
@@ -104,35 +103,90 @@ func (o *oracle) newData(from source, next *record) {
 // newOrder asks what would be if the parent took a CDS RRset at this moment or at any
 // later one while it is served (PROTOCOL I12).
 func (o *oracle) newOrder(from source, next *record) {
-	r := replace(&o.orders, from, next, o.w.t)
+	r := o.replace(&o.orders, from, next)
 	if r == nil || r.set.empty() {
 		return
 	}
 	for k := range o.dnskey {
-		key := &o.dnskey[k]
-		o.chain(r, key, key.foreign+r.foreign > 0, "DNSKEY of %s if the parent took the CDS of %s")
+		o.chain(r, &o.dnskey[k], underCDS)
 	}
 }
 
+const (
+	underDS  = "DNSKEY of %s under the DS of %s"
+	underCDS = "DNSKEY of %s if the parent took the CDS of %s"
+)
+
 // chain asks whether a DNSKEY RRset validates under a DS RRset (PROTOCOL I2, I3, I4, I11).
-func (o *oracle) chain(ds, key *record, excused bool, what string) {
+func (o *oracle) chain(ds, key *record, what string) {
 	if key.ends <= o.w.t {
 		return
 	}
 	o.checks++
-	excused = excused || ds.set.meets(key.lost)
+	fault := o.chainFault(*ds, *key)
+	if fault == "" {
+		return
+	}
+	rightDS, rightKey := ds.undone(), key.undone()
+	early := false
+	if ds.from.kind == theCDS && ds.foreign > 0 {
+		early = o.w.parent.first == 0 // ours ask for the first DS when caches have the keys, and the parent takes none before
+		rightDS.strong = o.rightOrder(ds)
+		rightDS.algs = o.algorithms(rightDS.strong)
+	}
+	if ds.from.kind == theCDS && key.foreign > 0 {
+		stays := o.w.signers[key.foreign-1].foreign.withdrawn(ds.strong)
+		rightKey.set, rightKey.signed = rightKey.set.or(stays), rightKey.signed.or(stays)
+	}
+	o.bogus(early || o.chainFault(rightDS, rightKey) == "", what+fault, key, ds)
+}
+
+// rightOrder is what a foreign signer's CDS would name had neither it nor another one asked for another key by
+// timers alone, had it not forgotten what others ask for, nor taken the new algorithm of one of them before that of all.
+func (o *oracle) rightOrder(cds *record) (right keys) {
+	p := o.w.parent
+	for _, s := range o.w.signers {
+		var part keys
+		for n := range uint8(128) {
+			if cds.set.has(n) && owner(o.ids[n]) == s.n {
+				part.add(n)
+			}
+		}
+		if there := o.bits(ownedBy(p.ds, s.n)); s.foreign != nil && !there.empty() || part.empty() {
+			part = there
+		}
+		if s.foreign == nil && part.empty() && s.version != nil {
+			part = o.bits(ownedBy(s.version.cds, s.n))
+		}
+		right = right.or(part)
+	}
+	if algs := o.algorithms(right); algs&(algs-1) != 0 {
+		return o.bits(p.ds)
+	}
+	return right
+}
+
+// Validators that have little to spend look at the first mostDS records of a DS RRset (PowerDNS Recursor:
+// max-ds-per-zone), in an order of theirs. In a group of up to mostSigners each may have two.
+const (
+	mostDS      = 8
+	mostSigners = 4
+)
+
+// chainFault names what is wrong with a DNSKEY RRset under a DS RRset; "" when nothing is.
+func (o *oracle) chainFault(ds, key record) string {
 	good := ds.strong.and(key.set).and(key.signed)
 	switch {
 	case good.empty():
+		return ": no key that signed it is there"
+	case ds.strong.minus(good).size() >= mostDS && len(o.w.signers) <= mostSigners:
+		return ": validators look at eight DS records only"
 	case good.minus(key.twins).empty():
-		what += ": two keys have one tag"
-		excused = excused || key.strange
+		return ": two keys have one tag"
 	case o.algorithms(good)&ds.algs != ds.algs:
-		what += ": an algorithm of the DS RRset is missing"
-	default:
-		return
+		return ": an algorithm of the DS RRset is missing"
 	}
-	o.bogus(excused, what, key, ds)
+	return ""
 }
 
 // answer asks whether data validates under a DNSKEY RRset (PROTOCOL I1, I4, I7).
@@ -141,27 +195,55 @@ func (o *oracle) answer(data, key *record, wanted uint8) {
 		return
 	}
 	o.checks++
-	excused := data.early || data.signed.meets(key.lost) || data.foreign != key.foreign && data.foreign > 0 && key.foreign > 0
-	good := data.signed.and(key.set)
-	what := "data of %[2]s under the DNSKEY of %[1]s"
-	switch {
-	case good.empty():
-	case good.minus(key.twins).empty():
-		what += ": two keys have one tag"
-		excused = excused || key.strange
-	case len(o.algs) == 1:
-		return
-	case wanted&^o.algorithms(good) != 0:
-		what += ": not signed with every algorithm of the DS RRset"
-	case key.foreign == 0 && key.algs&^o.algorithms(data.signed)&^data.left != 0:
-		what += ": not signed with every algorithm of the DNSKEY RRset"
-		// Who was not told yet may publish its key just when another one stops signing with
-		// the algorithm. Validators must not mind (RFC 6840 5.11).
-		excused = excused || o.w.t < o.w.givenUp
-	default:
+	fault := o.answerFault(*data, *key, wanted, 0)
+	if fault == "" {
 		return
 	}
-	o.bogus(excused, what, key, data)
+	rightData, rightKey := data.undone(), key.undone()
+	if data.foreign > 0 && key.foreign > 0 && data.foreign != key.foreign {
+		rightKey.set = rightKey.set.or(rightData.signed) // had they looked at each other
+	}
+	rightKey.set = rightKey.set.or(data.lost) // others follow who takes its keys away
+	o.bogus(o.answerFault(rightData, rightKey, wanted, o.givenUp()) == "", "data of %[2]s under the DNSKEY of %[1]s"+fault, key, data)
+}
+
+// answerFault names what is wrong with data under a DNSKEY RRset; "" when nothing is. Of the
+// algorithms of the DNSKEY RRset those need not have signed that are given up.
+func (o *oracle) answerFault(data, key record, wanted, givenUp uint8) string {
+	good := data.signed.and(key.set)
+	switch {
+	case good.empty():
+		return ": no key that signed it is there"
+	case good.minus(key.twins).empty():
+		return ": two keys have one tag"
+	case len(o.algs) == 1:
+	case wanted&^o.algorithms(good) != 0:
+		return ": not signed with every algorithm of the DS RRset"
+	case key.foreign == 0 && key.algs&^o.algorithms(data.signed)&^data.left&^givenUp != 0:
+		return ": not signed with every algorithm of the DNSKEY RRset"
+	}
+	return ""
+}
+
+// givenUp is the algorithm that not everybody was told yet to give up. Who was not may publish its key
+// just when another one stops signing with the algorithm. Validators must not mind (RFC 6840 5.11).
+func (o *oracle) givenUp() uint8 {
+	if o.w.t >= o.w.givenUp {
+		return 0
+	}
+	return o.leftOf(o.w.algorithm)
+}
+
+// undone is the record as it would be without the mistake of somebody who is not ours. A mix is
+// excused if it would be good then: that is asked, and not supposed.
+func (r *record) undone() record {
+	right := *r
+	right.set, right.signed = r.set.or(r.lost), r.signed.or(r.spared)
+	right.twins = r.clash
+	if r.wrong {
+		right.set, right.strong, right.algs = r.right, r.right, r.rightAlgs
+	}
+	return right
 }
 
 // signedOrder asks whether a parent could accept a CDS answer of a signer of ours: it is
@@ -173,25 +255,24 @@ func (o *oracle) signedOrder(server string, v *version) {
 	signers := o.bits(v.cdsSigners).and(o.bits(v.dnskey))
 	for i := range o.ds {
 		if ds := &o.ds[i]; ds.ends == forever && !ds.set.empty() && !ds.set.meets(signers) {
-			o.bogus(ds.wrong, "CDS of %s is signed by no key of the DS RRset of %s", &record{from: source{server, theCDS}, set: o.bits(v.cds), signed: signers}, ds)
+			right := ds.undone()
+			o.bogus(right.set.meets(signers), "CDS of %s is signed by no key of the DS RRset of %s", &record{from: source{server, theCDS}, set: o.bits(v.cds), signed: signers}, ds)
 		}
 	}
 }
 
-// wrong marks what the parent shows now.
-func (o *oracle) wrong(is bool) {
+// rightAgain says that what the parent shows now is no mistake any more: everybody has had the time
+// to see it.
+func (o *oracle) rightAgain() {
 	for i := range o.ds {
-		if o.ds[i].ends == forever {
-			o.ds[i].wrong = is
+		ds := &o.ds[i]
+		if ds.ends != forever {
+			continue
 		}
-	}
-	if is {
-		return
-	}
-	for i := range o.ds {
+		ds.wrong = false
 		for k := range o.dnskey {
-			if ds := &o.ds[i]; ds.ends == forever && !ds.set.empty() {
-				o.chain(ds, &o.dnskey[k], false, "DNSKEY of %s under the DS of %s")
+			if !ds.set.empty() {
+				o.chain(ds, &o.dnskey[k], underDS)
 			}
 		}
 	}
@@ -245,11 +326,15 @@ func (o *oracle) withdraw(from source) {
 }
 
 // unsampled is the data of a version that no look samples, or nil where it is as all other.
-func (o *oracle) unsampled(v *version, left, foreign uint8) *record {
+func (o *oracle) unsampled(v *version, lost keys, left, foreign uint8) *record {
 	if v.rest == nil {
 		return nil
 	}
-	return &record{signed: o.bits(v.rest), ttl: v.maxTTL, early: v.early || v.slipped, left: left, foreign: foreign}
+	r := &record{signed: o.bits(v.rest), spared: o.bits(v.spared), lost: lost, ttl: v.maxTTL, left: left, foreign: foreign}
+	if v.slipped {
+		r.spared = r.spared.or(o.bits(v.data))
+	}
+	return r
 }
 
 // leftOf gives an algorithm, if it is one, as bits.

@@ -19,12 +19,12 @@ func (w *world) happens(do func()) {
 // order gives a command now and then: a rollover out of turn, another TTL, the other
 // kind of keys.
 func (w *world) order() {
-	if w.t >= w.calm {
+	if w.moot(w.t >= w.calm) {
 		return
 	}
 	w.happens(func() {
 		s := w.signers[w.random.IntN(len(w.signers))]
-		if s.foreign != nil || s.down || !s.begun {
+		if w.moot(s.foreign != nil || s.down || !s.begun) {
 			return
 		}
 		if w.Moves && w.t > w.grand && w.t < w.calm-150*day && w.complete() && w.chance(40) {
@@ -65,14 +65,15 @@ func (w *world) order() {
 // edit changes the largest TTL of the data. All signers get the same zone, one a little
 // later than the other.
 func (w *world) edit() {
-	if w.t >= w.calm {
+	if w.moot(w.t >= w.calm) {
 		return
 	}
 	w.happens(func() {
 		w.did("data TTL")
+		w.edited = w.t
 		ttl := oneOf(w, hour, 4*hour, day, 2*day)
-		if w.Faults {
-			ttl = min(ttl, day) // a lost or an old state takes what it does not know for a day
+		if w.avoids(longTTLBesideFaults, w.Faults) {
+			ttl = min(ttl, day)
 		}
 		w.note("the largest TTL of the data is now %d h", ttl/hour)
 		for _, s := range w.signers {
@@ -96,6 +97,7 @@ func (s *signer) reconfigure() {
 	switch w.random.IntN(4) {
 	case 0:
 		s.policy.Margin = fresh.Margin
+		w.oracle.hasten(w.leastMargin())
 	case 1:
 		s.policy.LifetimeKSK, s.policy.LifetimeZSK = fresh.LifetimeKSK, fresh.LifetimeZSK
 	case 2:
@@ -108,7 +110,7 @@ func (s *signer) reconfigure() {
 
 // orphan writes that there is no parent, and days later that there is.
 func (s *signer) orphan() {
-	if s.policy.Parent == roll.ParentNone || len(s.w.parent.ds) == 0 || s.outside || s.refuses {
+	if s.w.moot(s.policy.Parent == roll.ParentNone || len(s.w.parent.ds) == 0) || s.w.avoids(parentNoneUnsettled, s.outside || s.refuses || s.version == nil || s.w.parent.until > s.w.t) {
 		return
 	}
 	was := s.policy.Parent
@@ -147,7 +149,7 @@ var orderNames = map[roll.Kind]string{roll.RollKey: "roll", roll.RollAlgorithm: 
 
 // tell gives a command, and reports whether it was taken.
 func (s *signer) tell(c roll.Command) bool {
-	if s.down {
+	if s.w.moot(s.down) {
 		return false
 	}
 	next, err := roll.Do(s.state, c, s.policy, s.wall(s.w.t))
@@ -174,7 +176,7 @@ func (w *world) move() {
 			s.foreign.serve()
 		}
 	}
-	if w.chance(30) && w.Foreign == 0 {
+	if w.chance(30) && !w.avoids(foreignGoesInsecure, w.Foreign > 0) {
 		w.tellAll(0, 5*day, roll.Command{Kind: roll.Insecure})
 		w.tellAll(w.between(5*day, 40*day), 5*day, roll.Command{Kind: roll.Secure})
 		return

@@ -20,10 +20,11 @@ type parent struct {
 	ttlBefore   [2]int64
 	nextTTL     int64
 	before      []roll.KeyID
-	changed     int64 // when ds became what it is
-	until       int64 // it holds on to what it has
-	wrong       int64 // until then what it went back to is its own fault
-	news        bool  // something may have changed since the last scan
+	changed     int64        // when ds became what it is
+	until       int64        // it holds on to what it has
+	wrong       int64        // until then what it went back to is its own fault,
+	right       []roll.KeyID // and this is what it would have
+	news        bool         // something may have changed since the last scan
 	visits      int
 	visit       func()
 	strange     [2]int64 // it has a DS that nobody knows from then, until then
@@ -59,7 +60,7 @@ func (p *parent) plan() {
 // scan does what this kind of parent does about CDS.
 func (p *parent) scan() {
 	w := p.w
-	if !p.news {
+	if w.moot(!p.news) {
 		return
 	}
 	if w.Parent == Person {
@@ -67,7 +68,7 @@ func (p *parent) scan() {
 		return
 	}
 	found, quiet := p.ask()
-	if len(found) == 0 {
+	if w.moot(len(found) == 0) {
 		return
 	}
 	if w.Parent == Hasty {
@@ -82,7 +83,7 @@ func (p *parent) scan() {
 		return
 	}
 	for _, one := range found {
-		if !one.equal(found[0]) {
+		if w.moot(!one.equal(found[0])) {
 			return
 		}
 	}
@@ -165,7 +166,7 @@ func (p *parent) set(ds []roll.KeyID) {
 	if w.Parent == Hoarder && len(ds) > 0 && w.t < w.calm && p.visits == 0 {
 		ds = p.hoard(ds)
 	}
-	if slices.Equal(ds, p.ds) || p.until > w.t {
+	if w.moot(slices.Equal(ds, p.ds) || p.until > w.t) {
 		return
 	}
 	if p.first == 0 {
@@ -258,11 +259,26 @@ func (p *parent) show(i int, ds []roll.KeyID, ttl int64) {
 	if w.Story {
 		w.note("%s shows DS %s, TTL %v", parentNames[i], keyNames(ds), time.Duration(ttl))
 	}
-	o.newDS(source{parentNames[i], theDS}, &record{set: set, strong: set, algs: o.algorithms(set), ttl: ttl, wrong: w.t < p.wrong})
+	next := &record{set: set, strong: set, algs: o.algorithms(set), ttl: ttl}
+	if next.wrong = w.t < p.wrong; next.wrong {
+		next.right = o.bits(p.right)
+		next.rightAlgs = o.algorithms(next.right)
+	}
+	o.newDS(source{parentNames[i], theDS}, next)
 	for _, s := range w.signers {
 		s.soon()
 	}
 	if ttl < p.nextTTL {
 		w.after(w.between(hour, day), func() { p.show(i, p.shown[i], p.nextTTL) })
 	}
+}
+
+// delegates reports whether each look at an address of the parent finds a DS.
+func (p *parent) delegates() bool {
+	for i := range p.shown {
+		if len(p.shown[i]) == 0 || p.w.Late && len(p.shownBefore[i]) == 0 {
+			return false
+		}
+	}
+	return true
 }

@@ -36,6 +36,6 @@ func Shrink(c Config, tries int) Result {
 	return Run(c)
 }
 
-// Failed reports whether a resolver could be bogus, a rule was broken, or something
+// Failed reports whether a resolver could be bogus, a rule was broken, a guard objected, or something
 // that began did not end.
-func (r *Result) Failed() bool { return len(r.Bogus)+len(r.Stuck) > 0 }
+func (r *Result) Failed() bool { return len(r.Bogus)+len(r.Stuck)+len(r.Refused) > 0 }

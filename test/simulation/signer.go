@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
 // version is what a server serves: immutable.
@@ -16,13 +17,17 @@ type version struct {
 	cdsDelete, unsigned                           bool
 	ttl, maxTTL                                   int64
 	serial                                        uint32
-	mark                                          uint64 // changes with each new DNSKEY RRset
-	lost                                          keys
-	early                                         bool
+	mark                                          uint64       // changes with each new DNSKEY RRset
 	rest                                          []roll.KeyID // who signs the data that no look samples; nil: who signs all
-	slipped                                       bool         // which had signed that already, and lost it
 	left                                          uint8        // an algorithm with which a foreign signer has stopped signing,
 	rash                                          bool         // too soon
+
+	records *zone.Version // in worlds that have records
+
+	// The mistakes of a foreign signer.
+	lost    []roll.KeyID // keys in use that are left out of dnskey
+	spared  []roll.KeyID // they would still sign its data
+	slipped bool         // it had signed all, and lost that but for what a look samples
 }
 
 // server is one address of a signer.
@@ -33,6 +38,7 @@ type server struct {
 	waits   bool     // it comes again for a transfer
 	before  *version // what it served until changed
 	changed int64
+	back    int64 // it has gone back to an older version until then
 	inPart  int64 // it answers for its keys alone until then
 	since   int64 // looks at it have not failed for anyone since then, but for partitions
 }
@@ -64,6 +70,7 @@ type signer struct {
 	backupTrusts []trust
 	last         uint32 // the last serial
 	refuses      bool
+	mute         bool  // it answers nobody else before its first look (PROTOCOL look-before-the-first-answer)
 	feeds        bool  // its secondaries get all the same what outsiders do not
 	oldUntil     int64 // it has an old state with the keys of its time until then
 	own          []roll.OwnKey
@@ -78,7 +85,9 @@ type signer struct {
 	begun    bool
 	lowered  int64 // TTLs were lowered for its coming
 	outside  bool  // it is not in the delegation
+	unbidden bool  // it is, and nobody has said yet that it may make keys
 	down     bool
+	starts   int   // of its process: those that are due, and those that came
 	offset   int64 // of its wall clock
 	steady   int64 // time that it was up, kept
 	upSince  int64
@@ -87,6 +96,7 @@ type signer struct {
 	newest   []uint32 // the highest of them
 	answered []int64  // since when looks at a server were not lost, by its number; then the parent's
 	foreign  *foreign
+	second   second
 }
 
 func (s *signer) wall(t int64) time.Time { return epoch.Add(time.Duration(t + s.offset)) }
@@ -103,7 +113,7 @@ func (s *signer) begin() {
 
 // turn looks around, steps until no key is asked for, saves, and publishes.
 func (s *signer) turn() {
-	if s.down || !s.begun {
+	if s.w.moot(s.down || !s.begun) {
 		return
 	}
 	if s.foreign != nil {
@@ -119,13 +129,17 @@ func (s *signer) turn() {
 	}
 	next, changed := s.next(&plan)
 	if changed {
+		if w.Guard {
+			s.judge(next)
+		}
 		s.state = roll.Shown(s.state, next.published())
 	}
+	s.keepSecond()
 	if changed || s.state.Differs(s.disk) { // save, then show
 		s.disk = s.state
 		s.steps.Keep()
 	}
-	if w.Faults && w.t < w.calm && w.random.IntN(400) == 0 {
+	if w.Faults && w.t < w.calm && w.random.IntN(400) == 0 && !w.avoids(crashBeforeOldIsNoticed, w.t < w.fragile) {
 		w.note("%s crashes between save and show", s.name)
 		w.did("crash before show")
 		s.unshown = true
@@ -139,6 +153,11 @@ func (s *signer) turn() {
 	}
 	s.unshown = false
 	s.plan = plan
+	if s.mute {
+		if s.mute = false; !changed && !s.refuses && !s.outside {
+			s.offer(s.servers[0], s.version)
+		}
+	}
 	s.count(plan.Waits)
 	for _, id := range plan.Destroy {
 		s.own = slices.DeleteFunc(slices.Clone(s.own), func(o roll.OwnKey) bool { return o.ID == id })
@@ -171,7 +190,9 @@ func (s *signer) decide(now time.Time) (plan roll.Plan) {
 		s.blind, seen = false, s.unseeing()
 		w.did("blind turn")
 	} else {
-		seen = s.look()
+		if seen = s.look(); w.Guard {
+			s.remind()
+		}
 	}
 	for range 8 {
 		seen.Own = s.own
@@ -179,6 +200,9 @@ func (s *signer) decide(now time.Time) (plan roll.Plan) {
 		w.result.Steps++
 		if len(plan.Generate) == 0 {
 			break
+		}
+		if s.unbidden && w.parent.delegates() {
+			w.fail("%s made keys by itself although it is delegated", s.name)
 		}
 		for _, r := range plan.Generate {
 			if s.policy.Standby && len(plan.Generate) > 0 {
@@ -266,6 +290,13 @@ func (s *signer) maxTTL() int64 {
 // serve shows a version at the primary now and at the secondaries after their lag.
 func (s *signer) serve(v *version) {
 	w := s.w
+	if w.Guard && v.records == nil {
+		var old *zone.Version
+		if s.version != nil {
+			old = s.version.records
+		}
+		v.records = w.realize(v, old).Version
+	}
 	v.mark = uint64(v.serial)
 	if old := s.version; old != nil {
 		v.mark = old.mark
@@ -323,7 +354,7 @@ func (s *signer) transfer() {
 func (s *signer) fetch(server *server) {
 	w := s.w
 	w.after(w.between(minute, s.lag), func() {
-		if s.version == nil || !slices.Contains(s.servers, server) && server != s.leaving {
+		if s.version == nil || !slices.Contains(s.servers, server) && server != s.leaving || w.t < server.back {
 			return
 		}
 		if s.down || s.refuses && !s.feeds && !s.outside {
@@ -349,7 +380,7 @@ func (s *signer) install(server *server, v *version) {
 	server.cur = v
 	o := &w.oracle
 	o.room(w.t)
-	if s.refuses && server == s.servers[0] {
+	if (s.refuses || s.mute) && server == s.servers[0] {
 		s.silence()
 	} else if !s.outside {
 		s.offer(server, v)
@@ -371,20 +402,29 @@ func (s *signer) offer(server *server, v *version) {
 		foreign = uint8(s.n) + 1
 	}
 	dnskey := o.bits(v.dnskey)
-	twins, strange := o.twins(v.dnskey)
-	o.newDNSKEY(source{server.name, theDNSKEY}, &record{set: dnskey, signed: o.bits(v.entry), twins: twins, strange: strange,
-		algs: o.algorithms(dnskey), ttl: v.ttl, lost: v.lost, foreign: foreign})
-	left := o.leftOf(v.left)
-	o.newData(source{server.name, theData}, &record{signed: o.bits(v.data), ttl: v.maxTTL, early: v.early, left: left, foreign: foreign})
+	twins, ours := o.twins(v.dnskey)
+	key := &record{set: dnskey, signed: o.bits(v.entry), twins: twins, clash: ours, algs: o.algorithms(dnskey), ttl: v.ttl, foreign: foreign,
+		lost: o.bits(v.lost), spared: o.bits(withSEP(ownedBy(v.lost, s.n)))}
+	o.newDNSKEY(source{server.name, theDNSKEY}, key)
+	left, spared := o.leftOf(v.left), o.bits(v.spared)
+	var lost keys
+	if v.rash {
+		lost = o.bits(ownedBy(v.lost, s.n))
+	}
+	o.newData(source{server.name, theData}, &record{signed: o.bits(v.data), spared: spared, lost: lost, ttl: v.maxTTL, left: left, foreign: foreign})
 	if foreign > 0 && s.w.Moves {
-		o.newData(source{server.name, theRest}, o.unsampled(v, left, foreign))
+		o.newData(source{server.name, theRest}, o.unsampled(v, lost, left, foreign))
 	}
 	if len(v.cds) == 0 && !v.cdsDelete {
 		o.newData(source{server.name, theCDS}, nil)
 		o.newOrder(source{server.name, theCDS}, nil)
 		return
 	}
-	o.newData(source{server.name, theCDS}, &record{signed: o.bits(v.cdsSigners), ttl: v.ttl, early: v.rash, left: left, foreign: foreign})
+	signed := &record{signed: o.bits(v.cdsSigners), lost: lost, ttl: v.ttl, left: left, foreign: foreign}
+	if v.rash {
+		signed.spared = spared
+	}
+	o.newData(source{server.name, theCDS}, signed)
 	cds := o.bits(v.cds)
 	o.newOrder(source{server.name, theCDS}, &record{set: cds, strong: cds, algs: o.algorithms(cds), foreign: foreign})
 	if foreign == 0 {

@@ -48,9 +48,10 @@ func foreign(c *simulation.Config)   { c.Foreign = 1 }
 func strangers(c *simulation.Config) { c.Foreign = 2 }
 func csk(c *simulation.Config)       { c.CSK = true }
 func double(c *simulation.Config)    { c.Double = true }
-func moving(c *simulation.Config)    { c.Moves = moves }
+func moving(c *simulation.Config)    { c.Moves = true }
 func fewTags(c *simulation.Config)   { c.Tags = 60 }
 func crowded(c *simulation.Config)   { c.Crowd = true }
+func records(c *simulation.Config)   { c.Guard = true }
 func twoYears(c *simulation.Config)  { c.Years = 2 }
 
 func anyKeys(c *simulation.Config) { c.CSK = c.Seed%2 == 0 }
@@ -66,7 +67,7 @@ func anyParent(c *simulation.Config) {
 var stories = []story{
 	{"C1", "a validator asks for CDS with any signer's DNSKEY RRset", with(group(3), csk), nil},
 	{"C2", "a foreign KSK begins to sign data", with(group(3), faults, foreign), []string{"KSK signs data"}},
-	{"C3", "a joiner answers outsiders only when its keys are in every cache", with(group(3), begins(simulation.Joined)), []string{"joined"}},
+	{"C3", "a joiner answers resolvers only when its keys are in every cache", with(group(3), begins(simulation.Joined)), []string{"joined"}},
 	{"C4", "secondaries are hours behind", with(group(3), faults), nil},
 	{"C6", "a parent asks one random server while CDS differs", with(group(2), faults, asks(simulation.Hasty)), []string{"one server asked", "partition"}},
 	{"C7", "A is up days before the others, and the parent ignores whom it does not reach", with(group(3), begins(simulation.Apart), asks(simulation.Deaf)), nil},
@@ -110,6 +111,7 @@ var stories = []story{
 	{"freeze", "rollovers stand still by order for days", with(group(2), faults, twoYears), []string{"freeze", "thaw"}},
 	{"stranger", "the parent has a DS that nobody knows, for days", with(group(2), faults), []string{"stranger"}},
 	{"hidden", "servers that nobody looks at lag behind", with(group(3), hidden, faults), nil},
+	{"guard", "versions have real records, and the guard objects to none", with(ofAnySize, records, faults, anyKeys, anyParent), nil},
 	{"keys 3", "five signers", with(group(5), faults), nil},
 	{"foreign", "two signers of other software, which do not look at each other", with(group(4), strangers, faults, moving, twoYears), []string{"foreign algorithm", "forgotten"}},
 	{"algorithm 1", "the group rolls its algorithm, each told at a time of its own", with(group(3), moving, twoYears), []string{"algorithm"}},

@@ -53,6 +53,22 @@ func (s *signer) believe(other *signer, list []roll.Address) (trusted bool) {
 	return trusted
 }
 
+// trustsOf takes back what was believed at a time. Nobody has been told then of what is not
+// believed now.
+func (s *signer) trustsOf(then []trust) {
+	copy(s.trusts, then)
+	for i := range s.trusts {
+		s.trusts[i].asked = false
+	}
+}
+
+// believedThen reports whether by its backup s believes what another signer shows now: one that
+// has just made new keys tells it nothing.
+func (s *signer) believedThen(other *signer) bool {
+	pins := s.backupTrusts[other.n].pins
+	return len(pins) == 0 || other.version != nil && slices.ContainsFunc(other.version.entry, func(id roll.KeyID) bool { return slices.Contains(pins, id) || s.vouched(other, id) })
+}
+
 // vouched reports whether s can see the DS of another signer's key at the parent.
 func (s *signer) vouched(other *signer, id roll.KeyID) bool {
 	p := s.w.parent
@@ -79,7 +95,7 @@ func (s *signer) loseKeys() {
 	w.note("%s loses its state and its keys", s.name)
 	w.did("keys lost")
 	s.state, s.disk, s.backup, s.own, s.version = roll.State{}, roll.State{}, roll.State{}, nil, nil
-	s.plan = roll.Plan{}
+	s.plan, s.second = roll.Plan{}, second{}
 	clear(s.trusts)
 	s.servers[0].cur = nil
 	s.silence()
@@ -102,7 +118,7 @@ func (s *signer) rejoinLost() {
 	if began && (!s.refuses || s.outside) {
 		return
 	}
-	if !s.outside {
+	if !s.outside && w.avoids(lostKeysInDelegation, true) {
 		s.outside = true
 		w.delegated = slices.DeleteFunc(slices.Clone(w.delegated), func(ns string) bool { return ns == s.policy.Hosts[0] })
 		for _, server := range s.everywhere() {
@@ -115,7 +131,9 @@ func (s *signer) rejoinLost() {
 			other.soon()
 		}
 	}
-	if began {
+	if began { // its peers find it as before
+		s.install(s.servers[0], s.version)
+		s.transfer()
 		return
 	}
 	s.tell(roll.Command{Kind: roll.Rejoin})

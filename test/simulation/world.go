@@ -8,6 +8,7 @@ package simulation
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -31,8 +32,10 @@ type Config struct {
 	Moves   bool // the group changes its algorithm, goes insecure (but for foreign signers) and secure again
 	Crowd   bool // foreign signers publish many keys with tags of others
 	Old     bool // with Faults: old states are restored with the keys of their time
+	Guard   bool // versions have real records, and the guard of the engine looks at them
 	Tags    int  // so many key tags there are, and nobody keeps to tags of its own; 0: enough, shared out
 
+	Dares Avoidance    // something that all other worlds avoid
 	Off   map[int]bool // faults and orders that are left out, by number
 	Story bool         // keep the story
 }
@@ -87,6 +90,8 @@ type Result struct {
 	Injuries int      // keys of ours that a foreign peer forgot,
 	Noticed  int      // that somebody raised an alarm about,
 	Healed   int      // and that came back
+	Refused  []string // what the guard of a signer objected to,
+	Judged   int      // of so many versions
 	Steps    int
 	Checks   int // mixes that the resolver was asked about
 	Made     int // keys
@@ -117,13 +122,18 @@ type world struct {
 	grand     int64 // the group changes its algorithm, or goes insecure, until then
 	algorithm uint8 // that the group was last told to have
 	givenUp   int64 // not all have been told until then that it is given up
+	edited    int64 // when the largest TTL of the data was edited: foreign signers take the new one for that of all caches
+	fragile   int64 // an old state is about to look for what shows that it is old: nobody dies until then
 	trouble   int   // faults and orders so far
 	signers   []*signer
 	parent    *parent
 	oracle    oracle
 	made      int
 	servers   int
+	material  map[roll.KeyID]*material // of keys, in worlds that have records
+	addresses map[string]netip.AddrPort
 	nsTTL     int64    // of the NS RRsets, the zone's and its delegation's
+	nsHeld    int64    // caches may have one with another TTL until then
 	delegated []string // the nameservers that the parent knows
 	injuries  []*injury
 	cut       [][]int64 // cut[i][j]: i does not reach j until then; index len(signers) is the parent

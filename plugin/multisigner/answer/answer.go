@@ -9,6 +9,9 @@ type Question struct {
 	Name zone.Name
 	Type zone.Type
 	DO   bool // DNSSEC records are wanted (RFC 4035 3.2.1)
+	// Sign: signatures that are missing may be made now, because the version is not whole yet.
+	// That takes as long as the key does.
+	Sign bool
 }
 
 // Glue says how much a response needs an RRset of its additional section.
@@ -48,6 +51,7 @@ type Response struct {
 	question Question
 	version  *zone.Version
 	signed   bool         // proofs and signatures are wanted, and there are some
+	have     zone.Have    // how it stands with its signatures
 	proofs   []zone.RRset // what package denial chose
 	made     []byte       // names made for this response, see keep
 	wildcard [zone.MaxName]byte
@@ -71,7 +75,7 @@ func (r *Response) Reset() {
 func (r *Response) begin(v *zone.Version, q Question) {
 	r.Rcode, r.Authoritative = RcodeSuccess, true
 	r.Answer, r.Authority, r.Additional = r.Answer[:0], r.Authority[:0], r.Additional[:0]
-	r.question, r.version, r.signed = q, v, false
+	r.question, r.version, r.signed, r.have = q, v, false, zone.Made
 	r.proofs, r.made = r.proofs[:0], r.made[:0]
 }
 

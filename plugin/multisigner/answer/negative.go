@@ -33,13 +33,14 @@ func (r *Response) soaSet() zone.RRset {
 	return s
 }
 
-// wildcardOf is the node "*" below the closest encloser, nil when there is none.
-func (r *Response) wildcardOf(encloser *zone.Node) *zone.Node {
+// wildcardOf is where the node "*" below the closest encloser is, or would be. Nothing is
+// found when there is no room for that name.
+func (r *Response) wildcardOf(encloser *zone.Node) zone.Found {
 	name := encloser.Name()
 	if len(name)+2 > zone.MaxName {
-		return nil
+		return zone.Found{}
 	}
 	w := append(append(r.wildcard[:0], 1, '*'), name...)
 	// The lookup only compares this name: it need not be made a string that lasts.
-	return r.version.Get(zone.Name(unsafe.String(&w[0], len(w))))
+	return r.version.Find(zone.Name(unsafe.String(&w[0], len(w))))
 }

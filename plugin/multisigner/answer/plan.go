@@ -24,6 +24,9 @@ const maxChain = 9
 // answer is REFUSED; so are AXFR and IXFR, which are not for here. A query for the
 // DS of the apex belongs to the zone above: callers that serve that one too plan
 // with it (RFC 4035 3.1.4.1); here it is NODATA.
+//
+// Of a version that is not whole yet nothing is said without the signatures that it is to have:
+// where they are missing the answer is SERVFAIL, and Unsigned says why.
 func (r *Response) Plan(v *zone.Version, q Question) {
 	r.begin(v, q)
 	if rcode := refused(v, q); rcode != RcodeSuccess {
@@ -37,6 +40,9 @@ func (r *Response) Plan(v *zone.Version, q Question) {
 	}
 	for _, s := range r.proofs {
 		r.authority(s, s.Name)
+	}
+	if !v.Whole() {
+		r.complete()
 	}
 }
 
@@ -96,12 +102,13 @@ func (r *Response) exact(name zone.Name, f zone.Found) (next zone.Name) {
 // absent answers for a name that does not exist: from the wildcard at its
 // closest encloser, or with a name error (RFC 4592 3.3.1).
 func (r *Response) absent(name zone.Name, f zone.Found, hop int) (next zone.Name) {
-	wildcard := r.wildcardOf(f.Encloser)
+	would := r.wildcardOf(f.Encloser)
+	wildcard := would.Node
 	if wildcard == nil {
 		r.Rcode = RcodeNameError
 		r.soa()
 		if r.signed {
-			r.proofs = denial.NXDomain(r.proofs, r.version, name, f)
+			r.proofs = denial.NXDomain(r.proofs, r.version, name, f, would)
 		}
 		return ""
 	}
@@ -134,6 +141,9 @@ func (r *Response) data(n *zone.Node, owner zone.Name) (next zone.Name, ok bool)
 		return "", ok
 	case zone.TypeRRSIG:
 		s, ok := choice(n)
+		if ok {
+			s.Sigs = r.signatures(s)
+		}
 		if ok = ok && s.Sigs != ""; ok {
 			r.Answer = append(r.Answer, Item{Set: s, Owner: owner, Sigs: true})
 		}

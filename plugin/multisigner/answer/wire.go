@@ -15,6 +15,7 @@ type Request struct {
 	Limit   int    // octets that the whole message may take, at most 65,535; 0 stands for 512 (RFC 1035 4.2.1)
 	Reserve int    // octets of them to leave for what the caller adds: TSIG, or an OPT of its own
 	Payload uint16 // what our OPT says that we take over UDP; 0: without an OPT, as the query was (RFC 6891 6.1.1)
+	Version bool   // our OPT says which version of the zone the answer is from (RFC 9660)
 }
 
 const (
@@ -31,8 +32,9 @@ const (
 	flagTC = 1 << 9
 	flagRD = 1 << 8
 
-	optSize = 11 // what an OPT without options takes (RFC 6891 6.1.2)
-	optDO   = 1 << 15
+	optSize     = 11 // what an OPT without options takes (RFC 6891 6.1.2)
+	versionSize = 10 // and the option ZONEVERSION in it
+	optDO       = 1 << 15
 )
 
 // AppendWire appends the packed response to dst. It allocates nothing when dst
@@ -48,6 +50,9 @@ func (r *Response) AppendWire(dst []byte, req *Request) []byte {
 	}
 	if req.Payload > 0 {
 		m.limit -= optSize
+		if req.Version {
+			m.limit -= versionSize
+		}
 	}
 	m.names.forget()
 	m.octets = append(dst, make([]byte, headerSize)...)
@@ -55,6 +60,9 @@ func (r *Response) AppendWire(dst []byte, req *Request) []byte {
 	m.sections(r)
 	if req.Payload > 0 {
 		m.opt(req.Payload, r.question.DO)
+		if req.Version {
+			m.version(r.version)
+		}
 	}
 	m.header(req, r)
 	return m.octets
@@ -150,6 +158,18 @@ func (m *message) opt(payload uint16, do bool) {
 	}
 	m.octets = append(m.octets, 0, 0, byte(typeOPT), byte(payload>>8), byte(payload), 0, 0, byte(flags>>8), 0, 0, 0)
 	m.counts[2]++
+}
+
+// OptionVersion is the code of the option ZONEVERSION (RFC 9660 2).
+const OptionVersion = 19
+
+// version adds to our OPT, which is the last that was written, the option ZONEVERSION: the
+// labels of the zone's name, the type SOA-SERIAL, and the serial (RFC 9660 2.1).
+func (m *message) version(v *zone.Version) {
+	length := len(m.octets) - 2
+	m.octets = append(m.octets, 0, OptionVersion, 0, 6, byte(v.Apex().Labels()), 0)
+	m.octets = binary.BigEndian.AppendUint32(m.octets, v.Serial())
+	binary.BigEndian.PutUint16(m.octets[length:], versionSize)
 }
 
 // header writes the first twelve octets (RFC 1035 4.1.1).

@@ -1,6 +1,7 @@
 package answer_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
@@ -300,6 +301,28 @@ func TestOPT(t *testing.T) {
 				require.Len(t, wire, plain+11)
 			}
 		}
+	}
+}
+
+// Who asks for the version of the zone gets it with every answer, in the room that was left
+// for it: the labels of the zone's name, and its serial (RFC 9660).
+func TestVersionOption(t *testing.T) {
+	v := signed(example(t), denial.NSEC)
+	var r answer.Response
+	for _, name := range []string{"example.", "none.example.", "www.sub.example.", "a.example."} {
+		r.Plan(v, answer.Question{Name: zone.MustName(name), Type: zone.TypeMX, DO: true})
+		plain := len(r.AppendWire(nil, &answer.Request{Limit: 4096}))
+		for _, limit := range []int{100, plain + 20, plain + 21, plain + 22} {
+			wire := r.AppendWire([]byte("before"), &answer.Request{Limit: limit, Payload: 1400, Version: true})[6:]
+			var m dns.Msg
+			require.NoError(t, m.Unpack(wire))
+			require.LessOrEqual(t, len(wire), limit)
+			require.Equal(t, limit < plain+21, len(wire) != plain+21)
+			opt := m.Extra[len(m.Extra)-1].(*dns.OPT)
+			serial := string(binary.BigEndian.AppendUint32(nil, v.Serial()))
+			require.Equal(t, []dns.EDNS0{&dns.EDNS0_ZONEVERSION{LabelCount: 1, Version: serial}}, opt.Option)
+		}
+		require.Len(t, r.AppendWire(nil, &answer.Request{Limit: 4096, Version: true}), plain, "without EDNS there is no room for it")
 	}
 }
 

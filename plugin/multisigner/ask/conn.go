@@ -81,7 +81,7 @@ func readMessage(from io.Reader, wait time.Duration) ([]byte, error) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, failed(ErrUnreachable, "no whole message within %s", wait)
 	case errors.Is(err, io.EOF) && n == 0:
-		return nil, failed(ErrUnreachable, "the connection was closed before an answer")
+		return nil, failed(errHungUp, "the connection was closed before an answer")
 	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
 		return nil, failed(ErrGarbled, "the connection was closed in the middle of a message")
 	}

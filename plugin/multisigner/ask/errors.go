@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	"github.com/miekg/dns"
 )
@@ -49,11 +50,22 @@ func failed(kind error, format string, args ...any) error {
 	return &cause{kind: kind, text: fmt.Sprintf(format, args...)}
 }
 
+// errHungUp is an ErrUnreachable: the server ended a connection before it answered.
+var errHungUp = fmt.Errorf("%w: hung up", ErrUnreachable)
+
 // unreachable puts a network error into words: the address is in the caller's already.
 func unreachable(err error) error {
 	text := err.Error()
 	if i := strings.LastIndex(text, ": "); i >= 0 {
 		text = text[i+2:]
 	}
+	if reset(err) {
+		return failed(errHungUp, "%s", text)
+	}
 	return failed(ErrUnreachable, "%s", text)
+}
+
+// reset reports whether the other side has ended the connection.
+func reset(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }

@@ -1,6 +1,7 @@
 package ask
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -197,7 +198,21 @@ func (p *prepared) read(wire []byte) (*dns.Msg, error) {
 }
 
 func sameQuestion(a, b dns.Question) bool {
-	return a.Qtype == b.Qtype && a.Qclass == b.Qclass && strings.EqualFold(a.Name, b.Name)
+	return a.Qtype == b.Qtype && a.Qclass == b.Qclass && sameName(a.Name, b.Name)
+}
+
+// sameName compares names whose octets may be escaped in more than one way, and whose
+// letters may have another case: a blank is "\ " in what was unpacked, and may be "\032".
+func sameName(a, b string) bool {
+	if strings.EqualFold(a, b) {
+		return true
+	}
+	left, err := nameWire(a)
+	if err != nil {
+		return false
+	}
+	right, err := nameWire(b)
+	return err == nil && bytes.Equal(left, right)
 }
 
 func opcode(o int) string {

@@ -243,3 +243,39 @@ func TestAll(t *testing.T) {
 	})
 	require.Equal(t, []bool{false, true, false}, results)
 }
+
+// A name may be escaped in more than one way, and its letters may come back in another
+// case: it is the same name, so that names of DNS-SD instances can be asked for, and
+// zones of such names transferred.
+func TestEscapedNames(t *testing.T) {
+	for _, tc := range []struct{ asked, soa string }{
+		{`my\032printer.example.org.`, `My\ Printer.example.org.`},
+		{`it\039s.example.org.`, `it\'s.example.org.`},
+		{`a\064b\059\040.example.org.`, `a\@b\;\(.example.org.`},
+		{`\255\000.example.org.`, `\255\000.example.org.`},
+	} {
+		t.Run(tc.asked, func(t *testing.T) {
+			record := rr(`example.org. 3600 IN SOA ns.example.org. root.example.org. 7 3600 600 86400 300`)
+			record.Header().Name = tc.soa
+			answer := func(q *dns.Msg) []byte {
+				m := new(dns.Msg).SetReply(q)
+				m.Authoritative, m.Answer = true, []dns.RR{record}
+				if q.Question[0].Qtype == dns.TypeAXFR {
+					m.Answer = append(m.Answer, record)
+				}
+				return pack(m)
+			}
+			s := serve(t,
+				func(q *dns.Msg, _ []byte) [][]byte { return [][]byte{answer(q)} },
+				func(conn net.Conn, q *dns.Msg, _ []byte) { send(conn, answer(q)) })
+			_, err := client().Exchange(t.Context(), ask.Server{Addr: s.addr}, ask.Question(tc.asked, dns.TypeSOA))
+			require.NoError(t, err)
+			records := 0
+			for m, err := range client().Transfer(t.Context(), ask.Server{Addr: s.addr}, tc.asked, ask.Limit{}) {
+				require.NoError(t, err)
+				records += len(m.Answer)
+			}
+			require.Equal(t, 2, records)
+		})
+	}
+}

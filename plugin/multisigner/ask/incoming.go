@@ -3,7 +3,6 @@ package ask
 import (
 	"encoding/binary"
 	"errors"
-	"strings"
 
 	"github.com/miekg/dns"
 )
@@ -99,7 +98,7 @@ func (i *incoming) within() error {
 // record follows the SOAs, which part a transfer (RFC 5936 2.2, RFC 1995 4).
 func (i *incoming) record(rr dns.RR, first bool) error {
 	soa, is := rr.(*dns.SOA)
-	is = is && strings.EqualFold(soa.Hdr.Name, i.apex)
+	is = is && sameName(soa.Hdr.Name, i.apex)
 	switch {
 	case first && !is:
 		return failed(ErrGarbled, "it does not begin with the zone's SOA")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/miekg/dns"
 )
@@ -24,10 +25,12 @@ func Recursive(name string, t uint16, checkingDisabled bool) *dns.Msg {
 
 // Addresses asks a resolver for all addresses of host, IPv4 and IPv6. None without
 // an error means that the host has none. When one kind was found and the other
-// failed, both the addresses and the error are given.
-func (c *Client) Addresses(ctx context.Context, resolver Server, host string) ([]netip.Addr, error) {
+// failed, both the addresses and the error are given. The TTL is the largest of
+// what leads to them, or what the resolver has left of it.
+func (c *Client) Addresses(ctx context.Context, resolver Server, host string) ([]netip.Addr, time.Duration, error) {
 	type found struct {
 		addrs []netip.Addr
+		ttl   time.Duration
 		err   error
 	}
 	results := All([]uint16{dns.TypeA, dns.TypeAAAA}, func(t uint16) (f found) {
@@ -41,6 +44,7 @@ func (c *Client) Addresses(ctx context.Context, resolver Server, host string) ([
 			return found{err: fmt.Errorf("ask %s for %s %s: %w", resolver, plain(host), dns.Type(t), &Refused{Rcode: r.Rcode})}
 		}
 		for _, rr := range r.Answer { // behind a CNAME too: the resolver followed it
+			f.ttl = max(f.ttl, time.Duration(rr.Header().Ttl)*time.Second)
 			switch rr := rr.(type) {
 			case *dns.A:
 				f.addrs = appendAddr(f.addrs, rr.A)
@@ -55,7 +59,7 @@ func (c *Client) Addresses(ctx context.Context, resolver Server, host string) ([
 	if err == nil {
 		err = results[1].err
 	}
-	return all[:min(len(all), maxAddresses)], err
+	return all[:min(len(all), maxAddresses)], max(results[0].ttl, results[1].ttl), err
 }
 
 func appendAddr(addrs []netip.Addr, ip []byte) []netip.Addr {

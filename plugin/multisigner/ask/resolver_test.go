@@ -3,6 +3,7 @@ package ask_test
 import (
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
@@ -18,7 +19,7 @@ func TestAddresses(t *testing.T) {
 		m := new(dns.Msg).SetReply(q)
 		switch q.Question[0].Qtype {
 		case dns.TypeA:
-			m.Answer = []dns.RR{rr("ns.example.org. 60 IN CNAME x.example.net."), rr("x.example.net. 60 IN A 192.0.2.1"), rr("x.example.net. 60 IN A 192.0.2.2")}
+			m.Answer = []dns.RR{rr("ns.example.org. 3600 IN CNAME x.example.net."), rr("x.example.net. 60 IN A 192.0.2.1"), rr("x.example.net. 60 IN A 192.0.2.2")}
 		case dns.TypeAAAA:
 			if q.Question[0].Name == "half.example.org." {
 				m.Rcode = dns.RcodeServerFailure
@@ -29,12 +30,13 @@ func TestAddresses(t *testing.T) {
 		return [][]byte{pack(m)}
 	}, nil)
 	both := []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("2001:db8::1")}
-	got, err := client().Addresses(t.Context(), ask.Server{Addr: s.addr}, "ns.example.org.")
+	got, ttl, err := client().Addresses(t.Context(), ask.Server{Addr: s.addr}, "ns.example.org.")
 	require.NoError(t, err)
+	require.Equal(t, time.Hour, ttl, "resolvers follow the CNAME for so long")
 	require.Equal(t, both, got)
 
 	// A half that failed is told, and the other half is used all the same.
-	got, err = client().Addresses(t.Context(), ask.Server{Addr: s.addr}, "half.example.org.")
+	got, _, err = client().Addresses(t.Context(), ask.Server{Addr: s.addr}, "half.example.org.")
 	require.ErrorContains(t, err, "for half.example.org AAAA: answered SERVFAIL")
 	require.Equal(t, both[:2], got)
 }

@@ -3,6 +3,7 @@ package ask
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"syscall"
 	"time"
@@ -18,6 +19,21 @@ func (c *Client) Routed(ctx context.Context, addr netip.AddrPort) bool {
 		return true
 	}
 	return !errors.Is(err, errNoRoute)
+}
+
+// Leaves is the address of this machine from which addr is asked under ctx; ok is false when
+// there is none. Nothing is sent.
+func (c *Client) Leaves(ctx context.Context, addr netip.AddrPort) (from netip.Addr, ok bool) {
+	conn, err := c.dial(ctx, "udp", Server{Addr: addr}, time.Second)
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	defer conn.Close()
+	at, ok := conn.LocalAddr().(*net.UDPAddr)
+	if !ok {
+		return netip.Addr{}, false
+	}
+	return at.AddrPort().Addr().Unmap(), true
 }
 
 // errNoRoute is wrapped by errors of dial that are of this machine, not of the server.

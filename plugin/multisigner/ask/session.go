@@ -193,16 +193,19 @@ func (s *Session) stream(ctx context.Context, m *dns.Msg, in *incoming, yield fu
 	}
 }
 
-// open sends m, and reads the first message of the answer. A connection that was used
-// may have been closed meanwhile: then another is tried. A server that does not know EDNS
-// is asked without.
+// open sends m, and reads the first message of the answer. Another connection is tried,
+// once, when one that was used has been closed meanwhile, and when a new one is closed
+// before the answer: a server that begins anew may close those that its old process took
+// (RFC 7766 6.2.4). A server that does not know EDNS is asked without.
 func (s *Session) open(ctx context.Context, m *dns.Msg) (*prepared, []byte, error) {
+	again := true
 	for {
-		again := s.used
+		used := s.used
 		p, wire, err := s.send(ctx, m)
 		if err != nil {
 			s.Close()
-			if again && errors.Is(err, ErrUnreachable) && ctx.Err() == nil {
+			if again && (used && errors.Is(err, ErrUnreachable) || errors.Is(err, errHungUp)) && ctx.Err() == nil {
+				again = false
 				continue
 			}
 			return nil, nil, err

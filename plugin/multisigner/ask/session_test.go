@@ -125,7 +125,8 @@ func TestSession(t *testing.T) {
 	require.EqualValues(t, 1, p.connections.Load())
 }
 
-// A primary may hang up after each answer: that is no failure. One that never answers is.
+// A primary may hang up after each answer: that is no failure. One that never answers is,
+// and is asked twice.
 func TestSessionHungUp(t *testing.T) {
 	p := speak(t, nil, func(conn net.Conn, q *dns.Msg) bool { whole(2)(conn, q); return false })
 	s := client().Session(ask.Server{Addr: p.addr}, "example.org.", ask.Limit{})
@@ -141,7 +142,32 @@ func TestSessionHungUp(t *testing.T) {
 	_, err := s.SOA(t.Context())
 	require.ErrorIs(t, err, ask.ErrUnreachable)
 	require.ErrorContains(t, err, "ask "+never.addr.String()+" for example.org SOA: the connection was closed before an answer")
-	require.EqualValues(t, 1, never.connections.Load())
+	require.EqualValues(t, 2, never.connections.Load())
+}
+
+// A server that begins anew may reset a connection that its old process took, whether it
+// is the first of a session or not: what was asked there is asked again.
+func TestSessionReset(t *testing.T) {
+	for after := range 3 { // answers before the reset
+		var questions atomic.Int32
+		p := speak(t, nil, func(conn net.Conn, q *dns.Msg) bool {
+			if int(questions.Add(1)) == after+1 {
+				conn.(*net.TCPConn).SetLinger(0)
+				return false
+			}
+			return whole(2)(conn, q)
+		})
+		s := client().Session(ask.Server{Addr: p.addr}, "example.org.", ask.Limit{})
+		_, err := s.SOA(t.Context())
+		require.NoError(t, err, "after %d answers", after)
+		for range 2 {
+			records, err := drain(s.Incremental(t.Context(), older))
+			require.NoError(t, err, "after %d answers", after)
+			require.Equal(t, 4, records)
+		}
+		require.Equal(t, 2, s.Told().Connections)
+		s.Close()
+	}
 }
 
 // A server that does not know EDNS is asked without, and then always; what else says FORMERR

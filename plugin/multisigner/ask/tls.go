@@ -129,6 +129,9 @@ func refusedTLS(err error) error {
 	if err := alerted(err); err != nil {
 		return err
 	}
+	if reset(err) {
+		return failed(errHungUp, "TLS: the connection was closed in the handshake")
+	}
 	return failed(ErrTLS, "TLS: %v", strings.TrimPrefix(err.Error(), "tls: "))
 }
 

@@ -101,7 +101,7 @@ func (c *chain) mistaken(t *dns.TSIG) error {
 	default:
 		return failed(ErrTSIG, "the server answered with TSIG error %s", Rcode(int(t.Error)))
 	}
-	if !strings.EqualFold(t.Hdr.Name, c.key.Name) {
+	if !sameName(t.Hdr.Name, c.key.Name) {
 		return failed(ErrTSIG, "the answer is signed with key %q, not %s", t.Hdr.Name, c.key.Name)
 	}
 	if !strings.EqualFold(t.Algorithm, c.key.Algorithm) {

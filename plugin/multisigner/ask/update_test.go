@@ -104,3 +104,34 @@ func TestAnswerFromElsewhere(t *testing.T) {
 	require.ErrorIs(t, client().Update(t.Context(), to, updating(false)), ask.ErrUnreachable)
 	require.ErrorIs(t, client().Notify(t.Context(), to, "example.test.", dns.TypeCDS, nil), ask.ErrUnreachable)
 }
+
+// What is passed on goes over a connection and once, whatever comes of it; and it is known
+// whether it can have been taken.
+func TestForward(t *testing.T) {
+	refuse := func(q *dns.Msg) []byte {
+		wire, _ := signed(new(dns.Msg).SetRcode(q, dns.RcodeRefused), key, macOf(q), false, time.Now())
+		return wire
+	}
+	s := serve(t,
+		func(q *dns.Msg, _ []byte) [][]byte { return [][]byte{refuse(q)} },
+		func(conn net.Conn, q *dns.Msg, _ []byte) { send(conn, refuse(q)) })
+	r, sent, err := client().Forward(t.Context(), ask.Server{Addr: s.addr, TSIG: key}, updating(false), time.Minute)
+	require.NoError(t, err)
+	require.True(t, sent)
+	require.Equal(t, dns.RcodeRefused, r.Rcode, "an answer is no error")
+	overUDP, overTCP := s.asked()
+	require.Equal(t, []int{0, 1}, []int{overUDP, overTCP})
+
+	silent := serve(t, func(*dns.Msg, []byte) [][]byte { return nil }, func(conn net.Conn, _ *dns.Msg, _ []byte) { conn.Close() })
+	_, sent, err = client().Forward(t.Context(), ask.Server{Addr: silent.addr, TSIG: key}, updating(false), time.Minute)
+	require.ErrorIs(t, err, ask.ErrUnreachable)
+	require.True(t, sent)
+	_, overTCP = silent.asked()
+	require.Equal(t, 1, overTCP)
+
+	_, sent, err = client().Forward(t.Context(), ask.Server{Addr: free(t), TSIG: key}, updating(false), time.Minute)
+	require.ErrorIs(t, err, ask.ErrUnreachable)
+	require.False(t, sent)
+	_, _, err = client().Forward(t.Context(), ask.Server{Addr: s.addr, TSIG: otherKey}, updating(false), time.Minute)
+	require.ErrorIs(t, err, ask.ErrTSIG)
+}

@@ -28,6 +28,7 @@ const (
 	Order             // says what shall be
 	Local             // needs no server
 	Part
+	Catalog // says what shall become of a catalog
 )
 
 // All lists every command in the order in which it is shown.
@@ -38,9 +39,15 @@ var All = []Command{
 	{"ds", "[ZONE...]", "the DS records that the parent may have now", View},
 	{"plan", "[ZONE...] [--all]", "what will happen, with dates, and what each step waits for: the\nfirst steps, with --all those of more than a year", View},
 	{"check", "[ZONE...]", "ask every address of every signer: does each one's answer\nvalidate under each one's keys? Exit status 1: no", View},
+	{"export", "ZONE [signed|content]", "the zone as a zone file: as it is served, or its unsigned content", View},
 
-	{"updates", "ZONE...", "what updates have changed beside the file, by whom, and what of\nit is not served", List},
+	{"catalog", "[NAME]", "what each catalog brings; of one that is named, every member,\nand why one is not served", View},
+
+	{"updates", "ZONE...", "what updates have changed beside the file, by whom, and what of\nit is not served", View},
 	{"fold", "ZONE...", "the same as text to paste into the zone file; what the file has\nis no longer listed", List},
+
+	{"catalog", "accept NAME", "remove and reset as many members as the catalog says now", Catalog},
+	{"catalog", "retransfer NAME", "take all of it from a primary, whatever its serial there", Catalog},
 
 	{"roll", "ZONE... ksk|zsk|csk", "begin a rollover now", Order},
 	{"roll", "ZONE... algorithm [NAME]", "begin one to another algorithm, the configured one if none is\nnamed; give it at every signer", Order},
@@ -52,6 +59,8 @@ var All = []Command{
 	{"thaw", "ZONE...", "let them go on", Order},
 	{"reload", "ZONE...", "read the zone file now, or ask the primaries", Order},
 	{"retransfer", "ZONE...", "take all of the zone from a primary, whatever its serial there", Order},
+	{"review", "ZONE pass|drop", "let pass what a review holds or looks at, or give it up", Order},
+	{"promote", "ZONE...", "have the content changed here: the other signers follow", Order},
 	{"hold-updates", "ZONE...", "refuse every UPDATE", Order},
 	{"resume-updates", "ZONE...", "take them again", Order},
 	{"drop", "ZONE NAME TYPE", "take back what updates have made of an RRset", Order},
@@ -60,7 +69,7 @@ var All = []Command{
 	{"trust", "ZONE PEER TAG", "the peer has lost its keys: believe it by the one of that tag,\nwhich signs its DNSKEY RRset now", Order},
 	{"disown", "ZONE...", "the DS at the parent that no known key explains may go", Order},
 	{"recover", "ZONE...", "the state was lost, and the keys are back from a backup", Order},
-	{"rejoin", "ZONE...", "make new keys although the parent has a DS", Order},
+	{"rejoin", "ZONE...", "begin anew, as a signer that joins, although the parent has a DS", Order},
 
 	{"lab", "[--signers N] ...", "a parent and signers on loopback, to try it (lab --help)", Local},
 	{"check-config", "COREFILE", "would coredns start with it? All faults with their lines;\nexit status 1: no", Local},
@@ -96,6 +105,7 @@ func Usage() string {
 		kinds   []Kind
 	}{
 		{"What is:", []Kind{View, List}},
+		{"Of catalogs:", []Kind{Catalog}},
 		{"What shall be (--all instead of ZONE... means every zone):", []Kind{Order}},
 		{"Without a server:", []Kind{Local}},
 	} {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"slices"
 	"strconv"
@@ -28,6 +29,9 @@ type Zones interface {
 	Do(ctx context.Context, name, command string, args []string) (string, error)
 	Check(ctx context.Context, name string) (status.Matrix, error)
 	Plan(ctx context.Context, name string) (status.Plan, error)
+	// Export gives a view of a zone, of engine.Views, as the lines of a zone file.
+	Export(ctx context.Context, name, view string) (iter.Seq[string], error)
+	Updates(ctx context.Context, name string) ([]status.Update, error)
 }
 
 // Limits of what one request may cost.
@@ -45,6 +49,8 @@ type handler struct{ zones Zones }
 //	GET  /v1/zones?after=ZONE&limit=N   {"zones": [status.Zone], "next": ZONE}
 //	GET  /v1/zones/ZONE                 status.Zone
 //	GET  /v1/zones/ZONE/plan            status.Plan
+//	GET  /v1/zones/ZONE/export?view=V   a zone file; V is signed or content
+//	GET  /v1/zones/ZONE/updates         [status.Update]
 //	POST /v1/zones/ZONE/check           status.Matrix
 //	POST /v1/zones/ZONE/COMMAND         {"args": [...]} -> {"done": "..."}
 //
@@ -55,8 +61,13 @@ func Handler(zones Zones) http.Handler {
 	mux.HandleFunc("GET /v1/zones", h.list)
 	mux.HandleFunc("GET /v1/zones/{zone}", h.show)
 	mux.HandleFunc("GET /v1/zones/{zone}/plan", found(h, zones.Plan))
+	mux.HandleFunc("GET /v1/zones/{zone}/export", h.export)
+	mux.HandleFunc("GET /v1/zones/{zone}/updates", found(h, zones.Updates))
 	mux.HandleFunc("POST /v1/zones/{zone}/check", found(h, zones.Check))
 	mux.HandleFunc("POST /v1/zones/{zone}/{command}", h.do)
+	if catalogs, ok := zones.(CatalogZones); ok {
+		handleCatalogs(mux, catalogs)
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, fmt.Errorf("there is no %s %s here", r.Method, r.URL.Path))
 	})

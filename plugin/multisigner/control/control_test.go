@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"net"
 	"net/http"
@@ -27,6 +28,7 @@ import (
 type zones struct {
 	names []string
 	told  []string
+	lines iter.Seq[string] // of an export
 }
 
 func (z *zones) Names() []string { return z.names }
@@ -55,6 +57,17 @@ func (z *zones) Check(context.Context, string) (status.Matrix, error) {
 
 func (z *zones) Plan(_ context.Context, name string) (status.Plan, error) {
 	return status.Plan{Zone: name, Steps: []status.Step{{What: "publish the next ZSK"}}}, nil
+}
+
+func (z *zones) Export(_ context.Context, name, view string) (iter.Seq[string], error) {
+	if z.lines == nil {
+		return nil, fmt.Errorf("there is no %s of %s", view, name)
+	}
+	return z.lines, nil
+}
+
+func (z *zones) Updates(_ context.Context, name string) ([]status.Update, error) {
+	return []status.Update{{Name: name, Type: "TXT", By: "k."}}, nil
 }
 
 func listen(t *testing.T, dir string, z control.Zones) *client.Client {
@@ -95,7 +108,7 @@ func TestConversation(t *testing.T) {
 	require.Equal(t, "the next ZSK is being made", done)
 	require.Equal(t, []string{"example.org.roll[zsk]"}, z.told)
 	_, err = c.Do(ctx, "example.org", "explode")
-	require.ErrorContains(t, err, `there is no command "explode": these are there: updates, fold, roll, insecure, `)
+	require.ErrorContains(t, err, `there is no command "explode": these are there: fold, roll, insecure, `)
 	_, err = c.Do(ctx, "example.org", "roll", "xsk")
 	require.EqualError(t, err, "no such command: try roll zsk")
 	_, err = c.Do(ctx, "example.org", "../check")
@@ -104,6 +117,9 @@ func TestConversation(t *testing.T) {
 	plan, err := c.Plan(ctx, "example.org.")
 	require.NoError(t, err)
 	require.Equal(t, "publish the next ZSK", plan.Steps[0].What)
+	updates, err := c.Updates(ctx, "example.org.")
+	require.NoError(t, err)
+	require.Equal(t, "example.org.", updates[0].Name)
 	m, err := c.Check(ctx, "example.org.")
 	require.NoError(t, err)
 	require.True(t, m.OK())
@@ -113,6 +129,7 @@ func TestConversation(t *testing.T) {
 		func() error { _, err := c.Do(ctx, "example.net", "roll", "zsk"); return err },
 		func() error { _, err := c.Check(ctx, "example.net"); return err },
 		func() error { _, err := c.Plan(ctx, "example.net"); return err },
+		func() error { _, err := c.Updates(ctx, "example.net"); return err },
 	} {
 		var refused *client.Refused
 		require.ErrorAs(t, ask(), &refused)

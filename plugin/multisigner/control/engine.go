@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"fmt"
+	"iter"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
@@ -11,6 +12,9 @@ import (
 
 // Of shows and steers the zones of an engine.
 func Of(e *engine.Engine) Zones { return engineZones{e} }
+
+// CatalogsOf shows and steers the catalogs of an engine.
+func CatalogsOf(e *engine.Engine) CatalogZones { return engineZones{e} }
 
 type engineZones struct{ engine *engine.Engine }
 
@@ -62,6 +66,26 @@ func (z engineZones) Plan(ctx context.Context, name string) (status.Plan, error)
 		return status.Plan{}, err
 	}
 	return z.engine.Plan(ctx, apex)
+}
+
+func (z engineZones) Export(ctx context.Context, name, view string) (iter.Seq[string], error) {
+	apex, err := z.apex(name)
+	if err != nil {
+		return nil, err
+	}
+	v, err := z.engine.View(ctx, apex, view)
+	if err != nil {
+		return nil, err
+	}
+	return v.Lines(), nil
+}
+
+func (z engineZones) Updates(ctx context.Context, name string) ([]status.Update, error) {
+	apex, err := z.apex(name)
+	if err != nil {
+		return nil, err
+	}
+	return z.engine.Updates(ctx, apex)
 }
 
 // apex finds a zone by its name. It may have left the Corefile while the request was

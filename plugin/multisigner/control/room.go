@@ -145,3 +145,6 @@ func (a *answering) Write(p []byte) (int, error) {
 	}
 	return a.ResponseWriter.Write(p)
 }
+
+// Unwrap lets http.ResponseController find the writer inside.
+func (a *answering) Unwrap() http.ResponseWriter { return a.ResponseWriter }

@@ -8,6 +8,7 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
 	"github.com/multisigner/multisigner/plugin/multisigner/denial"
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/kept"
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 	"github.com/multisigner/multisigner/plugin/multisigner/sign"
@@ -18,10 +19,11 @@ import (
 // Build makes a Site of each zone of a block without faults. Relative paths start
 // at root; secrets are those of the TSIG keys.
 func (c *Config) Build(root string, secrets map[string]string) []Site {
-	var sites []Site
+	sites, dir := make([]Site, 0, len(c.Zones)), under(root, c.State)
 	for _, name := range c.Zones {
 		apex := zone.MustName(name)
-		sites = append(sites, Site{Dir: under(root, c.State), Config: c.engineConfig(apex, root, secrets)})
+		config := c.engineConfig(apex, root, secrets)
+		sites = append(sites, Site{Dir: dir, Config: &config})
 	}
 	return sites
 }
@@ -58,17 +60,13 @@ func (c *Config) engineConfig(apex zone.Name, root string, secrets map[string]st
 		},
 	}
 	if c.File != "" {
-		e.File = under(root, strings.ReplaceAll(c.File, "{zone}", engine.FileName(apex)))
+		e.File = under(root, strings.ReplaceAll(c.File, "{zone}", kept.FileName(apex)))
 	}
 	for _, p := range c.Primaries {
 		e.Primaries = append(e.Primaries, p.server(root, secrets))
 	}
-	if len(c.Hook) > 0 {
-		e.Hook = slices.Clone(c.Hook)
-		if strings.Contains(c.Hook[0], "/") {
-			e.Hook[0] = under(root, c.Hook[0])
-		}
-	}
+	e.Hook, e.Review = program(root, named(c.Hook, apex)), c.Review
+	e.Review.Content, e.Review.Signed = program(root, named(c.Review.Content, apex)), program(root, named(c.Review.Signed, apex))
 	if c.DoubleDS {
 		e.Variant = roll.DoubleDS
 	}
@@ -79,18 +77,39 @@ func (c *Config) engineConfig(apex zone.Name, root string, secrets map[string]st
 		e.Parent.Update = append(e.Parent.Update, ask.Server{Addr: a, TSIG: c.UpdateKey.tsig(secrets)})
 	}
 	for _, s := range c.Secondaries {
-		e.Secondaries = append(e.Secondaries, engine.Secondary{Server: ask.Server{Addr: s.Address, TSIG: s.Key.tsig(secrets)}})
+		e.Secondaries = append(e.Secondaries, engine.Secondary{Server: ask.Server{Addr: s.Address, TSIG: s.Key.tsig(secrets)}, TLS: s.TLS})
 	}
 	for _, a := range c.AllowTransfer {
-		e.AllowTransfer = append(e.AllowTransfer, engine.Allow{Prefix: a.Prefix, Key: a.Key.Name})
+		e.AllowTransfer = append(e.AllowTransfer, engine.Allow{Prefix: a.Prefix, Key: a.Key.Name, TLS: a.TLS})
 	}
 	for _, u := range c.Updates {
-		e.Updates = append(e.Updates, u.grant(apex))
+		// Below the long name of a member a pattern may be none, and then it is for no name.
+		if g, ok := u.grant(apex); ok {
+			e.Updates = append(e.Updates, g)
+		}
+	}
+	for _, t := range c.Contents {
+		e.Contents = append(e.Contents, engine.Content{TSIG: t.Key.tsig(secrets), Told: t.Addresses, For: t.For})
+	}
+	if c.Produced != "" {
+		e.Produced = engine.Produced{Catalog: zone.MustName(c.Produced), Group: c.ProducedIn}
+	}
+	if c.Forward != nil {
+		e.Forward, e.ForwardKey = true, c.Forward.Key.tsig(secrets)
 	}
 	for _, p := range c.Peers {
 		e.Peers = append(e.Peers, p.engineConfig(apex, secrets))
 	}
 	return e
+}
+
+// program is a command, of which a path with a slash starts at root.
+func program(root string, command []string) []string {
+	command = slices.Clone(command)
+	if len(command) > 0 && strings.Contains(command[0], "/") {
+		command[0] = under(root, command[0])
+	}
+	return command
 }
 
 func (p Primary) server(root string, secrets map[string]string) ask.Server {
@@ -101,10 +120,19 @@ func (p Primary) server(root string, secrets map[string]string) ask.Server {
 	return s
 }
 
-// grant is the line for one zone. Check has found its patterns to be good.
-func (u Update) grant(apex zone.Name) update.Grant {
-	names, _ := update.ParsePatterns(u.Names, apex)
-	return update.Grant{Key: u.Key.Name, Algorithm: u.Key.Algorithm, Names: names, Types: u.Types}
+// grant is the line for one zone; ok is false where its patterns do not fit below.
+func (u Update) grant(apex zone.Name) (g update.Grant, ok bool) {
+	names, err := update.ParsePatterns(u.Names, apex)
+	return update.Grant{Key: u.Key.Name, Algorithm: u.Key.Algorithm, Names: names, Types: u.Types}, err == nil
+}
+
+// named puts the zone's name in the place of {zone} in a command and its arguments.
+func named(command []string, apex zone.Name) []string {
+	command = slices.Clone(command)
+	for i := range command {
+		command[i] = strings.ReplaceAll(command[i], "{zone}", kept.FileName(apex))
+	}
+	return command
 }
 
 var denials = map[string]denial.Mode{"nsec": denial.NSEC, "nsec3": denial.NSEC3, "nsec3-optout": denial.NSEC3OptOut}

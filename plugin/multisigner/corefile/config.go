@@ -43,7 +43,9 @@ type Config struct {
 
 	Secondaries   []Secondary
 	AllowTransfer []Allow
+	Contents      []Content
 	Updates       []Update
+	Forward       *Forward // updates are passed on to the primary; nil: they are not
 
 	Parent         engine.ParentMode
 	ParentServers  []netip.AddrPort
@@ -65,8 +67,14 @@ type Config struct {
 	AlarmAfter  time.Duration
 	Hook        []string // a command and its arguments
 	Ignore      []netip.Addr
+	Review      engine.Review
 
-	given map[string]string // directive -> where it stands
+	Catalogs   []Catalog
+	Produced   string // the catalog in which the zones stand; "": none
+	ProducedIn string // the group that they have there
+
+	template bool // of a group: its zones are not known yet
+	given    given
 }
 
 // Key names a TSIG key; its secret is the tsig plugin's. The zero value is none.
@@ -88,6 +96,7 @@ type Primary struct {
 type Secondary struct {
 	Address netip.AddrPort
 	Key     Key
+	TLS     bool // it transfers over TLS, and not otherwise
 }
 
 // Allow lets those in Prefix transfer, by Key where it names one. An invalid
@@ -95,6 +104,7 @@ type Secondary struct {
 type Allow struct {
 	Prefix netip.Prefix
 	Key    Key
+	TLS    bool // over TLS, and not otherwise
 }
 
 // Update lets the holder of Key change what the names and types say.
@@ -102,6 +112,20 @@ type Update struct {
 	Key   Key
 	Names []string // patterns, relative to each zone
 	Types []zone.Type
+}
+
+// Content lets the holder of Key transfer the unsigned content. Those at Addresses are
+// told of changes; all peers if there are none.
+type Content struct {
+	Addresses []netip.AddrPort
+	Key       Key
+	For       string // the foreign signer that gets our keys with it; "": a signer of ours, which does not
+}
+
+// Forward has updates passed on, signed by Key, or by the primary's own if that is none.
+type Forward struct {
+	Key   Key
+	Where string
 }
 
 // Peer is another signer.
@@ -117,6 +141,8 @@ type Peer struct {
 	Online      bool
 	Resign      time.Duration
 	Propagation time.Duration
+
+	given given
 }
 
 // defaults are what most operators would choose, each with its reason.
@@ -139,8 +165,21 @@ func defaults() Config {
 		Propagation: time.Minute,         // a NOTIFY and a transfer, with a retry
 		EarlierTTL:  24 * time.Hour,      // our choice: few zones and parents have had more
 		AlarmAfter:  24 * time.Hour,      // our choice: longer than parents take that look daily
-		given:       make(map[string]string),
+		given:       make(given),
 	}
+}
+
+// given is where each directive of a block stands, as file:line.
+type given map[string]string
+
+// mean notes that a directive was meant, and could not be read: the line has its fault, and
+// that the directive is missing is no second one.
+func (g given) mean(directive string) { g["meant: "+directive] = "" }
+
+// meant reports whether a directive is there, in whatever state.
+func (g given) meant(directive string) bool {
+	_, faulty := g["meant: "+directive]
+	return faulty || g[directive] != ""
 }
 
 func (c *Config) has(directive string) bool { return c.given[directive] != "" }

@@ -55,15 +55,21 @@ var blockDirectives = map[string]directive[Config]{
 	"serial": choice("increment|unixtime|date", func(c *Config, v string) { c.Serial = v }),
 
 	"outgoing":       {usage: "ADDRESS...", min: 1, max: 2, take: takeOutgoing},
-	"secondary":      {usage: "ADDRESS... [key NAME [ALGORITHM]]", min: 1, max: unlimited, many: true, take: takeSecondary},
-	"allow-transfer": {usage: "PREFIX... [key NAME]", min: 1, max: unlimited, many: true, take: takeAllow},
+	"secondary":      {usage: "ADDRESS... [key NAME [ALGORITHM]] [tls]", min: 1, max: unlimited, many: true, take: takeSecondary},
+	"allow-transfer": {usage: "PREFIX... [key NAME] [tls]", min: 1, max: unlimited, many: true, take: takeAllow},
 
-	"update": {usage: "key NAME [ALGORITHM] [name PATTERN...] [type TYPE...]", min: 2, max: unlimited, many: true, take: takeUpdate},
+	"update": {usage: "key NAME [ALGORITHM] [name PATTERN...] [type TYPE...] | forward [key NAME [ALGORITHM]]", min: 1, max: unlimited, many: true, take: takeUpdate},
+
+	"content-transfer": {usage: "[ADDRESS...] key NAME [ALGORITHM] [for PEER]", min: 2, max: unlimited, many: true, take: takeContent},
 
 	"parent":        {usage: "ADDRESS... [manual] | resolver [ADDRESS...] [manual] | none", min: 1, max: unlimited, take: takeParent},
 	"parent-notify": {usage: "ADDRESS... | none", min: 1, max: unlimited, take: takeParentNotify},
 	"parent-update": {usage: "ADDRESS... key NAME [ALGORITHM]", min: 3, max: unlimited, take: takeParentUpdate},
 	"resolver":      {usage: "ADDRESS [anchor FILE]", min: 1, max: 3, take: takeResolver},
+
+	"catalog-member": {usage: "NAME [GROUP]", min: 1, max: 2, take: takeCatalogMember},
+
+	"catalog": {usage: "NAME", min: 1, max: 1, many: true, block: true, take: func(*parser, *Config, line) {}}, // see readCatalog
 
 	"peer": {usage: "NAME", min: 1, max: 1, many: true, block: true, take: takePeer},
 
@@ -79,6 +85,13 @@ var blockDirectives = map[string]directive[Config]{
 	"hook": {usage: "COMMAND [ARGUMENT...]", min: 1, max: unlimited, take: func(p *parser, c *Config, l line) {
 		if c.Hook = l.args; l.args[0] == "" {
 			p.add(l.where, "write hook COMMAND [ARGUMENT...]: the command is empty")
+		}
+	}},
+	"review": {usage: "content|signed COMMAND [ARGUMENT...]", min: 2, max: unlimited, many: true, take: takeReview},
+	"review-timeout": {usage: "DURATION [hold|pass]", min: 1, max: 2, take: func(p *parser, c *Config, l line) {
+		p.duration(l, l.args[0], &c.Review.Limit)
+		if len(l.args) == 2 {
+			choice("hold|pass", func(c *Config, v string) { c.Review.Pass = v == "pass" }).take(p, c, line{where: l.where, name: l.name, args: l.args[1:]})
 		}
 	}},
 	"alarm-after": span(func(c *Config) *time.Duration { return &c.AlarmAfter }),
@@ -237,32 +250,80 @@ func (p *parser) tls(l line, args []string) (t ask.TLS) {
 	return t
 }
 
+// overTLS takes the word tls off the end of a line.
+func (p *parser) overTLS(l line) (rest line, tls bool) {
+	if at := slices.IndexFunc(l.args, func(s string) bool { return strings.EqualFold(s, "tls") }); at >= 0 && at < len(l.args)-1 {
+		p.add(l.where, "%s: tls stands last on the line, after the addresses and the key", l.name)
+		l.args = append(slices.Delete(slices.Clone(l.args), at, at+1), "tls")
+	}
+	if last := len(l.args) - 1; strings.EqualFold(l.args[last], "tls") {
+		l.args, tls = l.args[:last], true
+	}
+	return l, tls
+}
+
 func takeSecondary(p *parser, c *Config, l line) {
+	l, tls := p.overTLS(l)
 	addresses, key := p.withKey(l)
 	if len(addresses) == 0 {
-		p.add(l.where, "secondary without an address: write secondary ADDRESS... [key NAME]")
+		p.add(l.where, "secondary without an address: write secondary ADDRESS... [key NAME] [tls]")
 	}
 	for _, a := range p.addresses(l, addresses) {
-		c.Secondaries = append(c.Secondaries, Secondary{Address: a, Key: key})
+		c.Secondaries = append(c.Secondaries, Secondary{Address: a, Key: key, TLS: tls})
 	}
 }
 
 func takeAllow(p *parser, c *Config, l line) {
+	l, tls := p.overTLS(l)
 	prefixes, key := p.withKey(l)
-	if len(prefixes) == 0 {
-		c.AllowTransfer = append(c.AllowTransfer, Allow{Key: key})
+	switch {
+	case len(prefixes) > 0:
+	case key.Name == "":
+		p.add(l.where, "allow-transfer tls alone lets everybody transfer: write allow-transfer PREFIX... [key NAME] tls")
+	default:
+		c.AllowTransfer = append(c.AllowTransfer, Allow{Key: key, TLS: tls})
 	}
 	for _, s := range prefixes {
 		prefix, err := parsePrefix(s)
 		p.fail(l, err)
 		if err == nil {
-			c.AllowTransfer = append(c.AllowTransfer, Allow{Prefix: prefix, Key: key})
+			c.AllowTransfer = append(c.AllowTransfer, Allow{Prefix: prefix, Key: key, TLS: tls})
 		}
+	}
+}
+
+func takeContent(p *parser, c *Config, l line) {
+	peer := ""
+	if n := len(l.args); n > 3 && l.args[n-2] == "for" {
+		peer, l.args = l.args[n-1], l.args[:n-2]
+	}
+	addresses, key := p.withKey(l)
+	if key.Name == "" {
+		p.add(l.where, "content-transfer without a key: write content-transfer key NAME: by it the unsigned content is told from the signed zone")
+		return
+	}
+	c.Contents = append(c.Contents, Content{Addresses: p.addresses(l, addresses), Key: key, For: peer})
+}
+
+// takeForward reads forward [key NAME [ALGORITHM]].
+func takeForward(p *parser, c *Config, l line) {
+	before, key := p.withKey(l)
+	switch {
+	case len(before) > 1:
+		p.add(l.where, "update forward %s: write update forward [key NAME [ALGORITHM]]; who may send updates is said by update key", before[1])
+	case c.Forward != nil:
+		p.add(l.where, "update forward stands at %s already: keep one of them", c.Forward.Where)
+	default:
+		c.Forward = &Forward{Key: key, Where: l.where}
 	}
 }
 
 // takeUpdate reads key NAME [ALGORITHM] and, in any order, the lists of names and types.
 func takeUpdate(p *parser, c *Config, l line) {
+	if strings.EqualFold(l.args[0], "forward") {
+		takeForward(p, c, l)
+		return
+	}
 	const usage = "write update key NAME [ALGORITHM] [name PATTERN...] [type TYPE...]"
 	words := map[string][]string{}
 	at := ""
@@ -290,6 +351,20 @@ func takeUpdate(p *parser, c *Config, l line) {
 		u.Types = append(u.Types, t)
 	}
 	c.Updates = append(c.Updates, u)
+}
+
+func takeReview(p *parser, c *Config, l line) {
+	command, known := map[string]*[]string{"content": &c.Review.Content, "signed": &c.Review.Signed}[strings.ToLower(l.args[0])]
+	switch {
+	case !known:
+		p.add(l.where, "review %s: it is content, before it is signed, or signed, before it is shown", l.args[0])
+	case len(*command) > 0:
+		p.add(l.where, "review %s stands there already: keep one of them", l.args[0])
+	case l.args[1] == "":
+		p.add(l.where, "write review %s COMMAND [ARGUMENT...]: the command is empty", l.args[0])
+	default:
+		*command = l.args[1:]
+	}
 }
 
 func takeParent(p *parser, c *Config, l line) {
@@ -344,8 +419,8 @@ func takeResolver(p *parser, c *Config, l line) {
 }
 
 func takePeer(p *parser, c *Config, l line) {
-	peer := Peer{Name: signerName(l.args[0]), Where: l.where}
-	takeLines(p, l.lines, peerDirectives, &peer, make(map[string]string))
+	peer := Peer{Name: signerName(l.args[0]), Where: l.where, given: make(given)}
+	takeLines(p, l.lines, peerDirectives, &peer, peer.given)
 	c.Peers = append(c.Peers, peer)
 }
 

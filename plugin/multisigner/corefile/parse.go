@@ -11,6 +11,7 @@ import (
 
 	"github.com/coredns/caddy/caddyfile"
 	"github.com/coredns/coredns/plugin"
+	"github.com/miekg/dns"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/commands"
 )
@@ -44,11 +45,24 @@ func (p *parser) readBlock(l line, serverBlock []string) *Config {
 	c := defaults()
 	c.Where = l.where
 	c.Zones = plugin.OriginsFromArgsOrServerBlock(l.args, serverBlock)
-	if len(l.args) == 0 {
+	switch {
+	case len(l.args) > 0:
+	case hasCatalog(l.lines):
+		c.Zones = nil // it is there for those that the catalog names
+	default:
 		c.Zones = p.keys(l, c.Zones)
 	}
 	p.zones(l, serverBlock)
+	p.spelled(l, serverBlock)
 	takeLines(p, l.lines, blockDirectives, &c, c.given)
+	if block := plugin.Zones(plugin.OriginsFromArgsOrServerBlock(nil, serverBlock)); c.Produced != "" && block.Matches(c.Produced) == "" {
+		p.add(c.given["catalog-member"], "catalog-member %s: it is not in %s, so that no transfer of it comes to this server block", c.Produced, strings.Join(block, " "))
+	}
+	for _, each := range l.lines {
+		if each.name == "catalog" && each.block && len(each.args) == 1 {
+			c.Catalogs = append(c.Catalogs, p.readCatalog(each, l.lines, serverBlock))
+		}
+	}
 	return &c
 }
 
@@ -85,6 +99,22 @@ func (p *parser) zones(l line, serverBlock []string) {
 	}
 }
 
+// spelled holds the keys of a server block to the way in which CoreDNS writes the names
+// of questions: it compares them as text, so that no question comes to a key that escapes
+// a blank as \032, or a letter.
+func (p *parser) spelled(l line, serverBlock []string) {
+	for _, key := range plugin.OriginsFromArgsOrServerBlock(nil, serverBlock) {
+		wire := make([]byte, 256)
+		end, err := dns.PackDomainName(key, wire, 0, nil, false)
+		if err != nil {
+			continue
+		}
+		if written, _, err := dns.UnpackDomainName(wire[:end], 0); err == nil && !strings.EqualFold(written, key) {
+			p.add(l.where, "no question comes to a server block for %s, because CoreDNS compares names as text, and this one as %s: name the zone behind multisigner, in a server block for a name above it or for .", key, written)
+		}
+	}
+}
+
 // directive says what a line looks like and takes it over.
 type directive[T any] struct {
 	usage    string // what follows the name
@@ -99,14 +129,15 @@ const unlimited = 1 << 16
 
 // takeLines goes through lines by the table, and notes in given where each
 // directive stood.
-func takeLines[T any](p *parser, lines []line, table map[string]directive[T], into *T, given map[string]string) {
+func takeLines[T any](p *parser, lines []line, table map[string]directive[T], into *T, given given) {
 	for _, l := range lines {
 		d, known := table[l.name]
+		faults := len(p.Faults)
 		switch {
 		case l.name == "{":
 			p.add(l.where, "a brace at the beginning of a line: it stands at the end of the line before")
 		case !known:
-			p.unknown(l, slices.Collect(maps.Keys(table)))
+			given.mean(p.unknown(l, slices.Collect(maps.Keys(table))))
 		case l.block && !d.block:
 			p.add(l.where, "%s has no block: write %s", l.name, strings.TrimSpace(l.name+" "+d.usage))
 		case d.block && !l.block:
@@ -119,28 +150,35 @@ func takeLines[T any](p *parser, lines []line, table map[string]directive[T], in
 			given[l.name] = l.where
 			d.take(p, into, l)
 		}
+		if len(p.Faults) > faults {
+			given.mean(l.name)
+		}
 	}
 }
 
 // later are directives that are planned. Somebody who has read of them is told
 // so, rather than that he mistyped.
 var later = map[string]string{
-	"catalog":      "zones are named in the Corefile for now",
-	"push":         "keys are not given to foreign signers yet: add ours to the peer by hand: multisigner keys ZONE --for nsupdate PEER (or knot, pdnsutil) prints how",
+	"push":         "keys are not sent to foreign signers yet: let a peer that signs what it transfers have them by content-transfer key NAME for PEER, or add them there by hand: multisigner keys ZONE --for nsupdate PEER (or knot, pdnsutil) prints how",
 	"allow-update": "write update key NAME [ALGORITHM] [name PATTERN...] [type TYPE...]",
 }
 
-func (p *parser) unknown(l line, names []string) {
+// unknown tells of a directive that is not known, and gives the one that was meant; "" when
+// none is close.
+func (p *parser) unknown(l line, names []string) (near string) {
 	if why, ok := later[l.name]; ok {
 		p.add(l.where, "%s is not there yet: %s", l.name, why)
-		return
+		return ""
 	}
 	slices.Sort(names)
 	hint := "these are known here: " + strings.Join(names, ", ")
 	if _, ok := peerDirectives[l.name]; ok {
 		hint = "it belongs in the block of a peer"
-	} else if near := commands.Nearest(l.name, names); near != "" {
+	} else if l.name == "members" || l.name == "group" || l.name == "remove-after" {
+		hint = "it belongs in the block of a catalog"
+	} else if near = commands.Nearest(l.name, names); near != "" {
 		hint = fmt.Sprintf("do you mean %s?", near)
 	}
 	p.add(l.where, "unknown directive %q: %s", l.name, hint)
+	return near
 }

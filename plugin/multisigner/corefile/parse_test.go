@@ -74,8 +74,8 @@ func TestManualDefaults(t *testing.T) {
 	require.Equal(t, silent[0].Build(".", nil), said[0].Build(".", nil))
 	for name := range blockDirectives {
 		switch name {
-		case "key-tags", "standby", "outgoing", "secondary", "allow-transfer", "parent-notify", "parent-update", "resolver", "peer", "ignore", "hook",
-			"update", "primary", "primary-refresh", "primary-expire": // in the place of file
+		case "catalog", "catalog-member", "key-tags", "standby", "outgoing", "secondary", "allow-transfer", "parent-notify", "parent-update", "resolver", "peer", "ignore", "hook", "review", "review-timeout",
+			"update", "content-transfer", "primary", "primary-refresh", "primary-expire": // in the place of file
 			require.False(t, said[0].has(name)) // absent is the default, and cannot be written
 		default:
 			require.True(t, said[0].has(name), "%s is not among the defaults of the manual", name)
@@ -99,7 +99,7 @@ func TestManualExamples(t *testing.T) {
 		}
 		lines += string(example[1])
 	}
-	for _, names := range []iter.Seq[string]{maps.Keys(blockDirectives), maps.Keys(peerDirectives)} {
+	for _, names := range []iter.Seq[string]{maps.Keys(blockDirectives), maps.Keys(peerDirectives), maps.Keys(catalogDirectives)} {
 		for name := range names {
 			require.Regexp(t, `(?m)^ +`+name+`\b`, lines, "no example has %s", name)
 		}
@@ -132,9 +132,9 @@ multisigner example.org {
 	earlier-ttl 2h
 	ignore 2001:db8::7
 	ignore 192.0.2.7 192.0.2.8
-	secondary 192.0.2.60 192.0.2.61:54 key xfr-key. hmac-sha512
+	secondary 192.0.2.60 192.0.2.61:54 key xfr-key. hmac-sha512 tls
 	allow-transfer 192.0.2.0/24 2001:db8::1 key xfr-key
-	allow-transfer key xfr-key.
+	allow-transfer key xfr-key. TLS
 	update key xfr-key. hmac-sha384 name @ sub dyn type txt TYPE65280
 	update key xfr-key hmac-sha384
 	parent resolver 192.0.2.5
@@ -166,7 +166,7 @@ multisigner example.org {
 	dsSet := zone.RRset{Name: apex, Type: zone.TypeDS, Rdata: zone.Pack(string(rdata))}
 	patterns, err := update.ParsePatterns([]string{"@", "sub", "dyn.example.org."}, apex)
 	require.NoError(t, err)
-	want := Site{Dir: "/root/st", Config: engine.Config{
+	want := Site{Dir: "/root/st", Config: &engine.Config{
 		Apex: apex, File: "/root/zones/db.example.org", Where: "Corefile:1",
 		Signer: "b.example.net", Addresses: []netip.AddrPort{ap("192.0.2.53:53"), ap("[2001:db8::53]:5353")},
 		Algorithm: 15, Tags: engine.Tags{Lo: 0, Hi: 32767}, Denial: denial.NSEC3OptOut, Serial: sign.Date,
@@ -175,13 +175,13 @@ multisigner example.org {
 		Margin: 15 * time.Minute, Propagation: 2 * time.Minute, Standby: true, Variant: roll.DoubleDS, AlarmAfter: 12 * time.Hour, EarlierTTL: 2 * time.Hour, Ignore: []netip.Addr{netip.MustParseAddr("2001:db8::7"), netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("192.0.2.8")}, Hook: []string{"/root/bin/tell", "--to", "on call"}, LookBusy: 30 * time.Second, LookIdle: 5 * time.Minute,
 		Outgoing: []netip.Addr{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")},
 		Secondaries: []engine.Secondary{
-			{Server: ask.Server{Addr: ap("192.0.2.60:53"), TSIG: key512}},
-			{Server: ask.Server{Addr: ap("192.0.2.61:54"), TSIG: key512}},
+			{Server: ask.Server{Addr: ap("192.0.2.60:53"), TSIG: key512}, TLS: true},
+			{Server: ask.Server{Addr: ap("192.0.2.61:54"), TSIG: key512}, TLS: true},
 		},
 		AllowTransfer: []engine.Allow{
 			{Prefix: netip.MustParsePrefix("192.0.2.0/24"), Key: "xfr-key."},
 			{Prefix: netip.MustParsePrefix("2001:db8::1/128"), Key: "xfr-key."},
-			{Key: "xfr-key."},
+			{Key: "xfr-key.", TLS: true},
 		},
 		Updates: []update.Grant{
 			{Key: "xfr-key.", Algorithm: "hmac-sha384.", Names: patterns, Types: []zone.Type{zone.TypeTXT, 65280}},
@@ -198,6 +198,29 @@ multisigner example.org {
 		}},
 	}}
 	require.Equal(t, []Site{want}, blocks[0].Build("/root", secrets))
+}
+
+// Reviews arrive as hooks do: a path with a slash starts at root, and each argument is one.
+func TestReviewArrives(t *testing.T) {
+	blocks := mustRead(t, `
+multisigner example.org {
+	file db
+	parent none
+	review content bin/look --all
+	review signed ldns-verify-zone "a b"
+	review-timeout 3m PASS
+}`)
+	mustRead(t, `
+multisigner example.org {
+	primary 192.0.2.1 key xfr-key.
+	parent none
+	update key xfr-key.
+	update forward
+	review content look
+}`) // what is passed on comes back from the primary, and is reviewed then
+	want := engine.Review{Content: []string{"/root/bin/look", "--all"}, Signed: []string{"ldns-verify-zone", "a b"}, Limit: 3 * time.Minute, Pass: true}
+	require.Equal(t, want, blocks[0].Build("/root", secrets)[0].Config.Review)
+	require.Equal(t, []string{"bin/look", "--all"}, blocks[0].Review.Content, "another zone of the block may be built")
 }
 
 // What is not said is what most would choose, and one name for many zones stands
@@ -286,7 +309,43 @@ multisigner {
 	xyzzy
 }`, `Corefile:2: unknown directive "fiel": do you mean file?
 Corefile:5: unknown directive "lookup": do you mean look?
-Corefile:6: unknown directive "xyzzy": these are known here: alarm-after, algorithm, allow-transfer, denial, ds-exchange, earlier-ttl, file, hook, ignore, key-tags, keys, lifetime, look, margin, outgoing, parent, parent-notify, parent-update, peer, primary, primary-expire, primary-refresh, propagation, resolver, secondary, serial, signatures, signer, standby, state, ttl, update`},
+Corefile:6: unknown directive "xyzzy": these are known here: alarm-after, algorithm, allow-transfer, catalog, catalog-member, content-transfer, denial, ds-exchange, earlier-ttl, file, hook, ignore, key-tags, keys, lifetime, look, margin, outgoing, parent, parent-notify, parent-update, peer, primary, primary-expire, primary-refresh, propagation, resolver, review, review-timeout, secondary, serial, signatures, signer, standby, state, ttl, update`},
+		{"what was mistyped is not missing as well", `
+multisigner {
+	primry 192.0.2.1
+	parnt none
+	sgner a
+	peer b {
+		adress 192.0.2.2
+		kye xfr-key.
+	}
+}`, `Corefile:2: unknown directive "primry": do you mean primary?
+Corefile:3: unknown directive "parnt": do you mean parent?
+Corefile:4: unknown directive "sgner": do you mean signer?
+Corefile:6: unknown directive "adress": do you mean address?
+Corefile:7: unknown directive "kye": do you mean key?`},
+		{"nor is what was written by half", `
+multisigner {
+	file
+	parent
+	signer
+	peer b {
+		address
+		trust
+	}
+}
+multisigner {
+	primary
+	primary-refresh 10s
+	parent resolver
+	resolver
+}`, `Corefile:2: write file PATH
+Corefile:3: write parent ADDRESS... [manual] | resolver [ADDRESS...] [manual] | none
+Corefile:4: write signer NAME [ADDRESS...]
+Corefile:6: write address ADDRESS...
+Corefile:7: write trust tsig | parent | ds TAG ALGORITHM TYPE DIGEST
+Corefile:11: write primary ADDRESS... [key NAME [ALGORITHM]] [tls [NAME] [ca FILE] [pin SHA256...]]
+Corefile:14: write resolver ADDRESS [anchor FILE]`},
 		{"ignore", `
 multisigner {
 	file db
@@ -294,6 +353,34 @@ multisigner {
 	ignore 192.0.2.1:53 ns.example.org
 }`, `Corefile:4: ignore 192.0.2.1:53: it is no IP address; a port does not belong here
 Corefile:4: ignore ns.example.org: it is no IP address; a port does not belong here`},
+		{"review", `
+multisigner {
+	file db
+	parent none
+	review contents look
+	review signed ""
+	review content look
+	review content look again
+	review-timeout 1m wait
+}
+multisigner {
+	file db
+	parent none
+	review-timeout 2m
+}
+multisigner {
+	file db
+	parent none
+	update key xfr-key.
+	review content look
+	review-timeout 10ms
+}`, `Corefile:4: review contents: it is content, before it is signed, or signed, before it is shown
+Corefile:5: write review signed COMMAND [ARGUMENT...]: the command is empty
+Corefile:7: review content stands there already: keep one of them
+Corefile:8: review-timeout wait: it is one of hold, pass
+Corefile:13: review-timeout, and no review: add review content COMMAND or review signed COMMAND
+Corefile:19: review, and update: who sends an update is told when it is served, and cannot wait for a review: keep one, or have updates go to a primary by update forward
+Corefile:20: review-timeout 10ms: it is at least 1s`},
 		{"outgoing", `
 multisigner {
 	file db
@@ -330,7 +417,6 @@ multisigner {
 Corefile:1: no parent: add parent ADDRESS..., parent resolver, or parent none if the zone has no DS and shall get none`},
 		{"planned", `
 multisigner {
-	catalog 192.0.2.1
 	file db
 	parent none
 	signer a
@@ -339,9 +425,8 @@ multisigner {
 		trust parent
 		push
 	}
-}`, `Corefile:2: catalog is not there yet: zones are named in the Corefile for now
-Corefile:6: peer b: trust parent, but there is no parent to ask: write trust tsig or trust ds
-Corefile:9: push is not there yet: keys are not given to foreign signers yet: add ours to the peer by hand: multisigner keys ZONE --for nsupdate PEER (or knot, pdnsutil) prints how`},
+}`, `Corefile:5: peer b: trust parent, but there is no parent to ask: write trust tsig or trust ds
+Corefile:8: push is not there yet: keys are not sent to foreign signers yet: let a peer that signs what it transfers have them by content-transfer key NAME for PEER, or add them there by hand: multisigner keys ZONE --for nsupdate PEER (or knot, pdnsutil) prints how`},
 		{"primaries", `
 multisigner {
 	primary 192.0.2.1 192.0.2.300
@@ -370,13 +455,95 @@ multisigner {
 	file db
 	primary 192.0.2.1
 	parent none
-}`, `Corefile:3: file stands at Corefile:2 already: the zone's content comes from one of them: keep file or primary`},
+}`, `Corefile:3: file stands at Corefile:2 already: the zone's content comes from one of them: keep file or primary, or add content-transfer key NAME, where signers have the content of one of them and that may become another`},
+		{"two views with one key", `
+multisigner {
+	file db
+	primary 192.0.2.1 key xfr-key.
+	parent none
+	signer a
+	secondary 192.0.2.3 key xfr-key.
+	allow-transfer 192.0.2.0/24 key xfr-key.
+	content-transfer 192.0.2.1 key xfr-key.
+	content-transfer key xfr-key.
+	content-transfer 192.0.2.1
+	peer b {
+		address 192.0.2.1
+		key xfr-key.
+	}
+}`, `Corefile:8: content-transfer key xfr-key.: it is the key of secondary 192.0.2.3:53, too, which gets the signed zone: a key stands for one of them
+Corefile:8: content-transfer key xfr-key.: it is the key of allow-transfer, too, which gets the signed zone: a key stands for one of them
+Corefile:8: content-transfer key xfr-key.: it is the key of peer b, too, which gets the signed zone: a key stands for one of them
+Corefile:9: content-transfer key xfr-key.: it is the key of secondary 192.0.2.3:53, too, which gets the signed zone: a key stands for one of them
+Corefile:9: content-transfer key xfr-key.: it is the key of allow-transfer, too, which gets the signed zone: a key stands for one of them
+Corefile:9: content-transfer key xfr-key.: it is the key of peer b, too, which gets the signed zone: a key stands for one of them
+Corefile:9: content-transfer key xfr-key. stands at Corefile:8 already: keep one of them
+Corefile:10: write content-transfer [ADDRESS...] key NAME [ALGORITHM] [for PEER]`},
+		{"content with keys", `
+multisigner {
+	file db
+	primary 192.0.2.9
+	parent 192.0.2.8
+	signer a
+	content-transfer key xfr-key. for c
+	content-transfer 192.0.2.9 key other-key. hmac-sha512 for b
+	content-transfer key third-key. for d
+	content-transfer key fourth-key. for d
+	peer b {
+		address 192.0.2.1
+		trust parent
+	}
+	peer d {
+		address 192.0.2.2
+		trust parent
+		foreign
+	}
+}`, `Corefile:3: file stands at Corefile:2 already: the zone's content comes from one of them: keep file or primary, or add content-transfer key NAME, where signers have the content of one of them and that may become another
+Corefile:6: content-transfer for c: there is no peer of that name: add peer c { ... } with foreign in it
+Corefile:7: no secret for key other-key.: add tsig { secret other-key. SECRET } to this server block
+Corefile:7: content-transfer for b: that peer is not foreign, and finds our keys itself: leave out for b
+Corefile:8: no secret for key third-key.: add tsig { secret third-key. SECRET } to this server block
+Corefile:9: no secret for key fourth-key.: add tsig { secret fourth-key. SECRET } to this server block
+Corefile:9: content-transfer for d stands at Corefile:8 already: keep one of them`},
+		{"tls in the middle", `
+multisigner {
+	file db
+	parent none
+	secondary 192.0.2.1 tls key xfr-key.
+	allow-transfer 192.0.2.0/24 TLS key xfr-key.
+}`, `Corefile:4: secondary: tls stands last on the line, after the addresses and the key
+Corefile:5: allow-transfer: tls stands last on the line, after the addresses and the key`},
+		{"content for nobody", `
+multisigner {
+	file db
+	parent none
+	content-transfer key xfr-key. for
+}`, `Corefile:4: content-transfer: "for" is no TSIG algorithm: hmac-sha256, hmac-sha512, hmac-sha384, hmac-sha224 or hmac-sha1`},
 		{"updates and primary", `
 multisigner {
 	primary 192.0.2.1
 	parent none
 	update key xfr-key.
-}`, `Corefile:4: update, and primary: updates are laid over a file for now: send them to the primary, or give file PATH`},
+}`, `Corefile:4: update key, and primary: the content is changed at the primary: add update forward, to pass on to it what this key may send, or send updates there`},
+		{"forwarding without a primary", `
+multisigner {
+	file db
+	parent none
+	update key xfr-key.
+	update forward key no-key. hmac-sha512
+	update forward
+	update forward all
+}`, `Corefile:5: no secret for key no-key.: add tsig { secret no-key. SECRET } to this server block
+Corefile:5: update forward, and no primary: there is nobody to pass updates on to: add primary ADDRESS..., or take updates here by update key alone
+Corefile:6: update forward stands at Corefile:5 already: keep one of them
+Corefile:7: update forward all: write update forward [key NAME [ALGORITHM]]; who may send updates is said by update key`},
+		{"forwarding without keys", `
+multisigner {
+	primary 192.0.2.1
+	parent none
+	update forward
+}`, `Corefile:4: update forward, and no update key: nobody may send updates that could be passed on: add update key NAME
+Corefile:4: update forward: primary 192.0.2.1:53 has no key to sign updates with: write update forward key NAME`},
 		{"no primary", `
 multisigner {
 	file db
@@ -456,6 +623,7 @@ multisigner {
 	signatures 14d until 3d
 	resolver 192.0.2.1 root.key
 	allow-transfer 192.0.2.0/33
+	allow-transfer tls
 	secondary key xfr-key.
 	look 10m 1m
 	lifetime dnskey 3d
@@ -469,9 +637,10 @@ Corefile:9: algorithm: "rsamd5" is no algorithm that keys are made in: ECDSAP256
 Corefile:10: write signatures DURATION refresh DURATION
 Corefile:11: write resolver ADDRESS anchor FILE
 Corefile:12: allow-transfer: "192.0.2.0/33" is no prefix: write 192.0.2.0/24 or 192.0.2.1
-Corefile:13: secondary without an address: write secondary ADDRESS... [key NAME]
-Corefile:14: look 10m0s 1m0s: the first is the shorter one, and not 0
-Corefile:15: lifetime dnskey: it is ksk or zsk`},
+Corefile:13: allow-transfer tls alone lets everybody transfer: write allow-transfer PREFIX... [key NAME] tls
+Corefile:14: secondary without an address: write secondary ADDRESS... [key NAME] [tls]
+Corefile:15: look 10m0s 1m0s: the first is the shorter one, and not 0
+Corefile:16: lifetime dnskey: it is ksk or zsk`},
 		{"RSA and remainders", `
 multisigner example.org {
 	file db
@@ -558,8 +727,7 @@ multisigner {
 	file db {
 	}
 	parent none
-}`, `Corefile:1: no file and no primary: add file PATH, the unsigned zone, or primary ADDRESS..., a server that has it
-Corefile:2: file has no block: write file PATH`},
+}`, `Corefile:2: file has no block: write file PATH`},
 		{"what follows is not ours", `
 multisigner {
 	file db
@@ -608,6 +776,22 @@ func TestZonesWithoutQuestions(t *testing.T) {
 	_, faults := readIn(&d, []string{"dns://example.org:53", "example.com"})
 	require.Equal(t, `Corefile:1: zone example.net. is not in example.org. example.com., so that no question for it comes to this server block: name it before the server block
 Corefile:1: "a..b" is no zone name`, faults)
+}
+
+// CoreDNS compares the names of questions with the keys of server blocks as text. A zone
+// whose key is escaped in another way than it writes names would answer nothing over TCP.
+func TestSpelledKeys(t *testing.T) {
+	faultsOf := func(zones string, keys ...string) string {
+		d := caddyfile.NewDispenser("Corefile", strings.NewReader("multisigner "+zones+" {\nfile db.{zone}\nparent none\n}"))
+		_, faults := readIn(&d, keys)
+		return faults
+	}
+	for key, written := range map[string]string{`it's.example.`: `it\'s.example.`, `a\032b.example.`: `a\ b.example.`, `\097.example.`: `a.example.`} {
+		require.Equal(t, "Corefile:1: no question comes to a server block for "+key+", because CoreDNS compares names as text, and this one as "+written+
+			": name the zone behind multisigner, in a server block for a name above it or for .", faultsOf("", key))
+		require.Empty(t, faultsOf(key, "."))
+	}
+	require.Empty(t, faultsOf("", "0/25.2.0.192.in-addr.arpa.", "_a-b.Example.", `\000.example.`, "192.0.2.0/24", "tls://example.org:853"))
 }
 
 // Two blocks in one server block are two blocks; a closing brace at the end of a

@@ -43,9 +43,11 @@ func BenchmarkFromScratch(b *testing.B) {
 		content := large(100_000)
 		b.Run(m.String(), func(b *testing.B) {
 			for b.Loop() {
-				if changes, err := denial.Update(nil, content, m, 300); err != nil || len(changes) != 100_001 {
-					b.Fatal(len(changes), err)
+				edit := content.Edit()
+				if err := denial.Put(edit, nil, content, m, 300, nil); err != nil {
+					b.Fatal(err)
 				}
+				edit.Version()
 			}
 		})
 	}
@@ -64,7 +66,9 @@ func BenchmarkProof(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				name := names[i%len(names)]
-				dst = denial.NXDomain(dst[:0], v, name, v.Find(name))
+				f := v.Find(name)
+				wildcard, _ := f.Encloser.Name().Wildcard()
+				dst = denial.NXDomain(dst[:0], v, name, f, v.Find(wildcard))
 				i++
 			}
 		})

@@ -1,7 +1,10 @@
 package denial
 
 import (
+	"encoding/binary"
 	"fmt"
+	"sync/atomic"
+	"unsafe"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
@@ -25,9 +28,12 @@ func Update(old, content *zone.Version, m Mode, ttl uint32) ([]zone.Change, erro
 }
 
 // Put is Update that puts the changes into edit, of which content is the version so
-// far: a whole chain need not be listed then. After an error edit is of no use.
-func Put(edit *zone.Builder, old, content *zone.Version, m Mode, ttl uint32) error {
-	c := chain{content: content, mode: m, ttl: ttl}
+// far: a whole chain need not be listed then, and is made by GOMAXPROCS goroutines, which end
+// before the return. place is asked for by each of them before it begins, and may wait; it gives
+// what is called after some names each, which may wait as well, and what is called at the end.
+// nil: there is room for all. After an error edit is of no use.
+func Put(edit *zone.Builder, old, content *zone.Version, m Mode, ttl uint32, place func() (keep, leave func())) error {
+	c := chain{content: content, mode: m, ttl: ttl, edit: edit, place: place}
 	put := func(change zone.Change) {
 		if change.New.Exists() {
 			edit.Put(change.New)
@@ -83,6 +89,33 @@ type chain struct {
 	ttl     uint32
 	changes []zone.Change
 	emit    func(zone.Change) // takes a change
+	edit    *zone.Builder     // that the chain may be put into; nil: it is listed
+	place   func() (keep, leave func())
+}
+
+// hand is one of the goroutines that make a chain.
+type hand struct {
+	keep, leave func()
+	names       int // done
+}
+
+func (c *chain) hand() *hand {
+	h := &hand{keep: func() {}, leave: func() {}}
+	if c.place != nil {
+		h.keep, h.leave = c.place()
+	}
+	return h
+}
+
+// placeFor is how many names are done before it is asked whether the place can be kept: our
+// choice, a tenth of a millisecond.
+const placeFor = 256
+
+// did says that another name is done.
+func (h *hand) did() {
+	if h.names++; h.names%placeFor == 0 {
+		h.keep()
+	}
 }
 
 // set records that s takes the place of is, unless they are the same.
@@ -101,6 +134,9 @@ func (c *chain) drop(is zone.RRset) {
 
 // all links every name anew, with NSEC.
 func (c *chain) all() []zone.Change {
+	if c.edit != nil && !c.content.Top().Has(zone.TypeNSEC) && !hasHashed(c.content) && c.fill() {
+		return c.changes
+	}
 	var last *zone.Node
 	for n := range c.content.All() {
 		is, _ := n.Get(zone.TypeNSEC)
@@ -120,6 +156,35 @@ func (c *chain) all() []zone.Change {
 		c.drop(is)
 	}
 	return c.changes
+}
+
+// fill puts the chain into the edit, page by page; false when that cannot be all, because a name
+// has an NSEC record already.
+func (c *chain) fill() bool {
+	var some atomic.Bool
+	links := func(n *zone.Node) bool {
+		if n.Has(zone.TypeNSEC) {
+			some.Store(true)
+		}
+		return c.mode.links(n)
+	}
+	c.edit.Chain(zone.TypeNSEC, links, func() (func(n, next *zone.Node) zone.RRset, func()) {
+		h := c.hand()
+		var rdata []byte
+		return func(n, next *zone.Node) zone.RRset {
+			h.did()
+			rdata = append(append(rdata[:0], 0, 0), next.Name()...)
+			rdata = NSEC.appendTypes(rdata, n)
+			return zone.RRset{Name: n.Name(), Type: zone.TypeNSEC, TTL: c.ttl, Rdata: packed(rdata)}
+		}, h.leave
+	})
+	return !some.Load()
+}
+
+// packed is rdata after two octets of room for its length. It is good as long as what it was made of.
+func packed(rdata []byte) zone.Packed {
+	binary.BigEndian.PutUint16(rdata, uint16(len(rdata)-2))
+	return zone.Packed(unsafe.String(&rdata[0], len(rdata)))
 }
 
 func (c *chain) put(n *zone.Node, next zone.Name) {

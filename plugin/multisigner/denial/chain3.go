@@ -2,36 +2,44 @@ package denial
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/binary"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
+	"unsafe"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
 // allHashed links every name anew, with NSEC3.
 func (c *chain) allHashed() ([]zone.Change, error) {
-	type link struct {
-		hash [hashSize]byte
-		node *zone.Node
+	links, plain := c.hashAll(c.content)
+	if plain {
+		// Without what an NSEC chain has left there are no more nodes than names.
+		links, _ = c.hashAll(c.dropNSEC())
 	}
-	clean := c.dropNSEC()
-	links := make([]link, 0, clean.Names())
-	for n := range clean.All() {
-		if c.mode.links(n) {
-			links = append(links, link{hash(n.Name()), n})
+	for i := range links[1:] {
+		if links[i].hash == links[i+1].hash {
+			return nil, collision(links[i].node.Name())
 		}
 	}
-	slices.SortFunc(links, func(a, b link) int { return bytes.Compare(a.hash[:], b.hash[:]) })
+	if c.edit != nil && !hasHashed(c.content) {
+		c.edit.FillHashed(len(links), func() (func(i int) zone.RRset, func()) {
+			h, w := c.hand(), new(record3)
+			return func(i int) zone.RRset {
+				h.did()
+				return w.set(c, links, i)
+			}, h.leave
+		})
+		return c.changes, nil
+	}
 	begin := len(c.changes)
-	var bitmap [512]byte
-	for i, l := range links {
-		after := &links[(i+1)%len(links)]
-		if after.hash == l.hash && len(links) > 1 {
-			return nil, collision(l.node.Name())
-		}
-		owner := HashedName(l.node.Name(), c.content.Apex())
-		is, _ := c.content.RRset(owner, zone.TypeNSEC3)
-		c.set(is, nsec3(owner, after.hash[:], c.mode.appendTypes(bitmap[:0], l.node), c.mode, c.ttl))
+	for i := range links {
+		s := new(record3).set(c, links, i)
+		is, _ := c.content.RRset(s.Name, zone.TypeNSEC3)
+		c.set(is, s)
 	}
 	for n := range c.content.Hashed() {
 		_, linked := slices.BinarySearchFunc(links, unhash(n.Name()), func(l link, h []byte) int { return bytes.Compare(l.hash[:], h) })
@@ -41,6 +49,83 @@ func (c *chain) allHashed() ([]zone.Change, error) {
 	}
 	inOrder(c.changes[begin:])
 	return c.changes, nil
+}
+
+func hasHashed(v *zone.Version) bool {
+	for range v.Hashed() {
+		return true
+	}
+	return false
+}
+
+// link is a name that is to be in the chain, and its hash.
+type link struct {
+	hash [hashSize]byte
+	node *zone.Node
+}
+
+func (l link) compare(o link) int {
+	if a, b := binary.BigEndian.Uint64(l.hash[:]), binary.BigEndian.Uint64(o.hash[:]); a != b {
+		return cmp.Compare(a, b)
+	}
+	return bytes.Compare(l.hash[:], o.hash[:])
+}
+
+// hashAll gives the names that are to be in the chain in the order of their hashes, and says
+// whether there are NSEC records.
+func (c *chain) hashAll(content *zone.Version) (links []link, plain bool) {
+	var mu sync.Mutex
+	content.Each(func() (func(*zone.Node), func()) {
+		h := c.hand()
+		mine := make([]link, 0, content.Names()/runtime.GOMAXPROCS(0)+1)
+		some := false
+		see := func(n *zone.Node) {
+			h.did()
+			some = some || n.Has(zone.TypeNSEC)
+			if c.mode.links(n) {
+				mine = append(mine, link{hash(n.Name()), n})
+			}
+		}
+		return see, func() {
+			slices.SortFunc(mine, link.compare)
+			h.leave()
+			mu.Lock()
+			defer mu.Unlock()
+			links, plain = merged(links, mine), plain || some
+		}
+	})
+	return links, plain
+}
+
+// merged is a and b, which are sorted, in one.
+func merged(a, b []link) []link {
+	if len(a) == 0 || len(b) == 0 {
+		return append(a, b...)
+	}
+	both := make([]link, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if a[0].compare(b[0]) < 0 {
+			both, a = append(both, a[0]), a[1:]
+		} else {
+			both, b = append(both, b[0]), b[1:]
+		}
+	}
+	return append(append(both, a...), b...)
+}
+
+// record3 is room for one record after another.
+type record3 struct {
+	owner [labelSize + zone.MaxName]byte
+	rdata []byte
+}
+
+// set is the NSEC3 RRset of the i-th link. It is good until the next.
+func (r *record3) set(c *chain, links []link, i int) zone.RRset {
+	owner := appendOwner(r.owner[:0], links[i].hash, c.content.Apex())
+	next := &links[(i+1)%len(links)].hash
+	r.rdata = appendNSEC3(append(r.rdata[:0], 0, 0), next[:], c.mode)
+	r.rdata = c.mode.appendTypes(r.rdata, links[i].node)
+	return zone.RRset{Name: zone.Name(unsafe.String(&owner[0], len(owner))), Type: zone.TypeNSEC3, TTL: c.ttl, Rdata: packed(r.rdata)}
 }
 
 // dropNSEC drops what an NSEC chain has left, and gives the content without it,

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -45,7 +46,24 @@ func update(t testing.TB, old, content *zone.Version, m denial.Mode) *zone.Versi
 	require.NoError(t, err)
 	v, err := content.Apply(zone.Diff{Apex: content.Apex(), Changes: changes})
 	require.NoError(t, err, "the changes must begin at what is there")
+	put := put(t, old, content, m)
+	require.Empty(t, zone.Compare(v, put).Changes, "what is put into an edit must be what is listed")
+	require.Equal(t, v.Records(), put.Records())
+	require.Equal(t, v.Names(), put.Names())
 	return v
+}
+
+// put is update by an edit. Who makes the chain asks for a place, and gives each back.
+func put(t testing.TB, old, content *zone.Version, m denial.Mode) *zone.Version {
+	t.Helper()
+	var places atomic.Int64
+	edit := content.Edit()
+	require.NoError(t, denial.Put(edit, old, content, m, 300, func() (keep, leave func()) {
+		places.Add(1)
+		return func() { require.Positive(t, places.Load()) }, func() { places.Add(-1) }
+	}))
+	require.Zero(t, places.Load())
+	return edit.Version()
 }
 
 // model makes the lines of a chain in the obvious way: it knows nothing of trees,
@@ -268,6 +286,26 @@ func drawn(t testing.TB) edits {
 		rand.New(rand.NewPCG(s, 1)),
 		[]string{"a", "b", "c", "*", "z", `\001`},
 		[]string{"A 192.0.2.1", "TXT x", "NS ns.example.", "NS ns.example.", "DS 1 13 2 00", "DNAME other.", `TYPE65280 \# 1 00`},
+	}
+}
+
+// A chain that is made page by page leads over pages of glue, and from the last page to the
+// apex. What is left of a broken chain does not stay.
+func TestPages(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(soa + "cut.example. 60 NS ns.cut.example.\n")
+	for i := range 150 {
+		fmt.Fprintf(&b, "a%d.example. 60 A 192.0.2.1\ng%d.cut.example. 60 A 192.0.2.1\nd%d.example. 60 TXT x\n", i, i, i)
+	}
+	whole := parse(b.String())
+	remains := parse(b.String() + `
+		g7.cut.example. 60 NSEC x.example. A
+		a7.example. 60 NSEC x.example. A
+		left.example. 60 NSEC x.example. A`)
+	for _, m := range modes {
+		want := lines(chained(t, whole, m))
+		require.Equal(t, model(v2(whole, m), m), want)
+		require.Equal(t, want, lines(chained(t, remains, m)), m)
 	}
 }
 

@@ -36,7 +36,11 @@ func HashedName(n, apex zone.Name) zone.Name {
 }
 
 func appendHashed(dst []byte, n, apex zone.Name) []byte {
-	h := hash(n)
+	return appendOwner(dst, hash(n), apex)
+}
+
+// appendOwner appends the owner of the record for a hash.
+func appendOwner(dst []byte, h [hashSize]byte, apex zone.Name) []byte {
 	dst = append(dst, labelSize-1)
 	dst = base32hex.AppendEncode(dst, h[:])
 	return append(dst, apex...)

@@ -93,8 +93,11 @@ func nsec(n *zone.Node, next zone.Name, ttl uint32) zone.RRset {
 // nsec3 makes an NSEC3 RRset for what hashes to owner; next is a hash.
 func nsec3(owner zone.Name, next, bitmap []byte, m Mode, ttl uint32) zone.RRset {
 	var room [512]byte
-	rdata := append(room[:0], 1, m.flags(), 0, 0, 0, hashSize)
-	rdata = append(rdata, next...)
-	rdata = append(rdata, bitmap...)
+	rdata := append(appendNSEC3(room[:0], next, m), bitmap...)
 	return zone.RRset{Name: owner, Type: zone.TypeNSEC3, TTL: ttl, Rdata: zone.Pack(string(rdata))}
+}
+
+// appendNSEC3 appends the rdata of an NSEC3 record as far as the type bitmap.
+func appendNSEC3(dst, next []byte, m Mode) []byte {
+	return append(append(dst, 1, m.flags(), 0, 0, 0, hashSize), next...)
 }

@@ -13,14 +13,15 @@ import (
 // and no DNAME. Beyond dst they allocate nothing.
 
 // NXDomain appends the proof that q does not exist, nor a wildcard that would
-// answer for it (RFC 4035 3.1.3.2, RFC 5155 7.2.2).
-func NXDomain(dst []zone.RRset, v *zone.Version, q zone.Name, f zone.Found) []zone.RRset {
+// answer for it (RFC 4035 3.1.3.2, RFC 5155 7.2.2). wildcard is what v.Find says of the "*"
+// below f.Encloser.
+func NXDomain(dst []zone.RRset, v *zone.Version, q zone.Name, f, wildcard zone.Found) []zone.RRset {
 	if hashed(v) {
 		dst, encloser := appendEncloser(dst, v, q, f.Encloser.Name())
 		return appendWildcard(dst, v, encloser)
 	}
 	dst = appendOnce(dst, nearestNSEC(v, f.Prev))
-	return appendWildcard(dst, v, f.Encloser.Name())
+	return appendOnce(dst, nearestNSEC(v, wildcard.Prev))
 }
 
 // NoData appends the proof that q, which exists, has no RRset of the type asked
@@ -90,18 +91,14 @@ func appendEncloser(dst []zone.RRset, v *zone.Version, q, encloser zone.Name) ([
 // nextCloser is the name one label longer than encloser on the way to q.
 func nextCloser(q, encloser zone.Name) zone.Name { return q.Ancestor(encloser.Labels() + 1) }
 
-// appendWildcard appends what covers "*" below encloser. It is never too long a
+// appendWildcard appends what covers "*" below encloser under NSEC3. It is never too long a
 // name, since encloser has room for the label that q has before it.
 func appendWildcard(dst []zone.RRset, v *zone.Version, encloser zone.Name) []zone.RRset {
 	var room [zone.MaxName + 2]byte
 	wire := append(append(room[:0], 1, '*'), encloser...)
-	// The lookups only compare this name, so that it need not outlive the call.
-	wildcard := zone.Name(unsafe.String(&wire[0], len(wire)))
-	if hashed(v) {
-		s, _ := nearest(v, wildcard)
-		return appendOnce(dst, s)
-	}
-	return appendOnce(dst, nearestNSEC(v, v.Find(wildcard).Prev))
+	// The lookup only compares this name, so that it need not outlive the call.
+	s, _ := nearest(v, zone.Name(unsafe.String(&wire[0], len(wire))))
+	return appendOnce(dst, s)
 }
 
 // nearestNSEC gives the last NSEC RRset at or before n, which covers the names

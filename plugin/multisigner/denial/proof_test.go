@@ -60,9 +60,14 @@ func (q question) proof(v *zone.Version) []zone.RRset {
 	case fromWildcard:
 		return denial.WildcardAnswer(nil, v, q.name, q.found)
 	case missing:
-		return denial.NXDomain(nil, v, q.name, q.found)
+		return q.nameError(nil, v)
 	}
 	return nil
+}
+
+func (q question) nameError(dst []zone.RRset, v *zone.Version) []zone.RRset {
+	wildcard, _ := q.found.Encloser.Name().Wildcard()
+	return denial.NXDomain(dst, v, q.name, q.found, v.Find(wildcard))
 }
 
 // A prover reads the records of a proof as text, with another library's hashes and
@@ -252,7 +257,7 @@ func TestProofsTogether(t *testing.T) {
 		v := chained(t, parse(soa+"a.example. 60 A 192.0.2.1\nc.example. 60 A 192.0.2.1"), m)
 		q := find(v, zone.MustName("b.example."))
 		once := q.proof(v)
-		require.Equal(t, once, denial.NXDomain(once, v, q.name, q.found))
+		require.Equal(t, once, q.nameError(once, v))
 	}
 }
 

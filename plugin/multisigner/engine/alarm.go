@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/clock"
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
 )
@@ -22,40 +24,42 @@ type kind struct {
 
 // kinds are all alarms, causes before what follows from them: so they are told.
 var kinds = []kind{
-	{name: status.AlarmInternal, breaks: "nothing but signatures is renewed; if they cannot be, outsiders get SERVFAIL when the first ends", end: true},
+	{name: status.AlarmInternal, breaks: "nothing but signatures is renewed; if they cannot be, resolvers get SERVFAIL when the first ends", end: true},
 	{name: status.AlarmClock, breaks: "rollovers stand still, and validators with a right clock may refuse what is signed by a wrong one"},
-	{name: status.AlarmStateUnreadable, breaks: "outsiders get SERVFAIL"},
-	{name: status.AlarmHome, breaks: "no rollover goes on, and what is not saved ends with this process"},
+	{name: status.AlarmStateUnreadable, breaks: "resolvers get SERVFAIL"},
+	{name: status.AlarmHome, breaks: "no rollover goes on, and what is not saved is lost when this process ends"},
 	{name: status.AlarmHomeMended, breaks: "nothing, but what removed it may do so again"},
-	{name: status.AlarmKeyFileGone, breaks: "the key ends with this process", after: []status.AlarmName{status.AlarmHome}},
+	{name: status.AlarmKeyFileGone, breaks: "the key is lost when this process ends", after: []status.AlarmName{status.AlarmHome}},
 	{name: status.AlarmKeyFileMended, breaks: "nothing, but what removed it may do so again", after: []status.AlarmName{status.AlarmHomeMended}},
 	{name: status.AlarmNotSaved, breaks: "no rollover goes on"},
 	{name: status.AlarmSnapshot, breaks: "a restart signs the whole zone anew", after: []status.AlarmName{status.AlarmNotSaved}},
-	{name: status.AlarmRefusedNotKept, breaks: "what the guard has refused cannot be looked at", after: []status.AlarmName{status.AlarmNotSaved}},
+	{name: status.AlarmRefusedNotKept, breaks: "nobody can look at what the guard refused", after: []status.AlarmName{status.AlarmNotSaved}},
 	{name: status.AlarmKeyFile, breaks: "no key is made, and what that key signs is not renewed", end: true},
-	{name: name(roll.AlarmKeyMissing), breaks: "what it signs is not renewed; outsiders get SERVFAIL when the first signature ends", end: true, after: []status.AlarmName{status.AlarmKeyFile}},
+	{name: name(roll.AlarmKeyMissing), breaks: "what it signs is not renewed; resolvers get SERVFAIL when the first signature ends", end: true, after: []status.AlarmName{status.AlarmKeyFile}},
 	{name: status.AlarmKeyNotRetired, breaks: "a private key that nobody needs stays on the disk", after: []status.AlarmName{status.AlarmNotSaved}},
 	{name: name(roll.AlarmTooManyKeys), breaks: "that key is not used"},
 	{name: status.AlarmFile, breaks: "changes of the file are not served; what was served before is"},
-	{name: status.AlarmParked, breaks: "what an update was told is done is not served"},
+	{name: status.AlarmLost, breaks: "what was acknowledged here, and the other signer never had, is not served"},
+	{name: status.AlarmParked, breaks: "changes that clients were told are done are not served"},
 	{name: status.AlarmRestless, breaks: "changes of the file are served late"},
-	{name: status.AlarmPrimary, breaks: "changes at the primary are not served; when the content expires outsiders get SERVFAIL"},
-	{name: status.AlarmExpired, breaks: "outsiders get SERVFAIL, now"},
+	{name: status.AlarmPrimary, breaks: "changes at the primary are not served; when the content expires resolvers get SERVFAIL"},
+	{name: status.AlarmExpired, breaks: "resolvers get SERVFAIL, now"},
 	{name: status.AlarmPrimaryBack, breaks: "changes at that primary are not served; what was served before is"},
 	{name: status.AlarmRejected, breaks: "changes at the primary are not served; what was served before is"},
+	{name: status.AlarmReview, breaks: "changes of the content are not served; what was served before is, and its signatures are renewed"},
 	{name: status.AlarmNotKept, breaks: "after a crash older content is served until a primary is reached", after: []status.AlarmName{status.AlarmNotSaved}},
-	{name: name(roll.AlarmRestored), breaks: "outsiders get SERVFAIL"},
+	{name: name(roll.AlarmRestored), breaks: "resolvers get SERVFAIL"},
 	{name: name(roll.AlarmWentBack), breaks: "nothing, but what has made a state old may do so again", once: true},
-	{name: status.AlarmSignature, breaks: "outsiders get SERVFAIL where no good version is left"},
+	{name: status.AlarmSignature, breaks: "resolvers get SERVFAIL where no good version is left"},
 
-	{name: status.AlarmResolver, breaks: "nothing that depends on the parent goes on"},
-	{name: name(roll.AlarmParentSilent), breaks: "no change of the DS goes on, and what becomes of it is not seen", after: []status.AlarmName{status.AlarmResolver}},
-	{name: name(roll.AlarmParentBad), breaks: "no change of the DS goes on, and what becomes of it is not seen", after: []status.AlarmName{status.AlarmClock, status.AlarmResolver}},
-	{name: name(roll.AlarmNoParent), breaks: "no change of the DS goes on, and what becomes of it is not seen"},
+	{name: status.AlarmResolver, breaks: "no step that needs the parent goes on"},
+	{name: name(roll.AlarmParentSilent), breaks: "no change of the DS goes on, and changes at the parent are not seen", after: []status.AlarmName{status.AlarmResolver}},
+	{name: name(roll.AlarmParentBad), breaks: "no change of the DS goes on, and changes at the parent are not seen", after: []status.AlarmName{status.AlarmClock, status.AlarmResolver}},
+	{name: name(roll.AlarmNoParent), breaks: "no change of the DS goes on, and changes at the parent are not seen"},
 	{name: name(roll.AlarmDSGone), breaks: "nobody validates the zone, now"},
-	{name: name(roll.AlarmDSNotOurs), breaks: "the answers of this signer are bogus: outsiders get SERVFAIL where other signers can answer"},
-	{name: name(roll.AlarmParentUneven), breaks: "resolvers that go by the strongest digest type find that signer's answers bogus, now"},
-	{name: name(roll.AlarmNoKeys), breaks: "outsiders get SERVFAIL",
+	{name: name(roll.AlarmDSNotOurs), breaks: "the answers of this signer are bogus: resolvers get SERVFAIL where other signers can answer"},
+	{name: name(roll.AlarmParentUneven), breaks: "resolvers use only the strongest digest type, and find that signer's answers bogus, now"},
+	{name: name(roll.AlarmNoKeys), breaks: "resolvers get SERVFAIL",
 		after: []status.AlarmName{status.AlarmResolver, name(roll.AlarmParentSilent), name(roll.AlarmParentBad)}},
 	{name: name(roll.AlarmParentStranger), breaks: "no change of the DS goes on"},
 	{name: name(roll.AlarmDSBack), breaks: "the zone does not stay insecure", once: true},
@@ -63,22 +67,22 @@ var kinds = []kind{
 	{name: name(roll.AlarmPeerGone), breaks: "no rollover goes on"},
 	{name: name(roll.AlarmPeerSilent), breaks: "no rollover goes on"},
 	{name: name(roll.AlarmPeerUnsigned), breaks: "no rollover goes on; where the parent has a DS, its answers are bogus"},
-	{name: name(roll.AlarmPeerLame), breaks: "no rollover goes on; resolvers that ask there must ask elsewhere"},
+	{name: name(roll.AlarmPeerLame), breaks: "no rollover goes on; resolvers that ask there get no answer and ask another server"},
 	{name: name(roll.AlarmPeerUntrusted), breaks: "no rollover goes on"},
 	{name: name(roll.AlarmPeerLacksKey), breaks: "resolvers that hold the keys of that peer find the answers of this signer bogus, now"},
-	{name: name(roll.AlarmPeerAlgorithm), breaks: "that key is not taken over, and what it signs is bogus to who holds our keys"},
-	{name: name(roll.AlarmPeerKeys), breaks: "its further keys are not taken over, and what they sign is bogus to who holds our keys"},
-	{name: name(roll.AlarmPeerIntake), breaks: "what those keys sign is bogus to who holds our keys"},
-	{name: name(roll.AlarmPeerLacksCDS), breaks: "a parent that asks there alone takes the DS of this signer out: its answers are bogus then"},
+	{name: name(roll.AlarmPeerAlgorithm), breaks: "that key is not taken over; resolvers that hold our keys find bogus what it signs"},
+	{name: name(roll.AlarmPeerKeys), breaks: "its further keys are not taken over; resolvers that hold our keys find bogus what they sign"},
+	{name: name(roll.AlarmPeerIntake), breaks: "resolvers that hold our keys find bogus what those keys sign"},
+	{name: name(roll.AlarmPeerLacksCDS), breaks: "a parent that asks there alone removes the DS of this signer: its answers are bogus then"},
 	{name: name(roll.AlarmPeerKeepsKey), breaks: "nothing yet; the DNSKEY RRset grows, and another key may come to have the same tag"},
-	{name: name(roll.AlarmPeerUneven), breaks: "no change of the DS goes on; a parent that takes them cuts that signer off"},
-	{name: name(roll.AlarmPeerDeletes), breaks: "a parent that asks there alone takes the DS out"},
+	{name: name(roll.AlarmPeerUneven), breaks: "no change of the DS goes on; if the parent takes this CDS, the answers of that signer are bogus"},
+	{name: name(roll.AlarmPeerDeletes), breaks: "a parent that asks there alone removes the DS"},
 	{name: name(roll.AlarmTakenBack), breaks: "no change of the DS goes on", once: true},
 	{name: name(roll.AlarmAlgorithm), breaks: "nothing, but no key of the configured algorithm is made"},
-	{name: status.AlarmClockAhead, breaks: "validators refuse what has not begun"},
+	{name: status.AlarmClockAhead, breaks: "validators refuse signatures that begin in the future"},
 	{name: status.AlarmUnfound, breaks: "no rollover goes on", after: []status.AlarmName{status.AlarmResolver}},
 	{name: status.AlarmUnrouted, breaks: "no rollover goes on"},
-	{name: status.AlarmOwnAddress, breaks: "no rollover goes on, and a signer that joins does not; resolvers may get what answers there"},
+	{name: status.AlarmOwnAddress, breaks: "no rollover goes on, and a joining signer cannot join; resolvers may get the answers of that other server"},
 
 	{name: status.AlarmMatrix, breaks: "resolvers that hold those keys find those answers bogus, now",
 		after: []status.AlarmName{name(roll.AlarmDSNotOurs), name(roll.AlarmPeerLacksKey), name(roll.AlarmPeerUnsigned), status.AlarmClockAhead}},
@@ -86,16 +90,24 @@ var kinds = []kind{
 		after: []status.AlarmName{name(roll.AlarmDSNotOurs), name(roll.AlarmPeerLacksKey)}},
 	{name: status.AlarmTurn, breaks: "changes are not served; what was served before is",
 		after: []status.AlarmName{status.AlarmNotSaved, status.AlarmKeyFile, name(roll.AlarmKeyMissing)}},
-	{name: status.AlarmOverdue, breaks: "outsiders get SERVFAIL", end: true,
+	{name: status.AlarmOverdue, breaks: "resolvers get SERVFAIL", end: true,
 		after: []status.AlarmName{status.AlarmInternal, status.AlarmNotSaved, status.AlarmKeyFile, name(roll.AlarmKeyMissing), status.AlarmGuard, status.AlarmTurn}},
-	{name: status.AlarmNotTold, breaks: "the DS does not change, and what waits for it holds",
+	{name: status.AlarmNotTold, breaks: "the DS does not change, and steps that need it wait",
 		after: []status.AlarmName{status.AlarmResolver, name(roll.AlarmParentSilent), name(roll.AlarmParentBad)}},
 	{name: name(roll.AlarmWait), breaks: "the rollover does not go on",
 		after: []status.AlarmName{status.AlarmResolver, name(roll.AlarmParentSilent), name(roll.AlarmParentBad), name(roll.AlarmDSGone), name(roll.AlarmDSNotOurs), name(roll.AlarmParentStranger), name(roll.AlarmPeerGone), name(roll.AlarmPeerSilent),
 			name(roll.AlarmPeerUnsigned), name(roll.AlarmPeerLame), name(roll.AlarmPeerUntrusted), name(roll.AlarmPeerLacksKey), name(roll.AlarmPeerUneven), name(roll.AlarmPeerDeletes), status.AlarmUnfound, status.AlarmNotTold}},
 	{name: name(roll.AlarmAnew), breaks: "the rollover does not go on", after: []status.AlarmName{name(roll.AlarmPeerSilent)}},
-	{name: status.AlarmContent, breaks: "resolvers get one answer or the other, as it happens"},
-	{name: status.AlarmSize, breaks: "resolvers that TCP does not let through get no keys"},
+	{name: status.AlarmContent, breaks: "resolvers get one answer or the other, by chance"},
+	{name: status.AlarmSize, breaks: "resolvers that cannot use TCP get no keys"},
+
+	{name: status.AlarmCatalogNotSaved, breaks: "zones that the catalog adds are not served, and those that it removes are"},
+	{name: status.AlarmCatalogBroken, breaks: "zones that the catalog adds are not served, and those that it removes are"},
+	{name: status.AlarmCatalogBack, breaks: "zones that the catalog adds are not served, and those that it removes are"},
+	{name: status.AlarmCatalogFailing, breaks: "zones that the catalog adds are not served, and those that it removes are"},
+	{name: status.AlarmCatalogMass, breaks: "nothing: they are served as before"},
+	{name: status.AlarmCatalogHeld, breaks: "those that are new are not served; others keep the settings that they had"},
+	{name: status.AlarmRemovedDelegated, breaks: "resolvers that are sent here get no answer, and where no other nameserver answers the zone is gone"},
 }
 
 func name(n roll.AlarmName) status.AlarmName { return status.AlarmName(n) }
@@ -118,10 +130,16 @@ func newAlarm(n status.AlarmName, about, what, cure string) alarm {
 
 // alarm raises one in this turn, unless it is there.
 func (w *work) alarm(n status.AlarmName, what, cure string) {
-	if is := newAlarm(n, "", what, cure); !slices.ContainsFunc(w.alarms, func(a alarm) bool { return a.Name == n && a.What == is.What }) {
+	is := newAlarm(n, "", what, cure)
+	if n == status.AlarmNotSaved && w.signed == nil { // there is nothing to go on with
+		is.Breaks = "the zone answers nobody"
+	}
+	if !slices.ContainsFunc(w.alarms, func(a alarm) bool { return a.Name == n && a.What == is.What }) {
 		w.alarms = append(w.alarms, is)
 	}
 }
+
+const cureOfDisk = "make room on the disk, or mend it; it is tried again"
 
 // alarmOfTurn is for a turn that could not be carried out.
 func (w *work) alarmOfTurn(err error) {
@@ -129,10 +147,15 @@ func (w *work) alarmOfTurn(err error) {
 	switch {
 	case errors.Is(err, errWorse):
 		n, cure = status.AlarmGuard, "mend what the first fault names: a key that a peer lacks, a DS at the parent; it is tried again"
+	case errors.Is(err, errOtherProcess):
+		n, cure = status.AlarmNotSaved, "end one of the two processes, and restart the other: it reads what was written"
 	case errors.Is(err, errNotSaved):
-		n, cure = status.AlarmNotSaved, "make room on the disk, or mend it; it is tried again"
+		n, cure = status.AlarmNotSaved, cureOfDisk
 	}
 	w.alarm(n, err.Error(), cure)
+	if a := &w.alarms[len(w.alarms)-1]; n == status.AlarmTurn && a.Name == n && w.content == nil {
+		a.Breaks = "no rollover goes on; content is served, and signatures are renewed"
+	}
 }
 
 // noticedFor is how long it is told that something was noticed and acted upon: our
@@ -141,7 +164,7 @@ const noticedFor = 24 * time.Hour
 
 // reportAlarms gives the alarms, causes first, each followed by what follows from it.
 func (w *work) reportAlarms(cfg *Config, now time.Time) []status.Alarm {
-	all := slices.Concat(w.alarms, w.surveyAlarms(cfg), w.alarmsOfContent(), w.alarmsOfOurs(cfg), w.alarmsOfOthers(), w.alarmOfSize(cfg), w.alarmOfTelling(cfg), w.alarmsOfIntake(cfg), w.alarmOfResolver(cfg))
+	all := slices.Concat(w.alarms, w.surveyAlarms(cfg), w.alarmsOfContent(), w.alarmsOfOurs(cfg), w.alarmsOfOthers(), w.alarmOfSize(cfg), w.alarmOfTelling(cfg), w.alarmsOfIntake(cfg), w.alarmOfLost(cfg), w.alarmsOfReview(), w.alarmOfResolver(cfg))
 	if w.proving.withdrawn {
 		all = append(all, newAlarm(status.AlarmSignature, "", "a signature that had been served is bad: "+describe(w.proving.found),
 			"the zone is signed anew by itself; look for what made it: a key device, memory, another program in the state directory"))
@@ -153,7 +176,8 @@ func (w *work) reportAlarms(cfg *Config, now time.Time) []status.Alarm {
 		all = append(all, newAlarm(status.AlarmFile, "", refused, "mend the file; it is read again when it is saved"))
 	}
 	if parked := w.overlay.parked; len(parked) > 0 {
-		all = append(all, newAlarm(status.AlarmParked, "", fmt.Sprintf("%d RRsets that updates have made do not go with the zone file, and are not served: %s %s, because %s", len(parked), parked[0].Name, parked[0].Type, parked[0].Why),
+		first := parked.First()
+		all = append(all, newAlarm(status.AlarmParked, "", fmt.Sprintf("%d RRsets that updates have made do not go with the zone file, and are not served: %s %s, because %s", parked.Len(), first.Name, first.Type, parked.Why(first)),
 			fmt.Sprintf("take what is in the way out of the file, or say drop %s NAME TYPE; updates %s lists them", cfg.Apex, cfg.Apex)))
 	}
 	if w.frozen {
@@ -214,8 +238,8 @@ func (w *work) date(all []alarm, now time.Time) (dated []alarm) {
 			a.Since = now
 		}
 		k := kinds[rank(a.Name)]
-		a.Breaks = k.breaks
-		if end, signed := w.ends(); k.end && signed {
+		a.Breaks = cmp.Or(a.Breaks, k.breaks)
+		if end, signed := w.ends(); k.end && signed && a.Breaks == k.breaks {
 			a.By = end
 		}
 		dated = append(dated, a)
@@ -267,10 +291,10 @@ func first(words string) string {
 }
 
 // announce says in the log, and to the hook, which alarms have begun and which have ended.
-func (e *Engine) announce(z *Zone, now time.Time) {
+func (e *Engine) announce(z *Zone, alarms []status.Alarm, now time.Time) {
 	w, cfg := &z.work, z.config.Load()
 	raised := map[subjectOfAlarm]status.Alarm{}
-	for _, a := range z.status.Load().Alarms {
+	for _, a := range alarms {
 		raised[subjectOf(a)] = a
 		if _, before := w.raised[subjectOf(a)]; before {
 			continue
@@ -304,5 +328,5 @@ func dateOf(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return stamp(t)
+	return clock.Stamp(t)
 }

@@ -24,6 +24,7 @@ import (
 // Every name that an alarm may have has its place among the others, and its line in the
 // manual, and the manual speaks of no other.
 func TestAlarmNames(t *testing.T) {
+	t.Parallel()
 	var inCode []string
 	for _, file := range []string{"../roll/alarm.go", "../status/alarm.go"} {
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
@@ -104,6 +105,7 @@ func (m *member) raised(name string) (found []status.Alarm) {
 // needs who reads nothing else. What waits for a silent peer stands below it, and while a
 // group begins there is nothing but who has not started yet.
 func TestAlarmsInTheLog(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a b", nil)
 	a, b := g.signers[0], g.signers[1]
 	text := a.logs()
@@ -144,6 +146,7 @@ func TestAlarmsInTheLog(t *testing.T) {
 // That outsiders get no answers is a line in the log, with the reason, and so is that
 // they do again; the first moments of every start are not.
 func TestRefusalInTheLog(t *testing.T) {
+	t.Parallel()
 	cfg := alone(t, write(t, "@ SOA\n"))
 	text := &logged{}
 	e, err := engine.Open(t.TempDir(), engine.Options{Logger: slog.New(slog.NewTextHandler(text, nil))})
@@ -162,4 +165,20 @@ func TestRefusalInTheLog(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, text.lines("the zone answers everybody again"), 1)
 	require.Len(t, text.lines("the zone refuses"), 1)
+}
+
+// A first start whose parent is looked at before there are keys says nothing of refusing.
+func TestFirstLookInTheLog(t *testing.T) {
+	t.Parallel()
+	cfg := delegated(t, register(t))
+	text := &logged{}
+	e, err := engine.Open(t.TempDir(), engine.Options{Logger: slog.New(slog.NewTextHandler(text, nil))})
+	require.NoError(t, err)
+	defer e.Close()
+	p, err := e.Prepare(t.Context(), []engine.Config{cfg})
+	require.NoError(t, err)
+	p.Commit()
+	require.Eventually(t, func() bool { return statusOf(t, e).Serving }, 20*time.Second, time.Millisecond)
+	require.Empty(t, text.lines("the zone refuses"))
+	require.Empty(t, text.lines("the zone answers everybody again"))
 }

@@ -2,9 +2,11 @@ package engine
 
 import (
 	"context"
-	"fmt"
+	"crypto"
 	"time"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/clock"
+	"github.com/multisigner/multisigner/plugin/multisigner/keystore"
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 	"github.com/multisigner/multisigner/plugin/multisigner/sign"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
@@ -44,25 +46,37 @@ func (w *work) apexSets(cfg *Config, plan roll.Plan) ([]zone.RRset, error) {
 
 // signers are the private keys that sign by the plan.
 func (w *work) signers(plan roll.Plan) (keys sign.Keys, err error) {
-	if keys.DNSKEY, err = w.privateKeys(plan.SignDNSKEY); err != nil {
+	awake := wakened{}
+	if keys.DNSKEY, err = w.privateKeys(plan.SignDNSKEY, awake); err != nil {
 		return keys, err
 	}
-	if keys.CDS, err = w.privateKeys(plan.SignCDS); err != nil {
+	if keys.CDS, err = w.privateKeys(plan.SignCDS, awake); err != nil {
 		return keys, err
 	}
-	keys.Data, err = w.privateKeys(plan.SignData)
+	keys.Data, err = w.privateKeys(plan.SignData, awake)
 	return keys, err
 }
 
-func (w *work) privateKeys(ids []roll.KeyID) ([]sign.Key, error) {
+// wakened are the private keys of one signing: each is made ready once.
+type wakened map[roll.KeyID]crypto.Signer
+
+func (a wakened) signer(k *ownKey) crypto.Signer {
+	signer := a[k.id]
+	if signer == nil {
+		signer = keystore.Awake(k.Signer)
+		a[k.id] = signer
+	}
+	return signer
+}
+
+func (w *work) privateKeys(ids []roll.KeyID, awake wakened) ([]sign.Key, error) {
 	keys := make([]sign.Key, 0, len(ids))
 	for _, id := range ids {
-		k, ok := w.own[id]
-		if !ok {
-			w.wanting = true
-			return nil, fmt.Errorf("the private key %d of algorithm %d is not in the key directory: put it back from a backup", id.Tag, id.Algorithm)
+		k := w.own.find(id)
+		if k == nil {
+			return nil, w.missing(id)
 		}
-		keys = append(keys, sign.Key{Record: zone.DNSKEY(k.Rdata), Signer: k.Signer})
+		keys = append(keys, sign.Key{Record: zone.DNSKEY(k.Rdata), Signer: awake.signer(k)})
 	}
 	return keys, nil
 }
@@ -74,7 +88,8 @@ const backDate = time.Hour
 // sign makes the version that the plan asks for; with nothing new it is the one
 // that is served. Renewing, it does with the private keys that are there. It stops
 // when ctx ends: a large zone takes minutes, and who is told to end may be killed before.
-func (e *Engine) sign(ctx context.Context, z *Zone, cfg *Config, plan roll.Plan, renewing bool) (sign.Output, error) {
+// Who may answer from a first version before it is whole is first; nil: nobody.
+func (e *Engine) sign(ctx context.Context, z *Zone, cfg *Config, plan roll.Plan, renewing bool, first func(*zone.Version) error) (sign.Output, error) {
 	w := &z.work
 	if w.signed == nil && w.content == nil || len(plan.SignData) == 0 {
 		return sign.Output{Version: w.signed}, nil // there is nothing to sign, or nothing to sign with
@@ -98,7 +113,7 @@ func (e *Engine) sign(ctx context.Context, z *Zone, cfg *Config, plan roll.Plan,
 	if w.content != nil {
 		serialThere = w.content.Serial()
 	}
-	serial := sign.NextSerial(cfg.Serial, w.record.Serial, serialThere, w.times.wall)
+	serial := sign.NextSerial(cfg.Serial, w.record.Serial, serialThere, w.times.Wall())
 	if err := e.fail.pass("sign"); err != nil {
 		return sign.Output{}, err
 	}
@@ -108,8 +123,8 @@ func (e *Engine) sign(ctx context.Context, z *Zone, cfg *Config, plan roll.Plan,
 		Serial: serial, Renumber: w.renumber || cfg.Serial == sign.Increment && w.content != nil && serial == serialThere,
 		Keys: keys, Denial: cfg.Denial,
 		Policy: sign.Policy{Validity: cfg.Validity, Refresh: cfg.Refresh, BackDate: backDate},
-		Now:    w.times.dated(), Mark: w.times.mark, Resign: w.resign || w.overlong(cfg), Stop: ctx.Err,
-		Place: e.share.place, Progress: z.signing,
+		Now:    w.times.Dated(), Mark: w.times.Mark(), Resign: w.resign || w.overlong(cfg), Stop: ctx.Err,
+		Place: e.share.Place, Progress: z.signing, First: first,
 	}
 	w.give(&in)
 	return sign.Zone(in)
@@ -120,5 +135,5 @@ func (e *Engine) sign(ctx context.Context, z *Zone, cfg *Config, plan roll.Plan,
 // for so long.
 func (w *work) overlong(cfg *Config) bool {
 	end, ok := w.ends()
-	return ok && end.Sub(w.times.latest()) > cfg.Validity+clockAlarm
+	return ok && end.Sub(w.times.Latest()) > cfg.Validity+clock.Tolerance
 }

@@ -24,7 +24,7 @@ type base struct {
 }
 
 // keepsBase reports whether the base of a zone is kept in memory.
-func keepsBase(cfg *Config) bool { return len(cfg.Primaries) > 0 || len(cfg.Updates) > 0 }
+func keepsBase(cfg *Config) bool { return len(cfg.Primaries)+len(cfg.Updates)+len(cfg.Contents) > 0 }
 
 // arrive takes in a new base: the next turn signs what is made of it.
 func (w *work) arrive(cfg *Config, b base) {
@@ -62,6 +62,7 @@ func (w *work) give(in *sign.Input) {
 // taken notes that the content that waited is in the version now, even if that did not
 // change by it.
 func (w *work) taken(cfg *Config) {
+	w.reviews.taken(w.content)
 	if w.signedContent = nil; w.keeps(cfg) {
 		w.signedContent = w.content
 	}

@@ -12,6 +12,7 @@ import (
 // Where nobody has said how the world finds us, a check asks where we listen; where that
 // is not known either, it says what to write. It never calls nothing checked.
 func TestCheckWithoutSigner(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", func(cfg *engine.Config) { cfg.Parent = engine.Parent{} })
 	a := g.signers[0]
 	at := a.cfg.Addresses
@@ -32,7 +33,7 @@ func TestCheckWithoutSigner(t *testing.T) {
 
 	s, _ := a.e.Load().Status(apex)
 	require.Empty(t, s.DS)
-	require.Contains(t, s.DSWhy, "parent none says that the zone has no DS")
+	require.Contains(t, s.DSWhy, "`parent none` says that the zone has no DS")
 }
 
 func with(cfg engine.Config, listens []netip.AddrPort) engine.Config {

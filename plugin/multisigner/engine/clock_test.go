@@ -105,6 +105,7 @@ var moment = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 // Through half a year, day by day, every signature that is served is renewed long
 // before it ends, and the serial only goes forward.
 func TestSignaturesNeverLapse(t *testing.T) {
+	t.Parallel()
 	clock := newManual(moment)
 	cfg := alone(t, write(t, content))
 	e := by(t, clock, t.TempDir(), cfg)
@@ -122,6 +123,7 @@ func TestSignaturesNeverLapse(t *testing.T) {
 
 // A file that is refused, for however long, holds up nobody's signatures.
 func TestRefusedFileHoldsUpNoSignatures(t *testing.T) {
+	t.Parallel()
 	clock := newManual(moment)
 	file := write(t, content)
 	cfg := alone(t, file)
@@ -141,6 +143,7 @@ func TestRefusedFileHoldsUpNoSignatures(t *testing.T) {
 // A signature is renewed when the second in which it is due has passed. A turn that
 // something else brings about in that second is no cause for alarm.
 func TestDueInThisSecond(t *testing.T) {
+	t.Parallel()
 	clock, cfg := newManual(moment), alone(t, write(t, content))
 	cfg.Split = false
 	e := by(t, clock, t.TempDir(), cfg)

@@ -24,8 +24,12 @@ type command struct {
 	Command
 	done chan struct{}
 	text string
-	plan *status.Plan // of plan
-	err  error
+	plan *status.Plan    // of plan
+	made []status.Update // of updates
+	// version is what was asked for by content; signed: it is in there.
+	version *zone.Version
+	signed  bool
+	err     error
 }
 
 // Do carries out an operator's command in a turn of the zone, and says in a
@@ -43,6 +47,13 @@ func (e *Engine) Plan(ctx context.Context, apex zone.Name) (status.Plan, error) 
 		return status.Plan{}, err
 	}
 	return *asked.plan, nil
+}
+
+// Updates lists what updates have changed in a zone beside its file.
+func (e *Engine) Updates(ctx context.Context, apex zone.Name) ([]status.Update, error) {
+	asked := &command{Command: Command{Kind: "updates"}, done: make(chan struct{})}
+	err := e.do(ctx, apex, asked)
+	return asked.made, err
 }
 
 func (e *Engine) do(ctx context.Context, apex zone.Name, asked *command) error {
@@ -68,15 +79,21 @@ func (a *wants) obey(e *Engine, z *Zone, cfg *Config, now time.Time) {
 	for _, c := range a.commands {
 		switch c.Kind {
 		case "reload":
-			if a.reload, c.text = true, fmt.Sprintf("read %s", cfg.File); cfg.File == "" {
+			if a.reload, c.text = true, fmt.Sprintf("read %s", cfg.File); !z.work.readsFile(cfg) {
 				c.text = "asking the primaries"
 			}
+		case "promote":
+			c.text, c.err = z.work.promote(cfg, now)
 		case "retransfer":
+			if z.work.writes(cfg) && len(cfg.Primaries) > 0 {
+				c.err = fmt.Errorf("the content of %s is changed here: promote it at another signer to have it from there", cfg.Apex)
+				break
+			}
 			if len(cfg.Primaries) == 0 {
 				c.err = fmt.Errorf("zone %s has no primary: give `reload` to read its file", cfg.Apex)
 				break
 			}
-			a.retransfer, c.text = true, "transferring all of the zone, whatever its serial at the primary"
+			a.retransfer, c.text = true, "transferring all of the zone, whatever its serial at the primary; that stays wanted until a primary has given it"
 		case "look":
 			a.look, c.text = true, "looking at the peers and the parent"
 		case "resign":
@@ -87,10 +104,16 @@ func (a *wants) obey(e *Engine, z *Zone, cfg *Config, now time.Time) {
 		case "plan":
 			plan := z.work.foretell(cfg, now)
 			c.plan = &plan
+		case "content":
+			c.version, c.signed = z.work.exported()
 		case "updates":
-			c.text = z.work.reportOverlay()
+			c.made = z.work.reportOverlay(cfg)
 		case "fold":
 			c.text = z.work.fold()
+		case "review":
+			var ended []reviewed
+			ended, c.text, c.err = z.work.settleReview(c.Args)
+			a.reviewed = append(a.reviewed, ended...)
 		case "drop":
 			c.text, c.err = z.work.drop(cfg, c.Args)
 		case "hold-updates", "resume-updates":
@@ -103,10 +126,30 @@ func (a *wants) obey(e *Engine, z *Zone, cfg *Config, now time.Time) {
 			c.text, c.err = z.work.cost(c, cfg)
 		default:
 			c.err = z.work.order(c, cfg, now)
-			c.text = "taken on; see status for what it waits for"
+			c.text = "accepted; `status` says what it waits for"
 		}
-		if c.err == nil && !slices.Contains([]string{"plan", "cost", "updates", "fold"}, c.Kind) {
+		if c.err == nil && !slices.Contains([]string{"plan", "cost", "content", "updates", "fold"}, c.Kind) {
 			e.log.Info("command", "zone", cfg.Apex, "kind", c.Kind, "args", strings.Join(c.Args, " "))
+		}
+	}
+}
+
+// passing are the commands that change nothing which must be saved.
+var passing = []string{"plan", "cost", "content", "updates", "fold", "reload", "look", "resign", "review"}
+
+// unsaved tells who has given an order when a turn has ended, with err, and has not saved what
+// came of it: this process goes on by it, and another would not know of it.
+func (a *wants) unsaved(w *work, err error) {
+	if !w.dirty && !w.state.Differs(w.saved) && len(w.overlay.unsaved) == 0 {
+		return
+	}
+	for _, c := range a.commands {
+		switch {
+		case c.err != nil || slices.Contains(passing, c.Kind):
+		case err != nil:
+			c.err = fmt.Errorf("%s was taken, but it is not saved: %w: saving is tried again, and if this process ends before that, give it again", c.Kind, err)
+		default:
+			c.text += "; it is saved after the first look at the peers and the parent"
 		}
 	}
 }
@@ -129,8 +172,8 @@ func (w *work) order(c *command, cfg *Config, now time.Time) error {
 	}
 	w.state = state
 	if order.Hasty {
-		w.record.Hasty = []byte(w.known.records[order.Key])
-		w.dirty = true
+		k, _ := w.known.record(order.Key)
+		w.record.Hasty, w.dirty = []byte(k), true
 	}
 	return nil
 }

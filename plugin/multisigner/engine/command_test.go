@@ -12,6 +12,7 @@ import (
 // Every order that is offered is one that the engine knows, and it takes no other:
 // operators and engine have one table.
 func TestOrdersAreTheTables(t *testing.T) {
+	t.Parallel()
 	e := serve(t, t.TempDir(), alone(t, write(t, content)))
 	defer e.Close()
 	served(t, e)

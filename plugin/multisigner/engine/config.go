@@ -2,6 +2,7 @@ package engine
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
@@ -50,6 +51,7 @@ type Config struct {
 	EarlierTTL  time.Duration // the largest TTL of what was served before we first looked; 0: what is seen is all there was
 	Ignore      []netip.Addr  // addresses of nameservers that nobody looks at and nothing waits for
 	AlarmAfter  time.Duration // a wait for somebody alarms after this; 0: a day
+	Review      Review
 	Hook        []string      // a command and its arguments, run when an alarm begins or ends; none: nothing is
 	Standby     bool          // keep a successor of each key published
 	Variant     roll.Variant  // the order of a KSK or CSK rollover
@@ -60,7 +62,12 @@ type Config struct {
 
 	Secondaries   []Secondary
 	AllowTransfer []Allow
+	Contents      []Content      // who may transfer the unsigned content
 	Updates       []update.Grant // who may change the content by UPDATE, and what of it
+	Forward       bool           // updates are passed on to a primary
+	ForwardKey    *ask.TSIG      // signed by it; nil: by the primary's own
+	Member        Member         // by which catalog the zone is here
+	Produced      Produced       // in which catalog that is made here it stands
 	Parent        Parent
 	Peers         []Peer
 }
@@ -84,6 +91,7 @@ func (t Tags) Admits(tag uint16) bool {
 // changes, and it is looked at as one of ours.
 type Secondary struct {
 	Server ask.Server
+	TLS    bool // it may transfer over TLS only; all else goes in the clear
 }
 
 // Allow lets whoever asks from Prefix and with the TSIG key named Key transfer
@@ -91,6 +99,29 @@ type Secondary struct {
 type Allow struct {
 	Prefix netip.Prefix
 	Key    string
+	TLS    bool // over TLS only
+}
+
+// Content lets the holder of TSIG transfer the unsigned content: what it signs is of that
+// view of the zone. Those at Told are told of changes; the peers if there are none.
+type Content struct {
+	TSIG *ask.TSIG
+	Told []netip.AddrPort
+	For  string // the foreign peer that is given our keys with it; "": signers of ours, which are not
+}
+
+// content finds the Content of a key.
+func (c *Config) content(key string) (is Content, ok bool) {
+	i := slices.IndexFunc(c.Contents, func(t Content) bool { return t.TSIG.Name == key })
+	if i < 0 || key == "" {
+		return Content{}, false
+	}
+	return c.Contents[i], true
+}
+
+// shares reports whether other signers of ours may have the content from here.
+func (c *Config) shares() bool {
+	return slices.ContainsFunc(c.Contents, func(t Content) bool { return t.For == "" })
 }
 
 // ParentMode says where the DS RRset is looked up.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -95,7 +96,7 @@ func (z *Zone) watchFiles(now time.Duration) {
 // time is taken if it is good and whole; of what else it is between two changes
 // nothing is told.
 func (w *work) readContent(e *Engine, cfg *Config, asked wants) {
-	if cfg.File == "" {
+	if !w.readsFile(cfg) {
 		return
 	}
 	f := &w.files
@@ -108,20 +109,43 @@ func (w *work) readContent(e *Engine, cfg *Config, asked wants) {
 	if known && !asked.reload && !asked.reloadWhole {
 		return
 	}
+	if w.asksFirst(cfg) {
+		return
+	}
 	content, err := source.ReadFile(cfg.File, cfg.Apex)
 	if known && !asked.reload && (err != nil || content.Torn) {
 		return
 	}
+	w.takeFile(e, cfg, content, err)
+}
+
+// takeFile takes in what a reading of the zone file gave. The caller holds the lock of files.
+func (w *work) takeFile(e *Engine, cfg *Config, content source.Content, err error) {
+	f := &w.files
 	f.path, f.unread = cfg.File, false
 	f.watcher.Read(content)
-	mended := f.refused && err == nil
+	before, was := f.problems, f.refused
 	f.problems, f.refused = content.Problems, err != nil
+	if faults := (*source.Error)(nil); err != nil && !errors.As(err, &faults) {
+		f.problems = append(f.problems, source.Problem{File: cfg.File, Text: err.Error(), Fatal: true})
+	}
+	if f.refused != was || f.refused && !slices.Equal(before, f.problems) || len(f.problems) > 0 && !f.refused {
+		e.logContent(cfg, f, was)
+	}
 	if err != nil {
-		var faults *source.Error
-		if !errors.As(err, &faults) {
-			f.problems = append(f.problems, source.Problem{File: cfg.File, Text: err.Error(), Fatal: true})
-		}
+		w.layOverSigned()
+		return
+	}
+	w.arrive(cfg, base{content.Version, content.Version.Serial(), e.clock.Now(), f.stamp(), content.Torn})
+}
+
+// logContent says in the log what a reading of the zone file has found.
+func (e *Engine) logContent(cfg *Config, f *files, was bool) {
+	switch {
+	case f.refused:
 		e.log.Error("the zone file was refused, and changes nothing of what is served", "zone", cfg.Apex, "file", cfg.File)
+	case was:
+		e.log.Info("the zone file can be served again", "zone", cfg.Apex, "file", cfg.File)
 	}
 	for _, p := range f.problems {
 		level := slog.LevelWarn
@@ -130,14 +154,6 @@ func (w *work) readContent(e *Engine, cfg *Config, asked wants) {
 		}
 		e.log.Log(context.Background(), level, "zone file", "zone", cfg.Apex, "problem", p.String())
 	}
-	if err != nil {
-		w.layOverSigned()
-		return
-	}
-	if mended {
-		e.log.Info("the zone file can be served again", "zone", cfg.Apex, "file", cfg.File)
-	}
-	w.arrive(cfg, base{content.Version, content.Version.Serial(), e.clock.Now(), f.stamp(), content.Torn})
 }
 
 // leaveFiles forgets the zone file: the content comes from elsewhere now.

@@ -8,12 +8,15 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/plugin/multisigner/clock"
+	"github.com/multisigner/multisigner/plugin/multisigner/hook"
+	"github.com/multisigner/multisigner/plugin/multisigner/job"
+	"github.com/multisigner/multisigner/plugin/multisigner/kept"
 	"github.com/multisigner/multisigner/plugin/multisigner/keystore"
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/store"
@@ -23,7 +26,7 @@ import (
 // Options are what a process may want otherwise. The zero value is an ordinary engine's.
 type Options struct {
 	Logger *slog.Logger // nil: slog.Default()
-	Clock  Clock        // nil: the system's
+	Clock  clock.Clock  // nil: the system's
 	failpoints
 	// Key gives the key to use in the place of one that was found in the key
 	// directory or made there; nil: that one. Tests put devices in front of keys.
@@ -48,36 +51,39 @@ type Engine struct {
 	dir    string
 	home   *home
 	log    *slog.Logger
-	clock  Clock
+	clock  clock.Clock
 	store  store.Store
 	keys   *keystore.Dir
+	kept   kept.Dir
 	client *ask.Client
 	marks  ask.Marks // of the questions to addresses that may be our own
 	queue  *queue
 	fail   failpoints
 	// auditor verifies in the background what was shown on a sample.
 	auditor   *auditor
-	share     *share
+	share     *job.Share
 	releasing atomic.Bool // memory is about to be given back
-	hooks     *hooks
+	hooks     *hook.Errands
 	// openKey gives the key to use for one of the key directory.
 	openKey func(keystore.Key) keystore.Key
 	// filesEvery is the least between two rounds of the watcher.
 	filesEvery time.Duration
 	noMatrix   bool
 
-	zones   atomic.Pointer[map[zone.Name]*Zone]
-	ordered atomic.Pointer[[]*Zone]
-	commit  sync.Mutex // one Commit at a time
+	zones    atomic.Pointer[map[zone.Name]*Zone]
+	ordered  atomic.Pointer[sorted]
+	commit   sync.Mutex // held by who makes another table of zones
+	catalogs *catalogs
+	products *products
 
 	updates atomic.Int32 // that wait, of all zones
 
-	life       context.Context // ends with Close
-	end        context.CancelFunc
-	background sync.WaitGroup
-	telling    chan struct{} // tokens: tellers
-	looking    chan struct{} // tokens: lookers
-	fetching   *fetching
+	life      context.Context // ends with Close
+	jobs      *job.Group      // all that runs beside whoever has begun it
+	telling   job.Places      // tellers
+	looking   job.Places      // lookers
+	fetching  *fetching
+	reviewing job.Places // reviews
 }
 
 // Open opens or makes the state directory (mode 0700). The error names what is
@@ -98,24 +104,30 @@ func Open(stateDir string, o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		dir: stateDir, home: home, log: o.Logger, clock: o.Clock, store: st, keys: keys, fail: o.failpoints,
-		openKey: o.Key, share: newShare(o.Queries), auditor: newAuditor(), hooks: newHooks(o.hookTimeout),
+		kept:    kept.Dir{Path: filepath.Join(stateDir, "zones"), Fail: o.failpoints.pass},
+		openKey: o.Key, share: job.NewShare(o.Queries), auditor: newAuditor(), hooks: hook.NewErrands(o.hookTimeout),
 		client: newClient(o.Dial), filesEvery: max(o.FilesEvery, time.Second), noMatrix: o.NoMatrix,
-		telling: make(chan struct{}, tellers),
-		looking: make(chan struct{}, lookers), fetching: newFetching(),
+		telling: job.NewPlaces(tellers),
+		looking: job.NewPlaces(lookers), fetching: newFetching(),
+		reviewing: job.NewPlaces(reviewsAtOnce),
 	}
 	if e.log == nil {
 		e.log = slog.Default()
 	}
 	if e.clock == nil {
-		e.clock = systemClock{}
+		e.clock = clock.System{}
 	}
 	if e.openKey == nil {
 		e.openKey = func(k keystore.Key) keystore.Key { return k }
 	}
 	e.keys.Now = e.clock.Now
 	e.queue = newQueue(e.clock)
+	e.catalogs, e.products = newCatalogs(e), newProducts(e)
 	e.setZones(map[zone.Name]*Zone{})
-	e.life, e.end = context.WithCancel(context.Background())
+	collectByNeed()
+	e.sweepReviews()
+	e.jobs = job.New()
+	e.life = e.jobs.Life()
 	e.start()
 	return e, nil
 }
@@ -128,57 +140,28 @@ const workers = 64
 // start runs the queue, its workers and the watcher until the engine's life ends.
 func (e *Engine) start() {
 	work := make(chan *Zone)
-	e.background.Go(func() { e.queue.run(e.life, work) })
+	e.jobs.Go(func() { e.queue.run(e.life, work) })
 	for range workers {
-		e.background.Go(func() {
+		e.jobs.Go(func() {
 			for z := range work {
 				e.take(z)
 			}
 		})
 	}
-	clocks := beginTimes(time.Time{}, e.clock.Now(), e.clock.Steady())
-	e.background.Go(func() { e.watch(e.life, &clocks) })
-	e.background.Go(func() { e.auditor.run(e.life, e.share) })
-	for _, line := range e.hooks.lines {
-		e.background.Go(func() { e.runHooks(e.life, line) })
-	}
+	clocks := clock.Begin(time.Time{}, e.clock.Now(), e.clock.Steady())
+	e.jobs.Go(func() { e.watch(e.life, &clocks) })
+	e.jobs.Go(func() { e.auditor.run(e.life, e.share, e.release) })
+	e.jobs.Go(func() { e.catalogs.run(e.life) })
+	e.jobs.Go(func() { e.products.run(e.life) })
+	e.jobs.Go(func() { e.hooks.Run(e.life, e.hookFailed) })
 }
 
 // Close ends every turn and releases the state directory. Zones go on answering
 // from their last version.
 func (e *Engine) Close() error {
-	e.end()
-	e.background.Wait()
+	e.jobs.Close()
 	e.flush()
 	return e.store.Close()
-}
-
-func (e *Engine) setZones(zones map[zone.Name]*Zone) {
-	ordered := make([]*Zone, 0, len(zones))
-	for _, z := range zones {
-		ordered = append(ordered, z)
-	}
-	slices.SortFunc(ordered, func(a, b *Zone) int { return a.apex.Compare(b.apex) })
-	e.ordered.Store(&ordered)
-	e.zones.Store(&zones)
-}
-
-// list gives the zones in canonical order; it must not be changed.
-func (e *Engine) list() []*Zone { return *e.ordered.Load() }
-
-// Find gives the zone that q is in: the longest apex at or above it; nil when
-// none is. It takes no lock.
-func (e *Engine) Find(q zone.Name) *Zone {
-	zones := *e.zones.Load()
-	for {
-		if z := zones[q]; z != nil {
-			return z
-		}
-		if q == zone.Root {
-			return nil
-		}
-		q = q.Parent()
-	}
 }
 
 // Zones lists the apexes, in canonical order.
@@ -196,7 +179,7 @@ func (e *Engine) Status(apex zone.Name) (s status.Zone, ok bool) {
 	if z == nil {
 		return status.Zone{}, false
 	}
-	s = *z.status.Load()
+	s = z.tell()
 	s.Secondaries = z.secondaries(s)
 	s.Signing = z.progress.of.Load()
 	return s, true
@@ -208,13 +191,24 @@ func (e *Engine) Status(apex zone.Name) (s status.Zone, ok bool) {
 func (e *Engine) Ready() (ready bool, why string) {
 	zones := e.list()
 	answering := len(zones) == 0
+	if answering {
+		if why = e.catalogs.awaited(); why != "" {
+			return false, why
+		}
+	}
 	for _, z := range zones {
+		if z.joined && !z.hasBegun() {
+			continue // it has come while all others are answered for
+		}
 		if !z.hasBegun() {
 			return false, fmt.Sprintf("zone %s is being loaded; %d of %d are", z.apex, began(zones), len(zones))
 		}
-		if s := z.Serving(); s.Version != nil && s.Refuse == "" {
+		switch s := z.Serving(); {
+		case s.Version != nil && !s.Version.Whole():
+			why = fmt.Sprintf("zone %s answers, and is still being signed", z.apex)
+		case s.Version != nil && s.Refuse == "":
 			answering = true
-		} else {
+		default:
 			why = fmt.Sprintf("zone %s: %s", z.apex, s.Refuse)
 		}
 	}

@@ -17,11 +17,48 @@ func (e *Engine) Idle() bool {
 	for _, z := range e.list() {
 		s := &z.slot
 		// Of a zone in nobody's hands, the lock shows what its worker has left.
-		if s.inHand || s.again || z.work.looks || z.work.intake.state.Busy != "" || s.index >= 0 && s.wake <= e.clock.Steady() {
+		if s.inHand || s.again || z.work.looks || z.work.intake != nil && z.work.intake.state.Busy != "" || s.index >= 0 && s.wake <= e.clock.Steady() {
 			return false
 		}
 	}
 	return len(e.telling) == 0
+}
+
+// CatalogsIdle reports whether no primary of a catalog is being asked, and nothing waits for a turn.
+func (e *Engine) CatalogsIdle() bool {
+	c := e.catalogs
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, each := range c.list {
+		each.asked.mu.Lock()
+		waits := len(each.asked.events) > 0 || each.asked.got != nil
+		each.asked.mu.Unlock()
+		if waits || !each.begun || each.record.Intake.Busy != "" {
+			return false
+		}
+	}
+	return len(c.poke) == 0 && !c.stale && !c.more()
+}
+
+// LooksAtParents reports whether the parents of removed zones are being looked at.
+func (e *Engine) LooksAtParents() bool {
+	e.catalogs.mu.Lock()
+	defer e.catalogs.mu.Unlock()
+	return e.catalogs.departed.looking
+}
+
+// KeptFor is how long a removed member was kept, as it was counted.
+func (e *Engine) KeptFor(name zone.Name) time.Duration {
+	e.catalogs.mu.Lock()
+	defer e.catalogs.mu.Unlock()
+	return e.catalogs.entries[name].kept
+}
+
+// SeenClear reports whether the parent of a removed member was last seen not to delegate it here.
+func (e *Engine) SeenClear(name zone.Name) bool {
+	e.catalogs.mu.Lock()
+	defer e.catalogs.mu.Unlock()
+	return e.catalogs.departed.clear[name]
 }
 
 // Saved gives what a state directory, which nobody uses, holds of a zone: the
@@ -32,7 +69,7 @@ func Saved(dir string, apex zone.Name) (serial uint32, keys map[string]bool, err
 		return 0, nil, err
 	}
 	defer st.Close()
-	r, _, err := loadRecord(context.Background(), st, apex)
+	r, err := loadRecord(context.Background(), st, apex)
 	keys = map[string]bool{}
 	for _, k := range r.Keys {
 		keys[string(k)] = true
@@ -60,6 +97,18 @@ func EditRecord(t testing.TB, dir string, apex zone.Name, edited *string) string
 	return string(value)
 }
 
+// AnotherWrites writes the record of a zone as it is, as another process would.
+func (e *Engine) AnotherWrites(t testing.TB, apex zone.Name) {
+	t.Helper()
+	value, revision, err := e.store.Load(t.Context(), recordKey(apex))
+	if err == nil {
+		_, err = e.store.Save(t.Context(), recordKey(apex), value, revision)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Began is closed when the zone's first turn has ended.
 func (z *Zone) Began() <-chan struct{} { return z.began }
 
@@ -74,5 +123,19 @@ func AlarmNames() (names []string) {
 // HookTimeout sets how long a hook may take.
 func (o *Options) HookTimeout(d time.Duration) { o.hookTimeout = d }
 
-// Size is how many differences a history has, and how many octets.
-func (h *History) Size() (steps, octets int) { return len(h.steps), h.octets }
+// WithCatalogsInHand calls f while the catalogs have a turn.
+func (e *Engine) WithCatalogsInHand(f func()) {
+	e.catalogs.mu.Lock()
+	defer e.catalogs.mu.Unlock()
+	f()
+}
+
+// CommitAndAccept is Commit, and AcceptCatalog before the catalogs have another turn.
+func (p *Prepared) CommitAndAccept(name zone.Name) (string, error) {
+	c := p.engine.catalogs
+	defer c.want()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p.takeOver()
+	return c.accept(name)
+}

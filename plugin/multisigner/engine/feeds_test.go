@@ -12,6 +12,7 @@ import (
 // A signer that the parent leaves out goes on to feed its secondaries: with the last good
 // version while the newest is withdrawn, and with nothing where there is none.
 func TestWithdrawnFeedsNobody(t *testing.T) {
+	t.Parallel()
 	good, bad := contentOf(1, "192.0.2.7"), contentOf(2, "192.0.2.7")
 	for _, kept := range []bool{true, false} {
 		z := &Zone{apex: good.Apex(), engine: &Engine{log: slog.New(slog.DiscardHandler), dir: t.TempDir()}}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/plugin/multisigner/job"
 	"github.com/multisigner/multisigner/plugin/multisigner/source"
 	"github.com/multisigner/multisigner/plugin/multisigner/source/primary"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
@@ -22,38 +23,23 @@ const (
 // fetching hands out the places of those who visit primaries. An address that does not
 // answer keeps only those of its own who wait for it.
 type fetching struct {
-	all chan struct{}
+	all job.Places
 	mu  sync.Mutex
-	at  map[netip.Addr]chan struct{}
+	at  map[netip.Addr]job.Places
 }
 
 func newFetching() *fetching {
-	return &fetching{all: make(chan struct{}, fetchers), at: map[netip.Addr]chan struct{}{}}
+	return &fetching{all: job.NewPlaces(fetchers), at: map[netip.Addr]job.Places{}}
 }
 
-func (f *fetching) place(addr netip.Addr) chan struct{} {
+// place is for a visit to an address.
+func (f *fetching) place(addr netip.Addr) job.Place {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.at[addr] == nil {
-		f.at[addr] = make(chan struct{}, fetchersAtOnce)
+		f.at[addr] = job.NewPlaces(fetchersAtOnce)
 	}
-	return f.at[addr]
-}
-
-// begin waits for a place; done gives it back. ok is false when ctx ended first.
-func (f *fetching) begin(ctx context.Context, addr netip.Addr) (done func(), ok bool) {
-	place := f.place(addr)
-	for i, c := range []chan struct{}{place, f.all} {
-		select {
-		case c <- struct{}{}:
-		case <-ctx.Done():
-			if i == 1 {
-				<-place
-			}
-			return nil, false
-		}
-	}
-	return func() { <-f.all; <-place }, true
+	return job.Each{f.at[addr], f.all}
 }
 
 // fetched is what a visit has brought, and from whom it was.
@@ -65,13 +51,8 @@ type fetched struct {
 
 // beginFetch visits a primary beside the turns; what comes of it has a turn of its own.
 func (e *Engine) beginFetch(z *Zone, server ask.Server, have source.Taken, plan primary.Fetch) {
-	e.background.Go(func() {
-		done, ok := e.fetching.begin(e.life, server.Addr.Addr())
-		if !ok {
-			return
-		}
-		is := source.Fetch(z.asking(e.life), e.client, source.Primary{Apex: z.apex, Server: server}, have, plan)
-		done()
+	e.jobs.Begin(z.asking(e.life), e.fetching.place(server.Addr.Addr()), func(ctx context.Context) {
+		is := source.Fetch(ctx, e.client, source.Primary{Apex: z.apex, Server: server}, have, plan)
 		z.ask(func(w *wants) { w.fetched = &fetched{is, plan.Primary, have.Came} })
 	})
 }
@@ -82,11 +63,15 @@ func (e *Engine) beginFetch(z *Zone, server ask.Server, have source.Taken, plan 
 func (z *Zone) PrimaryNotified(from netip.AddrPort, key string, serial uint32, known bool) {
 	who := z.Config().primaryOf(from.Addr(), key)
 	z.engine.log.Debug("a primary tells of a change", "zone", z.apex, "from", from, "serial", serial)
+	z.notified(primary.Event{Kind: primary.Notify, From: who, Serial: serial, Known: known})
+}
+
+func (z *Zone) notified(e primary.Event) {
 	z.ask(func(w *wants) {
 		if len(w.notified) == maxNotified {
 			w.notified = w.notified[1:]
 		}
-		w.notified = append(w.notified, primary.Event{Kind: primary.Notify, From: who, Serial: serial, Known: known})
+		w.notified = append(w.notified, e)
 	})
 }
 

@@ -18,13 +18,16 @@ import (
 // rollover at a while b rolled its ZSK, is read by this one, which goes on from there:
 // every key is published, the same ones sign, and the wait is the same.
 func TestReadsFormat1(t *testing.T) {
+	t.Parallel()
 	ctx, apex := context.Background(), zone.MustName("example.test.")
 	golden, err := os.ReadFile("testdata/format1/record.json")
 	require.NoError(t, err)
 	st := store.Memory()
 	_, err = st.Save(ctx, recordKey(apex), bytes.TrimSpace(golden), 0)
 	require.NoError(t, err)
-	r, state, err := loadRecord(ctx, st, apex)
+	r, err := loadRecord(ctx, st, apex)
+	require.NoError(t, err)
+	state, err := r.state(apex)
 	require.NoError(t, err)
 	require.Equal(t, 1, r.Format)
 	require.Equal(t, "a", r.Signer)
@@ -70,7 +73,9 @@ func TestReadsFormat1(t *testing.T) {
 	// What is saved from here on is of today's format, and the same state.
 	r.Roll = next.Encode()
 	require.NoError(t, r.save(ctx, st, apex))
-	_, again, err := loadRecord(ctx, st, apex)
+	saved, err := loadRecord(ctx, st, apex)
+	require.NoError(t, err)
+	again, err := saved.state(apex)
 	require.NoError(t, err)
 	require.False(t, again.Differs(next))
 	_, same := roll.Step(again, policy, seen, r.Mark.Add(time.Second))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -47,6 +48,7 @@ func TestContentGoesOnWithAFullDisk(t *testing.T) {
 			f.fail(points...)
 			days(t, clock, 40, func() string { return fresh(clock, f.Engine, cfg) })
 			require.True(t, alarmed(t, f.Engine, "no space left"))
+			require.Equal(t, "no rollover goes on", raised(f.Engine, status.AlarmNotSaved).Breaks, "content does")
 			was := served(t, f.Engine)
 
 			f.edit(t, file, content+"new A 192.0.2.81\n")
@@ -60,7 +62,7 @@ func TestContentGoesOnWithAFullDisk(t *testing.T) {
 			f.edit(t, file, content+"new A 192.0.2.81\nlong 86400 A 192.0.2.81\n")
 			saved := points[len(points)-1] == "make-before"
 			require.Equal(t, saved, has(t, served(t, f.Engine), "long"))
-			require.Equal(t, !saved, alarmed(t, f.Engine, "content with a TTL of 86400 waits"))
+			require.Equal(t, !saved, alarmed(t, f.Engine, "content with a TTL of 86400 is not served"))
 			days(t, clock, 20, func() string { return fresh(clock, f.Engine, cfg) })
 
 			last := served(t, f.Engine)
@@ -76,6 +78,24 @@ func TestContentGoesOnWithAFullDisk(t *testing.T) {
 			require.NoError(t, err)
 			require.False(t, zone.SerialAfter(last.Serial(), serial))
 		})
+	}
+}
+
+// Where the disk takes nothing and nothing was shown before, there is nothing to go on with, and
+// the alarm does not say otherwise: the zone begins when it can be saved.
+func TestFirstVersionWithAFullDisk(t *testing.T) {
+	for _, point := range []string{"save-before", "make-before"} {
+		dir, clock := t.TempDir(), newManual(moment)
+		f := open(t, clock, dir, alone(t, write(t, content)), point)
+		require.False(t, settled(t, f.Engine).Serving)
+		a := raised(f.Engine, status.AlarmNotSaved)
+		require.NotNil(t, a, point)
+		require.Equal(t, "the zone answers nobody", a.Breaks, point)
+		require.Equal(t, "make room on the disk, or mend it; it is tried again", a.Cure, point)
+		f.fail()
+		clock.step(time.Minute)
+		require.True(t, settled(t, f.Engine).Serving)
+		require.Nil(t, raised(f.Engine, status.AlarmNotSaved))
 	}
 }
 
@@ -146,6 +166,49 @@ func TestOutrunWithAFullDisk(t *testing.T) {
 		g.round()
 		require.Nil(t, a.version(), "its keys were withdrawn")
 	}
+	b := g.signers[1]
+	b.quiet.Store(true)
 	full.Store(false)
+	g.rounds(4)
+	require.Nil(t, a.version(), "it has forgotten what it saw")
+	b.quiet.Store(false)
 	g.until("it is as it should be", func() bool { return a.version() != nil && g.calm() })
+}
+
+// An order that could not be saved is not answered as if it were: a crash would forget it. It is
+// carried out when the disk takes it, and is known after a start then.
+func TestOrdersWithAFullDisk(t *testing.T) {
+	for _, order := range []engine.Command{{Kind: "roll", Args: []string{"zsk"}}, {Kind: "freeze"}, {Kind: "hold-updates"}, {Kind: "drop", Args: []string{"new.example.org.", "A"}}} {
+		t.Run(order.Kind, func(t *testing.T) {
+			dir, clock := t.TempDir(), newManual(moment)
+			cfg := updatable(t, write(t, content))
+			f := open(t, clock, dir, cfg)
+			require.Nil(t, send(t, f.Engine, "new 60 A 192.0.2.81"))
+			f.fail("save-before")
+			_, err := f.Do(context.Background(), apex, order)
+			require.ErrorContains(t, err, order.Kind+" was taken, but it is not saved: ")
+			require.ErrorContains(t, err, "no space left")
+			f.fail()
+			clock.step(time.Minute)
+			settled(t, f.Engine)
+			done := func() bool {
+				switch s := statusOf(t, f.Engine); order.Kind {
+				case "roll":
+					return len(s.Keys) == 3
+				case "freeze":
+					return s.Frozen
+				case "hold-updates":
+					return s.Source.UpdatesHeld
+				default:
+					return s.Source.Updated == 0
+				}
+			}
+			require.Eventually(t, done, 20*time.Second, time.Millisecond)
+			require.NoError(t, f.Close())
+			f = open(t, clock, dir, cfg)
+			require.Eventually(t, done, 20*time.Second, time.Millisecond)
+			_, err = f.Do(context.Background(), apex, engine.Command{Kind: "look"})
+			require.NoError(t, err)
+		})
+	}
 }

@@ -350,12 +350,12 @@ func (r *above) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 }
 
 // listen serves h on a free port of loopback, over UDP and TCP.
-func listen(t *testing.T, h dns.Handler, key *ask.TSIG) netip.AddrPort {
+func listen(t testing.TB, h dns.Handler, key *ask.TSIG) netip.AddrPort {
 	t.Helper()
 	return listenAt(t, "127.0.0.1", h, key)
 }
 
-func listenAt(t *testing.T, addr string, h dns.Handler, key *ask.TSIG) netip.AddrPort {
+func listenAt(t testing.TB, addr string, h dns.Handler, key *ask.TSIG) netip.AddrPort {
 	t.Helper()
 	var conn net.PacketConn
 	var listener net.Listener

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/kept"
 	"github.com/multisigner/multisigner/plugin/multisigner/sign"
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/validate"
@@ -30,7 +31,7 @@ var errWorse = errors.New("the guard objects")
 // verified.
 func (e *Engine) guard(z *Zone, cfg *Config, out sign.Output, now time.Time) (whole bool, err error) {
 	w := &z.work
-	g := validate.Guard{Held: w.heldNow(cfg), At: w.times.judged(), Sample: sampleSize, Place: e.share.place}
+	g := validate.Guard{Held: w.heldNow(cfg), At: w.times.Judged(), Sample: sampleSize, Place: e.share.Place}
 	old, d := w.signed, out.Diff
 	if w.proving.withdrawn {
 		old = w.shown() // what it replaces; not what was taken away
@@ -78,7 +79,7 @@ type guarded struct {
 }
 
 func (e *Engine) refusedPath(apex zone.Name) string {
-	return strings.TrimSuffix(e.snapshotPath(apex), ".snapshot") + ".refused"
+	return e.kept.File(apex, kept.RefusedEnding)
 }
 
 // maxRefused bounds the file of a refused version, in octets: our choice, above what

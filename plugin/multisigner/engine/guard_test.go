@@ -112,6 +112,7 @@ func (s *signing) addToFile(t *testing.T, line string) {
 // What the guard refuses is not shown, and is kept for a person to look at: a file
 // that others cannot read, which the alarm and the status name.
 func TestRefusedVersionIsKept(t *testing.T) {
+	t.Parallel()
 	s := startSigning(t, 0, false)
 	before := served(t, s.Engine)
 	s.breakFor("new")
@@ -163,6 +164,7 @@ const deep, many = "host-00778", 3000
 // Of a device every signature is verified before anybody sees it, also when a
 // whole zone is signed anew.
 func TestTokenIsVerifiedBefore(t *testing.T) {
+	t.Parallel()
 	s := startSigning(t, many, true)
 	before := served(t, s.Engine)
 	s.clock.step(time.Hour)
@@ -181,6 +183,7 @@ func TestTokenIsVerifiedBefore(t *testing.T) {
 // what is bad there takes the version away again. The last good one is shown until
 // the zone is well.
 func TestWithdrawnForTheLastGood(t *testing.T) {
+	t.Parallel()
 	s := startSigning(t, many, false)
 	s.await(t, "verified", verified)
 	good := served(t, s.Engine)
@@ -214,6 +217,7 @@ func alarms(z status.Zone) string {
 // A bad signature that a restart finds on the disk is found in the background; with
 // no good version there is none to answer with but the one that is made at once.
 func TestSnapshotIsVerified(t *testing.T) {
+	t.Parallel()
 	s := startSigning(t, many, false)
 	s.await(t, "verified", verified)
 	require.NoError(t, s.Close())

@@ -18,10 +18,7 @@ func (w *work) hand(cfg *Config, name string, seen peer.Report) *status.Hand {
 	if !slices.ContainsFunc(seen.Addresses, func(a peer.Address) bool { return a.Believed }) {
 		return nil
 	}
-	h := &handing{work: w, owner: name, keys: make(map[roll.KeyID]roll.KeyStatus, len(w.plan.Keys))}
-	for _, k := range w.plan.Keys {
-		h.keys[k.ID] = k
-	}
+	h := w.handing(w.plan, name)
 	h.out = status.Hand{TTL: uint32(cfg.DNSKEYTTL / time.Second), Records: []status.Record{}, Add: []status.Record{}, Remove: []status.Record{}}
 	h.compare(cfg.Apex, zone.TypeDNSKEY, h.dnskeys(w.plan.DNSKEY), seen)
 	switch {
@@ -43,6 +40,14 @@ type handing struct {
 	owner string // the foreign signer
 	keys  map[roll.KeyID]roll.KeyStatus
 	out   status.Hand
+}
+
+func (w *work) handing(plan roll.Plan, signer string) *handing {
+	h := &handing{work: w, owner: signer, keys: make(map[roll.KeyID]roll.KeyStatus, len(plan.Keys))}
+	for _, k := range plan.Keys {
+		h.keys[k.ID] = k
+	}
+	return h
 }
 
 // others are the keys among ids that are not the signer's own.
@@ -68,7 +73,7 @@ func (h *handing) records(set zone.Packed, err error) []string {
 // have been withdrawn. A set that was not seen there is not compared.
 func (h *handing) compare(apex zone.Name, t zone.Type, want []string, seen peer.Report) {
 	note := func(to *[]status.Record, rdata string) {
-		r := status.Record{Type: t.String(), Rdata: rdataText(apex, t, rdata)}
+		r := status.Record{Type: t.String(), Rdata: zone.RdataText(t, rdata)}
 		if !slices.Contains(*to, r) {
 			*to = append(*to, r)
 		}
@@ -100,7 +105,7 @@ func (h *handing) withdrawn(t zone.Type, rdata string) bool {
 	if rdata == cdsDelete || rdata == cdnskeyDelete {
 		return false // the signer's own wish, and its operator's to take back
 	}
-	id, known := h.known.digests[zone.DS(rdata)]
+	id, known := h.known.of(zone.DS(rdata))
 	if t != zone.TypeCDS {
 		id, known = keyID(zone.DNSKEY(rdata)), true
 	}

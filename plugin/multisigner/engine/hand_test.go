@@ -14,6 +14,7 @@ import (
 // be added until it is seen there, the old one to be removed once we have withdrawn it,
 // and in between and afterwards there is nothing to do. Its own keys are never touched.
 func TestHand(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a b", func(cfg *engine.Config) {
 		for i := range cfg.Peers {
 			cfg.Peers[i].Foreign = true // b takes our keys by itself all the same

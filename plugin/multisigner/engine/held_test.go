@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"encoding/json"
+	"crypto/ed25519"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -10,8 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/plugin/multisigner/caches"
+	"github.com/multisigner/multisigner/plugin/multisigner/denial"
 	"github.com/multisigner/multisigner/plugin/multisigner/parent"
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
+	"github.com/multisigner/multisigner/plugin/multisigner/sign"
+	"github.com/multisigner/multisigner/plugin/multisigner/validate"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -44,62 +48,10 @@ func seen(keys zone.RRset, ds zone.RRset) *sight {
 
 func newHolder() *work { return &work{known: newKnown(heldApex)} }
 
-// has says which of the RRsets that were seen resolvers may hold.
-func (w *work) has(at time.Time) (text string) {
-	w.prune(at)
-	for _, letter := range []byte("abc") {
-		for _, h := range w.held {
-			if string(h.Rdata) == string(heldKeys(letter, 0).Rdata) {
-				text += string(letter)
-			}
-		}
-	}
-	return text
-}
-
-// A set counts until the last copy of it may have left the caches: by the largest
-// TTL with which it was seen, from the look that first saw another in its place. An
-// address that does not answer has not replaced anything.
-func TestHeldUntilItsTTLHasPassed(t *testing.T) {
-	w, at := newHolder(), func(minutes int) time.Time { return heldStart.Add(time.Duration(minutes) * time.Minute) }
-	w.hold(seen(heldKeys('a', 3600), zone.RRset{}), at(0))
-	require.True(t, w.dirty, "it must survive a restart")
-	w.dirty = false
-	w.hold(seen(heldKeys('a', 60), zone.RRset{}), at(1)) // the TTL is lowered just before
-	require.False(t, w.dirty)
-	w.hold(seen(zone.RRset{}, zone.RRset{}), at(500))
-	require.Equal(t, "a", w.has(at(500)))
-	w.hold(seen(heldKeys('b', 60), zone.RRset{}), at(510))
-	require.True(t, w.dirty)
-	require.Equal(t, "ab", w.has(at(569)))
-	require.Equal(t, "b", w.has(at(570)))
-
-	// An address that is nobody's any more shows nothing new, and passes.
-	w.hold(&sight{}, at(600))
-	require.Equal(t, "b", w.has(at(600)))
-	require.Empty(t, w.has(at(601)))
-}
-
-// A restart forgets nothing, and what was served may have been served until then.
-func TestHeldAcrossRestart(t *testing.T) {
-	w := newHolder()
-	w.hold(seen(heldKeys('a', 3600), zone.RRset{}), heldStart)
-	w.hold(seen(heldKeys('b', 3600), zone.RRset{}), heldStart.Add(time.Minute))
-	saved, err := json.Marshal(w.held)
-	require.NoError(t, err)
-	var back []held
-	require.NoError(t, json.Unmarshal(saved, &back))
-	w = newHolder()
-	w.recall(back, heldStart.Add(50*time.Minute))
-	require.Equal(t, "ab", w.has(heldStart.Add(50*time.Minute)))
-	w.hold(seen(heldKeys('c', 3600), zone.RRset{}), heldStart.Add(62*time.Minute))
-	require.Equal(t, "bc", w.has(heldStart.Add(62*time.Minute)))
-	require.Equal(t, "c", w.has(heldStart.Add(122*time.Minute)))
-}
-
 // That there is no DS is known only when every address of the parent has said so,
 // and no cache can hold one.
 func TestHeldDS(t *testing.T) {
+	t.Parallel()
 	w, cfg := newHolder(), &Config{Apex: heldApex, Parent: Parent{Mode: ParentServers}}
 	require.False(t, w.heldNow(cfg).NoDS, "not looked at yet")
 	ds := zone.RRset{Name: heldApex, Type: zone.TypeDS, TTL: 3600, Rdata: zone.Pack("\x00\x01\x0f\x02" + fmt.Sprintf("%032d", 1))}
@@ -122,6 +74,7 @@ func TestHeldDS(t *testing.T) {
 
 // Whoever orders a key out without waiting for caches is not held up by them.
 func TestHeldHasty(t *testing.T) {
+	t.Parallel()
 	w, cfg := newHolder(), &Config{Apex: heldApex}
 	w.hold(seen(heldKeys('a', 3600), zone.RRset{}), heldStart)
 	w.hold(seen(heldKeys('b', 3600), zone.RRset{}), heldStart)
@@ -139,16 +92,110 @@ func TestHeldHasty(t *testing.T) {
 	require.Len(t, w.heldNow(cfg).Keys, 2, "the key is gone, and with it the haste")
 }
 
-// A peer that shows other keys at each look is not remembered for ever.
-func TestHeldIsBounded(t *testing.T) {
-	w := newHolder()
-	w.keep(heldKeys('a', 7200), 7200, heldStart)
-	for i := range 3 * maxHeldAt {
-		k := zone.NewDNSKEY(256, 15, []byte(fmt.Sprintf("%032d", i)))
-		set := zone.RRset{Name: heldApex, Type: zone.TypeDNSKEY, TTL: 86400, Rdata: zone.Pack(string(k))}
-		w.hold(seen(set, zone.RRset{}), heldStart.Add(time.Duration(i)*time.Second))
+// signedZone is a version with some keys, whose data some of them sign.
+func signedZone(t *testing.T, after *zone.Version, ttl int, keys, by []sign.Key) sign.Output {
+	t.Helper()
+	var rdata []string
+	for _, k := range keys {
+		rdata = append(rdata, string(k.Record))
 	}
-	require.Len(t, w.held, maxHeldAt+1)
-	require.True(t, w.held[0].Served, "what is served is kept before what was")
-	require.Equal(t, "a", w.has(heldStart.Add(time.Hour)), "what others have shown is kept")
+	serial := uint32(1)
+	if after != nil {
+		serial = after.Serial() + 1
+	}
+	out, err := sign.Zone(sign.Input{
+		Old: after, Serial: serial, Denial: denial.NSEC, Renumber: true, Now: heldStart,
+		Content: zone.MustVersion(fmt.Sprintf("example.org. 60 SOA . . 1 1 1 1 60\nexample.org. 60 NS ns.example.org.\nns.example.org. %d A 192.0.2.1", ttl)),
+		Policy:  sign.Policy{Validity: 14 * 24 * time.Hour, Refresh: time.Hour, BackDate: time.Hour},
+		Apex:    []zone.RRset{{Name: heldApex, Type: zone.TypeDNSKEY, TTL: 60, Rdata: zone.Pack(rdata...)}},
+		Keys:    sign.Keys{DNSKEY: keys[:1], Data: by},
+	})
+	require.NoError(t, err)
+	return out
+}
+
+// heldZSKs are a KSK and two ZSKs.
+func heldZSKs(t *testing.T) (ksk, a, b sign.Key) {
+	t.Helper()
+	var keys [3]sign.Key
+	for i := range keys {
+		flags := uint16(zone.FlagZone)
+		if i == 0 {
+			flags |= zone.FlagSEP
+		}
+		key, err := sign.NewKey(flags, 15, ed25519.NewKeyFromSeed(fmt.Appendf(nil, "%032d", i)))
+		require.NoError(t, err)
+		keys[i] = key
+	}
+	return keys[0], keys[1], keys[2]
+}
+
+// ours is a look at one server of our own, which has a version or does not answer.
+func ours(v *zone.Version) *sight {
+	a := peer.Address{Server: ask.Server{Addr: heldServer}, Status: peer.Unreachable}
+	if v != nil {
+		a.Status, a.Believed, a.Sets = peer.Good, true, map[zone.Type]zone.RRset{}
+		for s := range v.Top().All() {
+			a.Sets[s.Type] = s
+		}
+	}
+	return &sight{self: peer.Report{Addresses: []peer.Address{a}}}
+}
+
+// A secondary of ours is behind: it gives out data that the old ZSK has signed, and caches keep that for
+// the TTL that the data has there, whatever TTL our data has got since. Meanwhile no version comes through that has no
+// such key any more, even if the rules wanted it.
+func TestHeldOfOurSecondaries(t *testing.T) {
+	t.Parallel()
+	ksk, a, b := heldZSKs(t)
+	both := []sign.Key{ksk, a, b}
+	first := signedZone(t, nil, 7200, both, both[1:2])
+	lower := signedZone(t, first.Version, 60, both, both[1:2])
+	second := signedZone(t, lower.Version, 60, both, both[2:])
+	third := signedZone(t, second.Version, 60, []sign.Key{ksk, b}, both[2:])
+	higher := signedZone(t, second.Version, 86400, both, both[2:])
+	w, cfg := newHolder(), &Config{Apex: heldApex}
+	at := func(minutes int, s *sight) string {
+		w.record.Steady = heldStart.Add(time.Duration(minutes) * time.Minute)
+		if s != nil {
+			w.sight = s
+			w.hold(s, w.steady())
+		}
+		faults := validate.Guard{Held: w.heldNow(cfg), At: heldStart}.Faults(second.Version, third.Diff, third.Version)
+		return describe(faults)
+	}
+	show := func(out sign.Output, minutes int) {
+		if w.signed != nil {
+			w.caches.Replace(w.signed, out.Version, heldStart.Add(time.Duration(minutes)*time.Minute))
+		}
+		w.signed = out.Version
+	}
+	show(first, 0)
+	at(0, ours(first.Version))
+	show(lower, 1)
+	at(2, ours(first.Version))
+	show(second, 3)
+	require.Contains(t, at(900, ours(first.Version)), "it no longer accepts the SOA there")
+	show(higher, 901)
+	require.Contains(t, at(902, ours(first.Version)), "it no longer accepts the SOA there")
+	require.Contains(t, at(1000, ours(nil)), "it no longer accepts", "who does not answer has not caught up")
+	saved := w.caches.Save()
+	w.caches = caches.Recall(saved, heldStart.Add(1010*time.Minute))
+	require.Contains(t, at(1020, nil), "it no longer accepts", "a restart forgets nothing")
+	require.Contains(t, at(1100, ours(second.Version)), "it no longer accepts", "caches have what was given out just before")
+	require.Contains(t, at(1219, nil), "it no longer accepts", "the TTL was not lowered there")
+	require.Empty(t, at(1221, nil), "nor raised")
+}
+
+// What a version takes the place of is in caches, too: no version comes in its place that
+// changes the key that signs and withdraws the one before at once.
+func TestHeldOfTheVersionBefore(t *testing.T) {
+	t.Parallel()
+	ksk, a, b := heldZSKs(t)
+	first := signedZone(t, nil, 3600, []sign.Key{ksk, a, b}, []sign.Key{a})
+	hasty := signedZone(t, first.Version, 3600, []sign.Key{ksk, b}, []sign.Key{b})
+	w, cfg := newHolder(), &Config{Apex: heldApex}
+	w.signed = first.Version
+	faults := validate.Guard{Held: w.heldNow(cfg), At: heldStart}.Faults(first.Version, hasty.Diff, hasty.Version)
+	require.Contains(t, describe(faults), "it no longer accepts")
 }

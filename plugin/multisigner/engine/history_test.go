@@ -317,6 +317,43 @@ func TestNoHistoryForASerialGivenTwice(t *testing.T) {
 	require.Equal(t, 2, s.parts, "from then on it is sure what it has")
 }
 
+// Two servers ask from one address, and one of them has the version of before the crash. Its
+// serial does not tell which of the two it has: both get the whole zone, and then differences
+// again.
+func TestTwoServersBehindOneAddress(t *testing.T) {
+	dir, clock := t.TempDir(), newManual(moment)
+	file := write(t, names)
+	cfg := alone(t, file)
+	f := open(t, clock, dir, cfg)
+	one, other := &taker{addr: netip.MustParseAddr("192.0.2.1")}, &taker{addr: netip.MustParseAddr("192.0.2.1")}
+	served(t, f.Engine)
+	f.fail("save-before", "snapshot-before")
+	f.edit(t, file, names+"one A 192.0.2.81\n")
+	one.refreshes(t, f.Engine, "")
+	require.True(t, has(t, one.has, "one"))
+	require.NoError(t, f.Close())
+
+	require.NoError(t, os.WriteFile(file, []byte(names+"other A 192.0.2.81\n"), 0o644))
+	f = open(t, clock, dir, cfg)
+	require.Equal(t, one.has.Serial(), served(t, f.Engine).Serial())
+	other.refreshes(t, f.Engine, "")
+	require.True(t, has(t, other.has, "other"))
+	f.edit(t, file, names+"other A 192.0.2.81\nmore A 192.0.2.81\n")
+	for _, s := range []*taker{one, other} {
+		s.refreshes(t, f.Engine, "")
+		require.Equal(t, 2, s.whole)
+		require.False(t, has(t, s.has, "one"))
+	}
+	require.NoError(t, f.Close())
+	f = open(t, clock, dir, cfg)
+	served(t, f.Engine)
+	f.edit(t, file, names+"more A 192.0.2.81\n")
+	for _, s := range []*taker{one, other} {
+		s.refreshes(t, f.Engine, "")
+		require.Equal(t, 1, s.parts)
+	}
+}
+
 // No chain leads to a version that was withdrawn, nor from or over it.
 func TestNoHistoryOverWhatWasWithdrawn(t *testing.T) {
 	s := startSigning(t, many, false)
@@ -367,9 +404,6 @@ func TestHistoryIsBounded(t *testing.T) {
 		at, err := os.Stat(path)
 		require.NoError(t, err)
 		most = max(most, at.Size())
-		steps, octets := f.Find(apex).Serving().History.Size()
-		require.LessOrEqual(t, octets, max(4<<10, served(t, f.Engine).Size()/5))
-		require.NotZero(t, steps)
 	}
 	require.Less(t, most, int64(16<<10))
 	require.Equal(t, 1, keen.whole)

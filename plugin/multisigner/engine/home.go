@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/clock"
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
 )
 
@@ -115,13 +116,13 @@ func (e *Engine) watchHome() {
 		now = &status.Alarm{
 			Name: status.AlarmHome,
 			What: "the state directory is not as it should be: " + err.Error(),
-			Cure: "put it back as it was; until then rollovers wait, and this process must not end: it alone has what was there",
+			Cure: "put it back as it was. Until then rollovers wait, and this process must not end: nothing else has what was there",
 		}
 	case len(made) > 0:
 		e.home.mended = steady
 		now = &status.Alarm{
 			Name: status.AlarmHomeMended,
-			What: fmt.Sprintf("%s: removed under the running process, and written anew at %s", strings.Join(made, ", "), stamp(e.clock.Now())),
+			What: fmt.Sprintf("%s: removed under the running process, and written anew at %s", strings.Join(made, ", "), clock.Stamp(e.clock.Now())),
 			Cure: "find out what removed it, and look at what else it did",
 		}
 	case before != nil && e.home.mended != 0 && steady-e.home.mended < mendedFor:
@@ -145,19 +146,25 @@ func (e *Engine) watchHome() {
 	}
 }
 
-// watchKeys asks for a turn when something has changed among the files of the zone's keys.
-func (e *Engine) watchKeys(z *Zone) {
+// watchKeys asks for a turn when something has changed among the files of the zone's keys: at once
+// where a file was made or removed, and otherwise when it looks closely.
+func (e *Engine) watchKeys(z *Zone, closely bool) {
 	was := z.keysAt.Load()
 	if was == 0 {
 		return // they were not read yet
 	}
+	touched := e.keys.Touched(z.apex.String())
+	if !closely && touched == z.keysTouched {
+		return
+	}
+	z.keysTouched = touched
 	if now := e.keysAt(z); now != was && z.keysAt.CompareAndSwap(was, now) {
 		z.ask(func(w *wants) { w.keys = true })
 	}
 }
 
-// keysAt is when the files of the zone's keys changed last; not 0.
-func (e *Engine) keysAt(z *Zone) int64 { return max(e.keys.Changed(z.apex.String()).UnixNano(), 1) }
+// keysAt stands for the files of the zone's keys as they are now; not 0.
+func (e *Engine) keysAt(z *Zone) uint64 { return max(e.keys.Changed(z.apex.String()), 1) }
 
 // putKeysBack writes the files of keys anew that are gone while they are in use.
 func (e *Engine) putKeysBack(z *Zone) {
@@ -166,14 +173,15 @@ func (e *Engine) putKeysBack(z *Zone) {
 	if err := e.home.mend(); err != nil {
 		return // the alarm of the state directory says so
 	}
-	for id, key := range w.own {
-		done, err := e.keys.PutBack(z.apex.String(), key)
+	for _, key := range w.own {
+		id := key.id
+		done, err := e.keys.PutBack(z.apex.String(), key.Key)
 		switch {
 		case err != nil:
 			w.unkept = append(w.unkept, fmt.Errorf("the files of key %d of algorithm %d, which is in use, are not in the key directory: %w", id.Tag, id.Algorithm, err))
 			e.log.Error("a key is not in the key directory, and cannot be put back", "zone", z.apex, "tag", id.Tag, "error", err)
 		case done:
-			w.putBack, w.putBackAt = append(w.putBack, id), w.times.steady
+			w.putBack, w.putBackAt = append(w.putBack, id), w.times.Steady()
 			e.log.Error("a key was removed from the key directory under the running process, and put back", "zone", z.apex, "tag", id.Tag, "files", key.Base)
 		}
 	}
@@ -185,9 +193,9 @@ func (e *Engine) alarmsOfHome(w *work) {
 		w.alarm(a.Name, a.What, a.Cure)
 	}
 	if err := errors.Join(w.unkept...); err != nil {
-		w.alarm(status.AlarmKeyFileGone, err.Error(), "put them back from a backup; until then this process alone has the key, and must not end")
+		w.alarm(status.AlarmKeyFileGone, err.Error(), "put them back from a backup. Until then do not end this process: nothing else has the key")
 	}
-	if w.times.steady-w.putBackAt >= mendedFor {
+	if w.times.Steady()-w.putBackAt >= mendedFor {
 		w.putBack = nil
 	}
 	for _, id := range w.putBack {

@@ -11,6 +11,7 @@ import (
 // What was on a disk that is away is not written to the one below: directories are
 // made anew where they were, and nowhere else.
 func TestHomeOnAnotherDisk(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "a", "state")
 	h, err := openHome(dir)
 	require.NoError(t, err)

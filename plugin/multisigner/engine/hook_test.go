@@ -31,6 +31,7 @@ func wrote(path, text string) func() bool {
 // The hook is told when an alarm begins and when it ends, in that order, with its own
 // arguments as they stand in the Corefile: nothing in them or in the alarm is run.
 func TestHook(t *testing.T) {
+	t.Parallel()
 	program, told := script(t, `echo "$1|$MULTISIGNER_EVENT|$MULTISIGNER_ZONE|$MULTISIGNER_ALARM|$MULTISIGNER_WHAT|$MULTISIGNER_SINCE" >> TOLD`+"\n")
 	cfg := alone(t, write(t, content))
 	cfg.Hook = []string{program, "$(touch hooked); `id`"}
@@ -52,6 +53,7 @@ func TestHook(t *testing.T) {
 // A hook that hangs, with all it has started, holds up no turn and is ended; one that
 // fails is in the log with what it says.
 func TestHookThatHangs(t *testing.T) {
+	t.Parallel()
 	program, told := script(t, "echo $$ >> TOLD\nsleep 1000 &\necho $! >> TOLD\nsleep 1000\n")
 	cfg := alone(t, write(t, content))
 	cfg.Hook = []string{program}

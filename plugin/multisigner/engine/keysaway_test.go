@@ -88,6 +88,7 @@ func files(t *testing.T, dir string, flags uint16) (paths []string) {
 // signature from being renewed; nothing is written to where it was, and no key is
 // made. When it is back the rollover goes on.
 func TestKeyDirectoryIsAway(t *testing.T) {
+	t.Parallel()
 	dir, clock := t.TempDir(), newManual(moment)
 	cfg := alone(t, write(t, content))
 	cfg.LifetimeZSK = 30 * day
@@ -110,6 +111,7 @@ func TestKeyDirectoryIsAway(t *testing.T) {
 // What is removed under a running process is noticed within seconds, said, and written
 // anew from memory: keys, state, snapshots. A restart finds all of it.
 func TestRemovedUnderARunningProcess(t *testing.T) {
+	t.Parallel()
 	gone := func(path string) error { return os.Rename(path, filepath.Join(t.TempDir(), "gone")) } // in one step, as far as the watcher sees
 	for _, tc := range []struct {
 		what, says string
@@ -168,6 +170,7 @@ func TestRemovedUnderARunningProcess(t *testing.T) {
 // refresh interval before the end, and SERVFAIL at it. Either file is noticed when it
 // is back, without a restart.
 func TestRestartWithoutAKey(t *testing.T) {
+	t.Parallel()
 	away := func(path string) { os.Rename(path, path+".away") }
 	back := func(path string) { os.Rename(path+".away", path) }
 	for _, tc := range []struct {
@@ -236,6 +239,7 @@ func settled(t *testing.T, e *engine.Engine) status.Zone {
 // A key file that cannot be read at a first start, without any state, holds the zone:
 // a new key beside it might be one too many.
 func TestFirstStartWithAKeyThatCannotBeRead(t *testing.T) {
+	t.Parallel()
 	dir, cfg := t.TempDir(), alone(t, write(t, content))
 	e := serve(t, dir, cfg)
 	before := published(t, e)
@@ -252,4 +256,26 @@ func TestFirstStartWithAKeyThatCannotBeRead(t *testing.T) {
 	clock.step(time.Minute)
 	settled(t, e)
 	require.Equal(t, before, published(t, e))
+}
+
+// A private key that others may read is told of by the running process, not by the next one
+// that refuses to begin with it, and without anything else that would give the zone a turn. What
+// it can sign it signs.
+func TestKeyThatOthersMayRead(t *testing.T) {
+	dir := t.TempDir()
+	e := serve(t, dir, alone(t, write(t, content)))
+	defer e.Close()
+	served(t, e)
+	files, err := filepath.Glob(filepath.Join(dir, "keys", "*", "*.private"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	require.NoError(t, os.Chmod(files[0], 0o644))
+	eventually(t, "the alarm", func() bool { return raised(e, status.AlarmKeyFile) != nil })
+	a := raised(e, status.AlarmKeyFile)
+	require.Contains(t, a.What, files[0]+" can be read by others (mode 0644): chmod 600 ")
+	require.Equal(t, "no key is made, and the next start does not use that key", a.Breaks)
+	require.Zero(t, a.By, "it is in use")
+	require.Empty(t, statusOf(t, e).Refuse)
+	require.NoError(t, os.Chmod(files[0], 0o600))
+	eventually(t, "the end of the alarm", func() bool { return raised(e, status.AlarmKeyFile) == nil })
 }

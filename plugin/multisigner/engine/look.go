@@ -38,9 +38,12 @@ type sight struct {
 	others peer.Report // nameservers that nobody has named; see attribute
 	parent parent.Report
 
-	found    map[string][]netip.Addr // what the resolver has said, at this look or before
-	covered  map[string]bool         // nameservers, and addresses of theirs, that were thought of
-	unrouted []string                // those of them to which this machine has no route
+	refused bool // resolvers got no answers from us when it began
+	digests digests
+
+	found    foundHosts      // where the resolver has found hosts, at this look or before
+	covered  map[string]bool // nameservers, and addresses of theirs, that were thought of
+	unrouted []string        // those of them to which this machine has no route
 }
 
 // gaze is what a look needs to know, taken from the zone before it begins: a look
@@ -53,7 +56,8 @@ type gaze struct {
 	// unknown are nameservers whose addresses stand neither in the zone nor in the
 	// parent's glue: the resolver may know them, and found is what it said before.
 	unknown  []string
-	found    map[string][]netip.Addr
+	found    foundHosts
+	margin   time.Duration // for how long after its TTL an address that was found is looked at
 	named    map[netip.Addr]bool
 	signers  map[string]bool // of the nameservers: it has the name of a signer
 	ignored  []netip.Addr
@@ -63,6 +67,9 @@ type gaze struct {
 	refuses  bool // outsiders get no answers from us
 
 	keysOfOthers map[string][]zone.DNSKEY // than a peer, by its name
+
+	digests digests       // of the look before
+	version *zone.Version // that we serve
 }
 
 // looksAtAnybody reports whether there is anybody to look at.
@@ -84,7 +91,7 @@ func (w *work) gaze(cfg *Config) gaze {
 	if looksAtOthers(cfg) {
 		w.addOthers(cfg, &g)
 	}
-	g.parent = whereParent(cfg)
+	g.parent, g.digests, g.version = whereParent(cfg), w.digests, w.signed
 	return g
 }
 
@@ -120,7 +127,7 @@ func ourServers(cfg *Config) []ask.Server {
 func (e *Engine) look(ctx context.Context, g gaze) *sight {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	s := &sight{at: e.clock.Now(), peers: map[string]peer.Report{}, covered: g.covered}
+	s := &sight{at: e.clock.Now(), peers: map[string]peer.Report{}, covered: g.covered, refused: g.refuses}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	if len(g.self.Servers) > 0 {
@@ -143,6 +150,7 @@ func (e *Engine) look(ctx context.Context, g gaze) *sight {
 	}
 	wg.Wait()
 	e.vouched(ctx, g, s)
+	s.digests = g.digests.after(s.peers, g.version)
 	return s
 }
 
@@ -159,14 +167,8 @@ func (e *Engine) marked(servers []ask.Server) []ask.Server {
 // beginLook starts a look beside the turns; what it sees comes with a turn of its own.
 func (e *Engine) beginLook(z *Zone, g gaze) {
 	z.work.looks = true
-	e.background.Go(func() {
-		select {
-		case e.looking <- struct{}{}:
-			defer func() { <-e.looking }()
-		case <-e.life.Done():
-			return
-		}
-		seen := e.look(z.asking(e.life), g)
+	e.jobs.Begin(z.asking(e.life), e.looking, func(ctx context.Context) {
+		seen := e.look(ctx, g)
 		z.ask(func(w *wants) { w.seen = seen })
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/clock"
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
@@ -25,12 +26,12 @@ func (e *Engine) keepLooking(z *Zone, cfg *Config, asked wants, now time.Time) {
 		if len(w.plan.Waits) > 0 || w.plan.Busy || w.plan.Refuse != "" {
 			every = cfg.LookBusy
 		}
-		if due := w.sight.at.Add(every); w.lookAt.IsZero() || due.Before(w.lookAt) || asked.seen != nil {
+		if due := w.sightAt.Add(every); w.lookAt.IsZero() || due.Before(w.lookAt) || asked.seen != nil {
 			w.lookAt = due
 		}
 		if asked.look || w.lookAgain || asked.configured {
 			w.lookAgain = false
-			w.lookAt = later(now, w.sight.at.Add(min(notifiedAtMost, cfg.LookBusy)))
+			w.lookAt = clock.Later(now, w.sightAt.Add(min(notifiedAtMost, cfg.LookBusy)))
 		}
 	}
 	if w.sight == nil || !now.Before(w.lookAt) {
@@ -40,12 +41,26 @@ func (e *Engine) keepLooking(z *Zone, cfg *Config, asked wants, now time.Time) {
 	}
 }
 
+// lookServing has a look soon when the last one has met a server of ours that had nothing
+// to answer with, and the zone is served since: what it said is not so any more.
+func (w *work) lookServing(z *Zone, cfg *Config, now time.Time) {
+	if w.sight == nil || w.looks || !w.sight.refused || z.Serving().Refuse != "" {
+		return
+	}
+	if slices.ContainsFunc(w.sight.self.Addresses, func(a peer.Address) bool { return a.Status != peer.Good }) {
+		w.lookAt = clock.Later(now, w.sightAt.Add(min(notifiedAtMost, cfg.LookBusy)))
+	}
+}
+
+// nobody is the sight of zones that have nobody to look at; it is not changed.
+var nobody = &sight{}
+
 // lookAtNobody makes the look at nobody, where there is nobody to look at, and reports that.
 func (w *work) lookAtNobody(cfg *Config, now time.Time) bool {
 	if looksAtAnybody(cfg) {
 		return false
 	}
-	w.sight, w.lookAt = &sight{at: now}, time.Time{}
+	w.sight, w.sightAt, w.lookAt = nobody, now, time.Time{}
 	w.hold(w.sight, w.steady())
 	return true
 }
@@ -53,11 +68,11 @@ func (w *work) lookAtNobody(cfg *Config, now time.Time) bool {
 // take makes what was seen the zone's last sight.
 func (w *work) take(e *Engine, cfg *Config, seen *sight) {
 	w.looks = false
-	if seen.at.After(w.times.wall) {
-		seen.at = w.times.wall // the clock was set back meanwhile
+	if seen.at.After(w.times.Wall()) {
+		seen.at = w.times.Wall() // the clock was set back meanwhile
 	}
-	w.sight = seen
-	w.found = seen.found
+	w.sight, w.sightAt = seen, seen.at
+	w.found, w.digests = seen.found, seen.digests
 	w.keepUp(seen.self)
 	w.attribute(cfg, seen)
 	w.bearWitness(seen.self)
@@ -79,7 +94,7 @@ func (w *work) take(e *Engine, cfg *Config, seen *sight) {
 
 // rememberPeer keeps what the next look at a peer must know, over a restart too.
 func (w *work) rememberPeer(name string, m peer.Memory) {
-	w.memories[name] = m
+	w.setMemory(name, m)
 	if w.record.Peers == nil {
 		w.record.Peers = map[string]remembered{}
 	}
@@ -88,6 +103,13 @@ func (w *work) rememberPeer(name string, m peer.Memory) {
 		w.record.Peers[name] = now
 		w.dirty = true
 	}
+}
+
+func (w *work) setMemory(name string, m peer.Memory) {
+	if w.memories == nil {
+		w.memories = map[string]peer.Memory{}
+	}
+	w.memories[name] = m
 }
 
 // keepUp takes in which serial our own servers have already: after a disk was full,
@@ -111,7 +133,7 @@ func (w *work) memory(name string) peer.Memory {
 	m, ok := w.memories[name]
 	if !ok {
 		m = w.record.Peers[name].recall()
-		w.memories[name] = m
+		w.setMemory(name, m)
 	}
 	return m
 }
@@ -129,7 +151,7 @@ func (w *work) transferAgain() {
 func (w *work) ownEntry() []zone.DNSKEY {
 	var keys []zone.DNSKEY
 	for _, id := range w.plan.SignDNSKEY {
-		if k, ok := w.own[id]; ok {
+		if k := w.own.find(id); k != nil {
 			keys = append(keys, zone.DNSKEY(k.Rdata))
 		}
 	}
@@ -139,8 +161,8 @@ func (w *work) ownEntry() []zone.DNSKEY {
 // algorithms are those that a peer's keys may have: the ones of our own keys.
 func (w *work) algorithms(cfg *Config) []uint8 {
 	all := []uint8{cfg.Algorithm}
-	for id := range w.own {
-		all = append(all, id.Algorithm)
+	for _, k := range w.own {
+		all = append(all, k.id.Algorithm)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)

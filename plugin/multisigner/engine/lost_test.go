@@ -38,6 +38,7 @@ func (m *member) backup(t *testing.T) string {
 // whole: it makes no key behind anybody's back, says which command or which file
 // settles it, and the others' answers stay good all the while.
 func TestLostState(t *testing.T) {
+	t.Parallel()
 	wipe := func(names ...string) func(*testing.T, *member) {
 		return func(t *testing.T, m *member) {
 			for _, name := range names {
@@ -110,6 +111,7 @@ func TestLostState(t *testing.T) {
 // in every cache, and nobody takes the new keys for an older state. What was said
 // holds over a restart of either.
 func TestLostKeysAreTrustedAnew(t *testing.T) {
+	t.Parallel()
 	byDS := func(mode peer.TrustMode) func(*engine.Config) {
 		return func(cfg *engine.Config) {
 			for i := range cfg.Peers {
@@ -202,6 +204,7 @@ func entryKey(t *testing.T, m *member) zone.DNSKEY {
 // found out by a look before the first answer to outsiders; peers' looks are answered
 // meanwhile. Nothing that is answered after it is bogus in whatever a resolver holds.
 func TestRestoredBackup(t *testing.T) {
+	t.Parallel()
 	for _, keysToo := range []bool{false, true} {
 		t.Run(fmt.Sprintf("keys too %v", keysToo), func(t *testing.T) {
 			g := newGroup(t, "a b", nil)
@@ -244,6 +247,7 @@ func TestRestoredBackup(t *testing.T) {
 // its DS, so that the peer is believed at the first look, and the first answer to outsiders
 // has its keys.
 func TestRestoredFromBeforeAPeersRollover(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a b", nil)
 	g.begin()
 	a, b := g.signers[0], g.signers[1]
@@ -279,6 +283,7 @@ func TestRestoredFromBeforeAPeersRollover(t *testing.T) {
 // is signed anew often enough that it is believed soon after it can be; and both sides
 // say that `resign` tries at once.
 func TestRestoredBackupIsBelievedSoon(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a b", nil)
 	g.begin()
 	a, b := g.signers[0], g.signers[1]
@@ -319,11 +324,13 @@ func alarmedOf(t *testing.T, e *engine.Engine, what, cure string) bool {
 // A record that is damaged, or of a newer program, stops its zone with a message that
 // says what to do, and is left as it is; so is one of another signer.
 func TestRecordThatCannotBeRead(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ from, to, says, cure string }{
 		{`{"format":1,`, `{"format":1`, "damaged", "restore state.db from a backup"},
 		{`"format":1,`, `"format":99,`, "format 99", "run the newer program"},
 		{`"signer":"a"`, `"signer":"z"`, "as signer z", "a signer keeps its name"},
 		{`"roll":"`, `"roll":"AAAA`, "damaged", "restore state.db from a backup"},
+		{`"roll":"`, `"was":"`, "damaged", "restore state.db from a backup"},
 	} {
 		dir, cfg := t.TempDir(), alone(t, write(t, content))
 		e := serve(t, dir, cfg)

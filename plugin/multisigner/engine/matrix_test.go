@@ -132,6 +132,7 @@ func dsOf(t *testing.T, k zone.DNSKEY) zone.RRset {
 // look shows that our answers fail under its keys, and says so; what we serve is
 // renewed all the same. It turns green when the peer has our key again.
 func TestMatrixByItself(t *testing.T) {
+	t.Parallel()
 	var e atomic.Pointer[engine.Engine]
 	ours := newStage(t, serving(&e))
 	b, r := newOther(t), register(t)
@@ -215,6 +216,7 @@ func TestMatrixByItself(t *testing.T) {
 
 // Without a peer and without a parent there is nothing to compare, and nothing is asked.
 func TestNoMatrixAlone(t *testing.T) {
+	t.Parallel()
 	var asked atomic.Int64
 	var e atomic.Pointer[engine.Engine]
 	served := serving(&e)

@@ -14,14 +14,19 @@ import (
 // known translates between DNSKEY records and the ids by which roll knows them,
 // and finds the key that a DS or CDS record speaks of. It only ever learns.
 type known struct {
-	apex    zone.Name
-	records map[roll.KeyID]zone.DNSKEY
+	apex zone.Name
+	keys []knownKey // few, even after years
+	// digests are of all keys; nil: not made yet. They are as long as the keys, and most zones
+	// need none while nothing is rolled.
 	digests map[zone.DS]roll.KeyID
 }
 
-func newKnown(apex zone.Name) *known {
-	return &known{apex: apex, records: map[roll.KeyID]zone.DNSKEY{}, digests: map[zone.DS]roll.KeyID{}}
+type knownKey struct {
+	id     roll.KeyID
+	record zone.DNSKEY
 }
+
+func newKnown(apex zone.Name) *known { return &known{apex: apex} }
 
 // digestTypes are those by which a parent or a peer may speak of a key: SHA-1,
 // SHA-256, SHA-384 (RFC 8624 3.3). We ourselves write SHA-256 only.
@@ -43,17 +48,41 @@ func keyID(k zone.DNSKEY) roll.KeyID {
 // learn remembers k and gives its id.
 func (n *known) learn(k zone.DNSKEY) roll.KeyID {
 	id := keyID(k)
-	if _, ok := n.records[id]; ok {
-		return id
-	}
-	n.records[id] = k
-	for _, digest := range digestTypes {
-		if ds, err := k.DS(n.apex, digest); err == nil {
-			n.digests[ds] = id
-		}
+	if _, ok := n.record(id); !ok {
+		n.keys = append(n.keys, knownKey{id, k})
+		n.digests = nil
 	}
 	return id
 }
+
+// record is that of a key.
+func (n *known) record(id roll.KeyID) (k zone.DNSKEY, ok bool) {
+	for i := range n.keys {
+		if n.keys[i].id == id {
+			return n.keys[i].record, true
+		}
+	}
+	return "", false
+}
+
+// of is the key that a DS or CDS record speaks of.
+func (n *known) of(ds zone.DS) (id roll.KeyID, ok bool) {
+	if n.digests == nil {
+		n.digests = make(map[zone.DS]roll.KeyID, len(digestTypes)*len(n.keys))
+		for _, k := range n.keys {
+			for _, digest := range digestTypes {
+				if ds, err := k.record.DS(n.apex, digest); err == nil {
+					n.digests[ds] = k.id
+				}
+			}
+		}
+	}
+	id, ok = n.digests[ds]
+	return id, ok
+}
+
+// rest lets go what can be made again.
+func (n *known) rest() { n.digests = nil }
 
 // learnAll does so for each record of a DNSKEY or CDNSKEY RRset. A revoked key is as
 // good as gone, and its record must not stand for the plain one (RFC 5011 2.1).
@@ -75,7 +104,7 @@ func (n *known) find(p zone.Packed) (ids []roll.KeyID, unknown int) {
 		if rdata == cdsDelete {
 			continue
 		}
-		if id, ok := n.digests[zone.DS(rdata)]; ok {
+		if id, ok := n.of(zone.DS(rdata)); ok {
 			ids = append(ids, id)
 		} else {
 			unknown++
@@ -101,7 +130,7 @@ func (n *known) uneven(p zone.Packed) (ids []roll.KeyID) {
 	}
 	has := map[roll.KeyID]uint8{}
 	for rdata := range p.All() {
-		if id, ok := n.digests[zone.DS(rdata)]; ok {
+		if id, ok := n.of(zone.DS(rdata)); ok {
 			has[id] |= 1 << zone.DS(rdata).DigestType()
 		}
 	}
@@ -124,7 +153,7 @@ const (
 func (n *known) dnskeys(ids []roll.KeyID) (zone.Packed, error) {
 	rdata := make([]string, 0, len(ids))
 	for _, id := range ids {
-		k, ok := n.records[id]
+		k, ok := n.record(id)
 		if !ok {
 			return "", fmt.Errorf("the record of key %d is not known", id.Tag)
 		}
@@ -137,7 +166,8 @@ func (n *known) dnskeys(ids []roll.KeyID) (zone.Packed, error) {
 func (n *known) cds(ids []roll.KeyID) (zone.Packed, error) {
 	rdata := make([]string, 0, len(ids))
 	for _, id := range ids {
-		ds, err := n.records[id].DS(n.apex, ourDigest)
+		k, _ := n.record(id)
+		ds, err := k.DS(n.apex, ourDigest)
 		if err != nil {
 			return "", fmt.Errorf("make CDS of key %d: %w", id.Tag, err)
 		}
@@ -154,7 +184,7 @@ func (n *known) toSave(plan roll.Plan) [][]byte {
 	}
 	var records [][]byte
 	for _, id := range sortIDs(ids) {
-		if k, ok := n.records[id]; ok {
+		if k, ok := n.record(id); ok {
 			records = append(records, []byte(k))
 		}
 	}

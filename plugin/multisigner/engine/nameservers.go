@@ -17,12 +17,14 @@ import (
 
 // named is one address, or the name alone, of a nameserver, as one source names it.
 type named struct {
-	Source string     `json:"source"` // zone, or parent
+	Source string     `json:"source"` // zone, parent, or servers: see servedNames
 	Host   string     `json:"host"`
 	Addr   netip.Addr `json:"addr,omitzero"` // the zero value: the source has no address for it
-	TTL    uint32     `json:"ttl"`           // the largest with which it was named, in seconds
-	// Until is when no cache can have it any more, by the zone's steady clock; the zero
-	// value: it is named now.
+	TTL    uint32     `json:"ttl"`           // with which it is named, or was when it went, in seconds
+	// Held is until when a cache may have it with a larger TTL that it had before; Until, when
+	// no cache can have it any more, the zero value: it is named now. Both go by the zone's
+	// steady clock.
+	Held  time.Time `json:"held,omitzero"`
 	Until time.Time `json:"until,omitzero"`
 }
 
@@ -53,6 +55,8 @@ func (w *work) keepNames(cfg *Config, now time.Time) {
 			}
 		}
 		w.nameAll("parent", is, all, now)
+		is, all = w.servedNames()
+		w.nameAll("servers", is, all, now)
 	}
 	if w.record.Named = forgetNames(w.record.Named, now); !slices.Equal(old, w.record.Named) {
 		w.dirty = true
@@ -72,23 +76,58 @@ func addressed(source, host string, addrs []netip.Addr, ttl uint32) (all []named
 
 // nameAll notes what a source names now; whole: it names nothing else.
 func (w *work) nameAll(source string, is []named, whole bool, now time.Time) {
-	same := func(a, b named) bool { return a.Source == b.Source && a.Host == b.Host && a.Addr == b.Addr }
+	is = largest(is)
 	for i := range w.record.Named {
 		n := &w.record.Named[i]
-		switch there := slices.ContainsFunc(is, func(o named) bool { return same(*n, o) }); {
+		switch there := slices.ContainsFunc(is, n.same); {
 		case n.Source != source:
 		case there:
 			n.Until = time.Time{}
 		case whole && n.Until.IsZero():
-			n.Until = now.Add(seconds(n.TTL))
+			n.goes(now)
 		}
 	}
 	for _, o := range is {
-		if i := slices.IndexFunc(w.record.Named, func(n named) bool { return same(n, o) }); i >= 0 {
-			w.record.Named[i].TTL = max(w.record.Named[i].TTL, o.TTL)
+		if i := slices.IndexFunc(w.record.Named, o.same); i >= 0 {
+			w.record.Named[i].falls(o.TTL, now)
 		} else {
 			w.record.Named = append(w.record.Named, o)
 		}
+	}
+}
+
+func (n named) same(o named) bool {
+	return n.Source == o.Source && n.Host == o.Host && n.Addr == o.Addr
+}
+
+// largest gives what one source names, each once, with the largest TTL: the addresses of a
+// parent may have several.
+func largest(is []named) (all []named) {
+	for _, n := range is {
+		if i := slices.IndexFunc(all, n.same); i >= 0 {
+			all[i].TTL = max(all[i].TTL, n.TTL)
+		} else {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// goes notes that n is named no more. What was cached with a larger TTL counts as well.
+func (n *named) goes(now time.Time) {
+	if left := uint32(max(n.Held.Sub(now), 0) / time.Second); left > n.TTL {
+		n.TTL = left
+	}
+	n.Until, n.Held = now.Add(seconds(n.TTL)), time.Time{}
+}
+
+// falls notes with which TTL n is named now.
+func (n *named) falls(ttl uint32, now time.Time) {
+	if end := now.Add(seconds(n.TTL)); ttl < n.TTL && end.After(n.Held) {
+		n.Held = end
+	}
+	if n.TTL = ttl; !n.Held.After(now) {
+		n.Held = time.Time{}
 	}
 }
 
@@ -127,15 +166,17 @@ func (w *work) nameservers() map[string][]netip.Addr {
 }
 
 // namedFor is for how long resolvers go on asking an address when nothing names it any
-// more. 0: it is no nameserver.
+// more. 0: nothing names it now, and if it is looked at all the same that ends by itself. An
+// address that the resolver has found for a host counts by its own TTL: resolvers ask for it
+// anew, and go where it is then.
 func (w *work) namedFor(addr netip.Addr, host, signer string) time.Duration {
-	ttl := uint32(0)
+	ttl := w.found.ttlOf(host, addr)
 	for _, n := range w.record.Named {
-		if n.Addr == addr || n.Host == host || isCalled(n.Host, signer) {
-			ttl = max(ttl, n.TTL)
+		if n.Until.IsZero() && (n.Addr == addr || isCalled(n.Host, signer)) {
+			ttl = max(ttl, seconds(n.TTL))
 		}
 	}
-	return seconds(ttl)
+	return ttl
 }
 
 // ourHosts are the nameservers, of the zone or its delegation, that have an address of

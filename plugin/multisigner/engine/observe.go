@@ -15,9 +15,8 @@ import (
 // observation says in roll's words what was seen of everybody.
 func (w *work) observation(cfg *Config, now time.Time) roll.Observation {
 	seen := roll.Observation{Looked: w.sight != nil, Steady: w.steady(), Published: published(w.signed, w.known)}
-	for id, key := range w.own {
-		sep := zone.DNSKEY(key.Rdata).SEP()
-		seen.Own = append(seen.Own, roll.OwnKey{ID: id, SEP: sep, Role: w.roles[id]})
+	for _, k := range w.own {
+		seen.Own = append(seen.Own, roll.OwnKey{ID: k.id, SEP: zone.DNSKEY(k.Rdata).SEP(), Role: k.role})
 	}
 	slices.SortFunc(seen.Own, func(a, b roll.OwnKey) int { return compareIDs(a.ID, b.ID) })
 	if w.sight == nil {
@@ -42,7 +41,7 @@ func (w *work) observation(cfg *Config, now time.Time) roll.Observation {
 // steady is a clock that stands still while the zone is not served and is not moved by
 // those who set the system's (PROTOCOL slower-clock-counts).
 func (w *work) steady() time.Time {
-	return w.record.Steady.Add(max(w.times.steady-w.steadyFrom, 0))
+	return w.record.Steady.Add(max(w.times.Steady()-w.steadyFrom, 0))
 }
 
 func (w *work) learn() {
@@ -84,7 +83,8 @@ func published(v *zone.Version, known *known) roll.Published {
 func (n *known) makers(sigs zone.Packed) []roll.KeyID {
 	var ids []roll.KeyID
 	for sig := range sigs.All() {
-		for id := range n.records {
+		for i := range n.keys {
+			id := n.keys[i].id
 			if id.Tag == zone.RRSIG(sig).KeyTag() && id.Algorithm == zone.RRSIG(sig).Algorithm() {
 				ids = append(ids, id)
 			}

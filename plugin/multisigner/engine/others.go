@@ -35,9 +35,10 @@ func (w *work) addOthers(cfg *Config, g *gaze) {
 		Memory: peer.Memory{Pins: pins}, Via: peer.Query,
 	}
 	g.named, g.resolver, g.found = map[netip.Addr]bool{}, cfg.Parent.Resolver, w.found
+	g.margin = cfg.Margin
 	g.covered, g.signers, g.ignored = map[string]bool{}, map[string]bool{}, cfg.Ignore
 	for _, s := range subjects(cfg) {
-		g.named[s.server.Addr.Addr()] = true
+		g.named[s.Server.Addr.Addr()] = true
 	}
 	for host, addrs := range w.nameservers() {
 		g.signers[host] = isSigners(cfg, host)
@@ -87,50 +88,45 @@ func (e *Engine) lookAtOthers(ctx context.Context, g gaze, s *sight) {
 // findOthers completes the target by what the resolver knows. A nameserver of which
 // that is not all is an address at which nobody can look: it is in lost. Those that
 // were found before are looked at on, for they are no worse than they were.
-func (e *Engine) findOthers(ctx context.Context, g gaze, at time.Time) (t peer.Target, lost []peer.Address, found map[string][]netip.Addr) {
-	found = map[string][]netip.Addr{}
+func (e *Engine) findOthers(ctx context.Context, g gaze, at time.Time) (t peer.Target, lost []peer.Address, found foundHosts) {
+	found = foundHosts{}
 	type answer struct {
 		addrs []netip.Addr
+		ttl   time.Duration
 		why   string
 	}
 	// At once: a resolver that does not answer must leave time for the look itself.
 	answers := ask.All(g.unknown, func(host string) (a answer) {
-		a.addrs, a.why = e.addressesOf(ctx, g.resolver, host)
+		a.addrs, a.ttl, a.why = e.addressesOf(ctx, g.resolver, host)
 		return a
 	})
 	for i, host := range g.unknown {
-		addrs, why := answers[i].addrs, answers[i].why
-		if why != "" {
-			for _, addr := range g.found[host] {
-				if !slices.Contains(addrs, addr) {
-					addrs = append(addrs, addr)
-				}
-			}
-			if !g.signers[host] {
-				lost = append(lost, peer.Address{Host: host, At: at, Status: peer.Unfound, Err: why})
-			}
+		a := answers[i]
+		if a.why != "" && !g.signers[host] {
+			lost = append(lost, peer.Address{Host: host, At: at, Status: peer.Unfound, Err: a.why})
 		}
-		if len(addrs) > 0 {
-			found[host] = addrs
+		where := relocated(g.found[host], a.addrs, a.ttl, a.why == "", at, g.margin)
+		if len(where) > 0 {
+			found[host] = where
 		}
-		g.addOther(host, addrs)
+		g.addOther(host, addressesIn(where))
 	}
 	return g.others, lost, found
 }
 
 // addressesOf asks the resolver; why says in what the answer falls short.
-func (e *Engine) addressesOf(ctx context.Context, resolver netip.AddrPort, host string) (addrs []netip.Addr, why string) {
+func (e *Engine) addressesOf(ctx context.Context, resolver netip.AddrPort, host string) (addrs []netip.Addr, ttl time.Duration, why string) {
 	if !resolver.IsValid() {
-		return nil, "there is no resolver to ask"
+		return nil, 0, "there is no resolver to ask"
 	}
-	addrs, err := e.client.Addresses(ctx, ask.Server{Addr: resolver}, host)
+	addrs, ttl, err := e.client.Addresses(ctx, ask.Server{Addr: resolver}, host)
 	switch {
 	case err != nil:
-		return addrs, err.Error()
+		return addrs, ttl, err.Error()
 	case len(addrs) == 0:
-		return nil, "the resolver says that it has none"
+		return nil, 0, "the resolver says that it has none"
 	}
-	return addrs, ""
+	return addrs, ttl, ""
 }
 
 // notCovered are the nameservers, and addresses of theirs, that the last look did not
@@ -182,7 +178,7 @@ func (w *work) alarmsOfOurs(cfg *Config) (alarms []alarm) {
 		if ours && a.Status != peer.Good && a.Status != peer.Unreachable && !a.Server.Mark.Arrived() {
 			alarms = append(alarms, newAlarm(status.AlarmOwnAddress, a.Server.String(),
 				"at our own address "+a.Server.String()+" something else answers when it is asked for "+cfg.Apex.String()+": "+a.Err,
-				"see what listens there, and that this server does: the address stands in the `signer` line; what is in between must pass EDNS options on"))
+				"see what listens there. The address is in the `signer` line, so this server must listen there; a proxy in front of it must pass EDNS options on"))
 		}
 	}
 	return alarms
@@ -196,14 +192,14 @@ func (w *work) alarmsOfOthers() (alarms []alarm) {
 	for _, a := range w.sight.self.Addresses {
 		if a.Status == peer.Unfound {
 			alarms = append(alarms, newAlarm(status.AlarmUnfound, a.Host,
-				"the address of nameserver "+a.Host+" is not known ("+a.Err+"): what it serves cannot be seen, and nothing that could break validation is done",
-				"give a `resolver` that finds it; or, if it is a signer's, call that by this name in the `signer` line or its `peer` block, with its addresses; "+
+				"the address of nameserver "+a.Host+" is not known ("+a.Err+"): what it serves cannot be seen, and no step is taken that could break validation",
+				"give a `resolver` that finds it; or, if it belongs to a signer, use this name for that signer in the `signer` line or the `peer` block, with its addresses; "+
 					"or take it out of the NS records of the zone and its delegation"))
 		}
 	}
 	if len(w.sight.unrouted) > 0 {
 		alarms = append(alarms, newAlarm(status.AlarmUnrouted, "",
-			"this machine has no route to "+strings.Join(w.sight.unrouted, ", ")+": what is served there cannot be seen, and nothing that could break validation is done",
+			"this machine has no route to "+strings.Join(w.sight.unrouted, ", ")+": what is served there cannot be seen, and no step is taken that could break validation",
 			"give the machine a route there (IPv6, most likely); or write `ignore` with these addresses, if they serve what another address does"))
 	}
 	return alarms

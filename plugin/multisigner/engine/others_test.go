@@ -21,6 +21,7 @@ const elsewhere = "ns.elsewhere.example."
 // whatever it likes, so no key signs before it was seen to have it; a person is told
 // what to do, and when it is gone from the zone the rollover goes on.
 func TestNameserverWithoutAddress(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a b", nil)
 	g.begin()
 	a := g.signers[0]
@@ -47,6 +48,7 @@ func TestNameserverWithoutAddress(t *testing.T) {
 
 // A nameserver that has the name of a signer is at the addresses of that signer.
 func TestNameserverOfSignersName(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a.example.net b.example.net", nil)
 	g.begin()
 	g.serveFrom("@ NS a.example.net.\n@ NS B.example.net.\n")
@@ -59,6 +61,7 @@ func TestNameserverOfSignersName(t *testing.T) {
 // A resolver that does not answer, or knows no address, leaves the address unknown,
 // whatever it said before; when it answers again, waits go on where they were.
 func TestNameserverThatIsNotFound(t *testing.T) {
+	t.Parallel()
 	r := &directory{}
 	addr := listen(t, r, nil)
 	g := newGroup(t, "a b", func(cfg *engine.Config) { cfg.Parent.Resolver = addr })

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/source"
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/store"
 	"github.com/multisigner/multisigner/plugin/multisigner/update"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
@@ -17,7 +18,7 @@ import (
 // nothing is ever applied twice, because a value says what is and not what changed.
 type overlay struct {
 	entries update.Overlay
-	parked  []update.Parked
+	parked  update.Parked
 	records int // of all entries
 	// unsaved are those that the store does not have as they are here.
 	unsaved   map[update.Key]bool
@@ -41,7 +42,7 @@ func overlayPrefix(apex zone.Name) string { return "update\t" + apex.String() + 
 // loadOverlay reads what an earlier process has left. A part that cannot be read stops
 // the zone: with less than was acknowledged it would be another.
 func loadOverlay(ctx context.Context, st store.Store, apex zone.Name) (overlay, error) {
-	o := overlay{entries: update.Overlay{}, unsaved: map[update.Key]bool{}, revisions: map[update.Key]uint64{}}
+	var o overlay
 	keys, err := st.Keys(ctx, overlayPrefix(apex))
 	if err != nil {
 		return o, fmt.Errorf("load updates of %s: %w", apex, err)
@@ -55,14 +56,29 @@ func loadOverlay(ctx context.Context, st store.Store, apex zone.Name) (overlay, 
 		if err != nil || overlayKey(apex, e.Key) != key {
 			return o, fmt.Errorf("what updates have made of %s is damaged (%q: %w): restore state.db from a backup", apex, key, err)
 		}
+		o.open()
 		o.entries[e.Key], o.revisions[e.Key] = e, revision
 		o.records += e.Records()
 	}
 	return o, nil
 }
 
+// open makes room for the first edit: few zones have any.
+func (o *overlay) open() {
+	if o.entries == nil {
+		o.entries = update.Overlay{}
+	}
+	if o.unsaved == nil {
+		o.unsaved = map[update.Key]bool{}
+	}
+	if o.revisions == nil {
+		o.revisions = map[update.Key]uint64{}
+	}
+}
+
 // take puts edits in, and gives those that take them back, in reverse order.
 func (o *overlay) take(edits []update.Edit) (back []update.Edit) {
+	o.open()
 	for _, e := range edits {
 		was, ok := o.entries[e.Key]
 		if !ok {
@@ -146,32 +162,24 @@ func (w *work) newest() *zone.Version {
 	return w.signedContent
 }
 
-// reportOverlay is the overlay as a list: a line for each RRset, and why one is parked.
-func (w *work) reportOverlay() string {
-	entries := w.overlay.entries.Sorted()
-	if len(entries) == 0 {
-		return "updates have changed nothing beside the file"
-	}
-	var b strings.Builder
-	for _, e := range entries {
-		fmt.Fprintf(&b, "%s %s:", e.Name, e.Type)
-		if n := e.Added.Rdata.Len(); n > 0 {
-			fmt.Fprintf(&b, " %d added,", n)
+// reportOverlay is the overlay as a list, by name and type.
+func (w *work) reportOverlay(cfg *Config) []status.Update {
+	list := []status.Update{}
+	for _, e := range w.overlay.entries.Sorted() {
+		u := status.Update{Name: e.Name.String(), Type: e.Type.String(), Added: []string{}, Removed: []string{}, By: e.By, Since: e.Since}
+		for rdata := range e.Added.Rdata.All() {
+			u.Added = append(u.Added, zone.RdataText(e.Type, rdata))
 		}
-		if n := e.Removed.Len(); n > 0 {
-			fmt.Fprintf(&b, " %d removed,", n)
+		for rdata := range e.Removed.All() {
+			u.Removed = append(u.Removed, zone.RdataText(e.Type, rdata))
 		}
 		if e.TTLSet {
-			fmt.Fprintf(&b, " TTL %d,", e.TTL)
+			u.TTL = &e.TTL
 		}
-		fmt.Fprintf(&b, " by key %s at %s\n", e.By, stamp(e.Since))
-		for _, p := range w.overlay.parked {
-			if p.Key == e.Key {
-				fmt.Fprintf(&b, "  not served: %s\n", p.Why)
-			}
-		}
+		u.NotServed = w.overlay.parked.Why(e.Key)
+		list = append(list, u)
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return list
 }
 
 // fold is the overlay as text to paste into the zone file. When the file has it, it

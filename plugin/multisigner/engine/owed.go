@@ -164,9 +164,9 @@ func (w *work) alarmOfTelling(cfg *Config) []alarm {
 	if last == nil || last.Error == "" || len(w.record.Owed) == 0 || w.telling.tries < 2 {
 		return nil
 	}
-	cure := "it is tried again; the lines of `ds` can be put in place by hand, and parent-notify says where it listens, or none"
+	cure := "it is tried again. Name the address where the parent takes NOTIFY in `parent-notify`, or write `parent-notify none`; or put the lines of `ds` in place by hand"
 	if last.How == "UPDATE" {
-		cure = "mend parent-update or its key, here or at the parent; it is tried again, and the lines of `ds` can be put in place by hand"
+		cure = "mend `parent-update` or its key, here or at the parent; it is tried again. Or put the lines of `ds` in place by hand"
 	}
 	return []alarm{newAlarm(status.AlarmNotTold, "parent "+last.What, fmt.Sprintf("the parent could not be told of new %s by %s: %s", last.What, last.How, last.Error), cure)}
 }

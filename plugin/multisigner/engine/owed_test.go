@@ -18,6 +18,7 @@ import (
 // What is owed is what was planned last, and goes when it is not wanted any more:
 // another set is, or nobody can be told. Something else that is owed stays.
 func TestOwed(t *testing.T) {
+	t.Parallel()
 	one, two := roll.KeyID{Tag: 1, Algorithm: 13}, roll.KeyID{Tag: 2, Algorithm: 13}
 	var r record
 	r.owe(roll.Plan{TellParent: []roll.Tell{roll.TellCDS, roll.TellCSYNC}, CDS: []roll.KeyID{one}})
@@ -52,6 +53,7 @@ func TestOwed(t *testing.T) {
 
 // To remove the DS is owed until none is seen, and is no leftover of a set.
 func TestOwedDeletion(t *testing.T) {
+	t.Parallel()
 	w := work{plan: roll.Plan{CDSDelete: true}, sight: &sight{}, known: newKnown(zone.MustName("example.org."))}
 	w.record.owe(roll.Plan{TellParent: []roll.Tell{roll.TellCDS}, CDSDelete: true})
 	cfg := &Config{Parent: Parent{Mode: ParentServers}}
@@ -75,6 +77,7 @@ func TestOwedDeletion(t *testing.T) {
 // UPDATE replaces what is known only: not while a server of the parent is not seen,
 // differs from another, or its zone is not known.
 func TestChangeIsOfWhatWasSeen(t *testing.T) {
+	t.Parallel()
 	ds := func(digest string) zone.RRset {
 		return zone.RRset{Type: zone.TypeDS, TTL: 7, Rdata: zone.Pack("\x00\x01\x0d\x02" + digest)}
 	}
@@ -109,6 +112,7 @@ func TestChangeIsOfWhatWasSeen(t *testing.T) {
 // One thing that cannot be told does not keep the next from being told; the wait for
 // the next try grows to an hour; what cannot be told yet has no date of its own.
 func TestTellingGoesOn(t *testing.T) {
+	t.Parallel()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	cfg := &Config{LookBusy: time.Minute, Parent: Parent{Mode: ParentServers, Servers: []netip.AddrPort{{}}, Update: []ask.Server{{}}}}
 	e := &Engine{log: slog.New(slog.DiscardHandler)}

@@ -1,12 +1,15 @@
 package engine_test
 
 import (
+	"net/netip"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/engine"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -14,6 +17,7 @@ import (
 // it, and told with what it says; and it is over with the first that does not. A server
 // of ours that has nothing to answer with yet is no stranger.
 func TestSomethingElseAtOurAddress(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a b", nil)
 	a := g.signers[0]
 	other := &stranger{m: a}
@@ -54,6 +58,7 @@ func (s *stranger) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 // own, and is recognised: it sees that it publishes its keys, asks for their DS as all
 // the others do, and joins.
 func TestJoinsThroughTranslatedAddresses(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a b", nil)
 	b := g.signers[1]
 	g.signers, b.cfg.LookIdle = g.signers[:1], b.cfg.LookBusy
@@ -80,4 +85,24 @@ func TestJoinsThroughTranslatedAddresses(t *testing.T) {
 	s, _ := b.e.Load().Status(apex)
 	require.NotEmpty(t, s.Self)
 	require.Equal(t, "good", s.Self[0].State)
+}
+
+// A server that had nothing to answer with when the first look came is looked at again as
+// soon as it serves: else the status says for minutes that it does not.
+func TestOwnServerAfterTheStart(t *testing.T) {
+	t.Parallel()
+	var e atomic.Pointer[engine.Engine]
+	ours := newStage(t, serving(&e))
+	cfg := delegated(t, register(t))
+	cfg.File, cfg.Addresses = write(t, onLoopback), []netip.AddrPort{ours.addr}
+	cfg.LookBusy, cfg.LookIdle = time.Hour, time.Hour
+	running := serve(t, t.TempDir(), cfg)
+	defer running.Close()
+	require.Eventually(t, func() bool { return statusOf(t, running).Serving }, 20*time.Second, time.Millisecond)
+	require.NotEqual(t, "good", statusOf(t, running).Self[0].State)
+	e.Store(running)
+	require.Eventually(t, func() bool {
+		s := statusOf(t, running)
+		return len(s.Self) > 0 && s.Self[0].State == "good"
+	}, 20*time.Second, 10*time.Millisecond, "%+v", statusOf(t, running).Self)
 }

@@ -41,14 +41,8 @@ func (e *Engine) tellParent(z *Zone, cfg *Config, now time.Time) {
 	}
 	e.fail.reach("tell-parent")
 	w.telling.underway = true
-	e.background.Go(func() {
-		select {
-		case e.telling <- struct{}{}:
-			defer func() { <-e.telling }()
-		case <-e.life.Done():
-			return
-		}
-		ctx, cancel := context.WithTimeout(z.asking(e.life), parentTimeout)
+	e.jobs.Begin(z.asking(e.life), e.telling, func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, parentTimeout)
 		defer cancel()
 		told := e.carry(ctx, t)
 		z.ask(func(w *wants) {
@@ -117,7 +111,7 @@ func (w *work) strangers() []string {
 			continue
 		}
 		for rdata := range a.DS.Rdata.All() {
-			if _, ours := w.known.digests[zone.DS(rdata)]; !ours && !slices.Contains(all, rdata) {
+			if _, ours := w.known.of(zone.DS(rdata)); !ours && !slices.Contains(all, rdata) {
 				all = append(all, rdata)
 			}
 		}

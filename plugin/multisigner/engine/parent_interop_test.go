@@ -73,7 +73,7 @@ func startUnbound(t *testing.T, named netip.AddrPort) (resolver netip.AddrPort, 
 			}
 		}
 		return anchor != ""
-	}, 30*time.Second, 100*time.Millisecond)
+	}, time.Minute, 100*time.Millisecond)
 	dir := t.TempDir()
 	resolver = free(t)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "conf"), fmt.Appendf(nil, `server:

@@ -375,7 +375,7 @@ func TestParentRefusesUpdate(t *testing.T) {
 	defer e.Close()
 	require.Eventually(t, func() bool {
 		return slices.ContainsFunc(statusOf(t, e).Alarms, func(a status.Alarm) bool {
-			return strings.Contains(a.What, "the parent could not be told of new CDS by UPDATE") && strings.Contains(a.Cure, "mend parent-update or its key")
+			return strings.Contains(a.What, "the parent could not be told of new CDS by UPDATE") && strings.Contains(a.Cure, "mend `parent-update` or its key")
 		})
 	}, 20*time.Second, 10*time.Millisecond)
 	_, _, ds := r.came()

@@ -2,27 +2,37 @@ package engine
 
 import (
 	"context"
-	"runtime/debug"
+	"slices"
 	"time"
 
-	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
 // Prepared is a configuration that waits for Commit or Discard.
 type Prepared struct {
-	engine *Engine
-	zones  []Config
+	engine   *Engine
+	zones    []*Config
+	catalogs []CatalogConfig
 }
 
-// Prepare gets zones ready to be served, and changes nothing of what is served.
-// Exactly one of Commit and Discard must follow. Faults of content are no error:
-// such a zone is served from its last good version, or refuses.
-func (e *Engine) Prepare(ctx context.Context, zones []Config) (*Prepared, error) {
+// Prepare gets zones, and those that catalogs name, ready to be served, and changes nothing
+// of what is served. Exactly one of Commit and Discard must follow. Faults of content are no
+// error: such a zone is served from its last good version, or refuses.
+func (e *Engine) Prepare(ctx context.Context, zones []Config, catalogs ...CatalogConfig) (*Prepared, error) {
+	own := make([]*Config, len(zones))
+	for i, cfg := range zones {
+		own[i] = &cfg
+	}
+	return e.PrepareShared(ctx, own, catalogs...)
+}
+
+// PrepareShared is Prepare of Configs that the caller has in use as well: nobody changes them
+// any more.
+func (e *Engine) PrepareShared(ctx context.Context, zones []*Config, catalogs ...CatalogConfig) (*Prepared, error) {
 	if err := e.life.Err(); err != nil {
 		return nil, err
 	}
-	return &Prepared{engine: e, zones: zones}, ctx.Err()
+	return &Prepared{engine: e, zones: zones, catalogs: catalogs}, ctx.Err()
 }
 
 // Discard forgets the preparation.
@@ -33,17 +43,30 @@ func (p *Prepared) Discard() {}
 // that take longer refuse until they are there.
 const firstTurns = 5 * time.Second
 
-// Commit makes the zones prepared the zones of the engine: new ones begin, those
-// not among them are no longer served. Their state remains on the disk.
+// Commit makes the zones prepared, and those that the catalogs prepared have brought, the
+// zones of the engine: new ones begin, those not among them are no longer served. Their
+// state remains on the disk.
 func (p *Prepared) Commit() {
 	e := p.engine
+	e.catalogs.mu.Lock()
+	begun := p.takeOver()
+	e.catalogs.mu.Unlock()
+	e.catalogs.want()
+	awaitFirst(e.life, begun, firstTurns)
+}
+
+// takeOver is what Commit does while it holds the lock of the catalogs. It gives the zones that begin.
+func (p *Prepared) takeOver() (begun []*Zone) {
+	return p.engine.replace(slices.Concat(p.zones, p.engine.catalogs.configure(p.catalogs, p.zones)))
+}
+
+// replace makes these zones those of the engine, and gives the ones that begin.
+func (e *Engine) replace(all []*Config) (begun []*Zone) {
 	e.commit.Lock()
 	defer e.commit.Unlock()
 	before := *e.zones.Load()
-	after := make(map[zone.Name]*Zone, len(p.zones))
-	var begun []*Zone
-	for i := range p.zones {
-		cfg := &p.zones[i]
+	after := make(map[zone.Name]*Zone, len(all))
+	for _, cfg := range all {
 		z := before[cfg.Apex]
 		if z == nil {
 			z = e.newZone(cfg)
@@ -53,37 +76,55 @@ func (p *Prepared) Commit() {
 		}
 		after[cfg.Apex] = z
 	}
-	if len(begun) > manyZones {
-		for _, z := range begun {
-			z.summed = true
-		}
-		verify := e.auditor.hold()
-		e.background.Go(func() { defer verify(); e.sumStart(begun, verify) })
-	}
+	e.sum(begun)
 	e.setZones(after)
 	for apex, z := range before {
 		if after[apex] == nil {
-			e.queue.drop(z)
-			close(z.gone)
+			e.drop(z)
 			e.log.Info("zone is no longer served; its state stays in the state directory", "zone", apex)
 		}
 	}
 	for _, z := range after {
 		z.ask(func(w *wants) { w.configured = true })
 	}
-	e.awaitFirst(begun)
+	return begun
 }
 
-// awaitFirst waits until the zones have had their first turns, but not for ever.
-func (e *Engine) awaitFirst(begun []*Zone) {
-	timer := time.NewTimer(firstTurns)
+// sum has the log tell of many zones that begin at once all together.
+func (e *Engine) sum(begun []*Zone) {
+	if len(begun) <= manyZones {
+		return
+	}
+	for _, z := range begun {
+		z.summed = true
+	}
+	verify, usual := e.auditor.hold(), collectSeldom()
+	e.jobs.Go(func() {
+		defer e.release()
+		defer verify()
+		defer usual()
+		e.sumStart(begun, verify, usual)
+	})
+}
+
+// drop ends a zone's turns.
+func (e *Engine) drop(z *Zone) {
+	e.queue.drop(z)
+	close(z.gone)
+}
+
+// awaitFirst waits until the zones have something to answer with, or have had their first turns,
+// for atMost.
+func awaitFirst(ctx context.Context, begun []*Zone, atMost time.Duration) {
+	timer := time.NewTimer(atMost)
 	defer timer.Stop()
 	for _, z := range begun {
 		select {
-		case <-z.began:
+		case <-z.early:
+		case <-z.gone:
 		case <-timer.C:
 			return
-		case <-e.life.Done():
+		case <-ctx.Done():
 			return
 		}
 	}
@@ -96,14 +137,17 @@ const (
 	sumEvery  = 5 * time.Second
 )
 
+// postponedEvery is how often it is looked whether anything is still postponed: our choice.
+const postponedEvery = 100 * time.Millisecond
+
 // auditLatest is how long verification in the background waits for a start of many
 // zones: our choice. One that does not begin keeps no other from being verified.
 const auditLatest = time.Minute
 
 // sumStart says how far the zones are that have begun together, until each has had its
-// first turn. What they show is verified when all have, and the memory that their start
-// has used is given back to the system.
-func (e *Engine) sumStart(begun []*Zone, verify func()) {
+// first turn, and waits for what was postponed of it. What they show is verified then, and
+// the memory that their start has used is given back to the system.
+func (e *Engine) sumStart(begun []*Zone, verify, usual func()) {
 	start := e.clock.Steady()
 	next := start + sumEvery
 	timer, stop := e.clock.At(next)
@@ -113,11 +157,13 @@ func (e *Engine) sumStart(begun []*Zone, verify func()) {
 		select {
 		case <-begun[i].began:
 			i++
+		case <-begun[i].gone: // it may never have one
+			i++
 		case <-timer:
 			next += sumEvery
 			timer, stop = e.clock.At(next)
 			e.log.Info("loading zones", "zones", len(begun), "loaded", began(begun))
-			if next > start+auditLatest {
+			if usual(); next > start+auditLatest {
 				verify()
 			}
 		case <-e.life.Done():
@@ -131,7 +177,22 @@ func (e *Engine) sumStart(begun []*Zone, verify func()) {
 		}
 	}
 	e.log.Info("zones are loaded", "zones", len(begun), "refusing", refusing, "after", e.clock.Steady()-start)
-	debug.FreeOSMemory()
+	usual() // what comes now fills the gaps that it leaves
+	for slices.ContainsFunc(begun, (*Zone).waitsForRest) && e.clock.Steady() < start+auditLatest {
+		if !e.pause(e.life, e.clock.Steady()+postponedEvery) {
+			return
+		}
+	}
+}
+
+// waitsForRest reports whether more than the last version of a zone is still to be read.
+func (z *Zone) waitsForRest() bool {
+	select {
+	case <-z.gone:
+		return false
+	default:
+		return z.postponed.Load()
+	}
 }
 
 // began counts the zones that have had their first turns.
@@ -145,11 +206,11 @@ func began(zones []*Zone) (n int) {
 }
 
 func (e *Engine) newZone(cfg *Config) *Zone {
-	z := &Zone{apex: cfg.Apex, engine: e, began: make(chan struct{}), gone: make(chan struct{})}
+	z := &Zone{apex: cfg.Apex, engine: e, began: make(chan struct{}), early: make(chan struct{}), gone: make(chan struct{})}
 	z.slot = slot{zone: z, index: -1}
 	z.config.Store(cfg)
 	z.serving.Store(&Serving{Refuse: whyLoading})
-	z.status.Store(&status.Zone{Zone: cfg.Apex.String(), Signer: cfg.Signer, Where: cfg.Where, Refuse: whyLoading})
 	z.work.known = newKnown(cfg.Apex)
+	e.queue.enter(z)
 	return z
 }

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/netip"
@@ -30,8 +31,14 @@ type scripted struct {
 	mu    sync.Mutex
 	had   []*zone.Version // by age; the last is served
 	rcode int             // what it answers to everything; 0: what it is asked
+	whole bool            // it refuses IXFR
+	size  int             // octets of the records in a message of a transfer; 0: 60,000
 	mute  bool            // it does not answer at all
+	held  chan struct{}   // it answers when this is closed; nil: at once
 	asked []string        // SOA, IXFR, AXFR since the last call of questions
+
+	// updated takes an UPDATE and says what is answered, and why not; nil: NOTIMP.
+	updated func(m *dns.Msg) (rcode int, why string)
 }
 
 func newScripted(t *testing.T, key *ask.TSIG, text string) *scripted {
@@ -81,20 +88,57 @@ func (p *scripted) visited(t *testing.T, e *engine.Engine) []string {
 	return p.questions()
 }
 
+// rests waits until an engine has had its first turn and nothing is under way. A step of
+// the clock in the midst of a turn is one that it has not seen pass.
+func rests(t *testing.T, e *engine.Engine) {
+	t.Helper()
+	<-e.Find(apex).Began()
+	eventually(t, "nothing is under way", e.Idle)
+}
+
 func (p *scripted) server() ask.Server { return ask.Server{Addr: p.addr, TSIG: p.key} }
 
+// update answers an UPDATE, signed where it is.
+func (p *scripted) update(w dns.ResponseWriter, q *dns.Msg) {
+	p.mu.Lock()
+	mute := p.mute
+	p.mu.Unlock()
+	if mute {
+		w.Close()
+		return
+	}
+	m := new(dns.Msg).SetRcode(q, dns.RcodeNotImplemented)
+	if p.updated != nil {
+		var why string
+		if m.Rcode, why = p.updated(q); why != "" {
+			m.SetEdns0(1232, false).IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeProhibited, ExtraText: why}}
+		}
+	}
+	if t := q.IsTsig(); t != nil {
+		m.SetTsig(t.Hdr.Name, t.Algorithm, 300, time.Now().Unix())
+	}
+	w.WriteMsg(m)
+}
+
 func (p *scripted) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
+	if q.Opcode == dns.OpcodeUpdate {
+		p.update(w, q)
+		return
+	}
 	p.mu.Lock()
 	t := dns.TypeToString[q.Question[0].Qtype]
 	p.asked = append(p.asked, t)
-	rcode, mute, had := p.rcode, p.mute, slices.Clone(p.had)
+	rcode, mute, held, had := p.rcode, p.mute, p.held, slices.Clone(p.had)
 	p.mu.Unlock()
+	if held != nil {
+		<-held
+	}
 	now := had[len(had)-1]
 	switch {
 	case mute:
 		w.Close()
 		return
-	case p.key != nil && (q.IsTsig() == nil || w.TsigStatus() != nil):
+	case p.key != nil && (q.IsTsig() == nil || w.TsigStatus() != nil), p.whole && t == "IXFR":
 		rcode = dns.RcodeRefused
 	}
 	var batches [][]dns.RR
@@ -112,12 +156,12 @@ func (p *scripted) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	case t == "IXFR":
 		at := slices.IndexFunc(had, func(v *zone.Version) bool { return v.Serial() == q.Ns[0].(*dns.SOA).Serial })
 		if at >= 0 && at < len(had)-1 {
-			batches = slices.Collect(xfr.IXFR(60000, zone.Compare(had[at], now)))
+			batches = slices.Collect(xfr.IXFR(cmp.Or(p.size, 60_000), zone.Compare(had[at], now)))
 			break
 		}
 		fallthrough
 	default:
-		batches = slices.Collect(xfr.AXFR(now, 60000))
+		batches = slices.Collect(xfr.AXFR(now, cmp.Or(p.size, 60_000)))
 	}
 	out := make(chan *dns.Envelope, len(batches))
 	for _, rrs := range batches {
@@ -192,6 +236,7 @@ func unsignedText(v *zone.Version) string {
 // A zone behind a primary is served signed, with a serial of its own. Each change comes
 // by NOTIFY as a difference, and only what changed is signed anew.
 func TestPrimaryIsFollowed(t *testing.T) {
+	t.Parallel()
 	p := newScripted(t, groupKey, text("10", ""))
 	clock := newManual(moment)
 	e := by(t, clock, t.TempDir(), behind(t, p))
@@ -220,6 +265,7 @@ func TestPrimaryIsFollowed(t *testing.T) {
 // A restart serves at once, whatever the primary does, and goes on by differences from
 // the content's own serial.
 func TestRestartBehindAPrimary(t *testing.T) {
+	t.Parallel()
 	p := newScripted(t, nil, text("10", ""))
 	dir, clock := t.TempDir(), newManual(moment)
 	e := by(t, clock, dir, behind(t, p))
@@ -272,6 +318,7 @@ func TestRestartBehindAPrimary(t *testing.T) {
 // outsiders are refused. Signatures are renewed all the time. When a primary is back all
 // is as it was. Who prefers old content to none is served it.
 func TestContentExpires(t *testing.T) {
+	t.Parallel()
 	for _, serve := range []bool{false, true} {
 		p := newScripted(t, nil, text("10", ""))
 		clock := newManual(moment)
@@ -299,6 +346,7 @@ func TestContentExpires(t *testing.T) {
 
 		require.NoError(t, e.Close()) // a restart does not begin the time anew
 		e = by(t, clock, dir, cfg)
+		rests(t, e)
 		until(7)
 		eventually(t, "expired", func() bool { return source(e).Expired })
 		require.Equal(t, serve, e.Find(apex).Open() != nil)
@@ -317,12 +365,74 @@ func TestContentExpires(t *testing.T) {
 	}
 }
 
+// What secondaries are told by EDNS EXPIRE is what is left until the content ends here: over
+// a restart, while the clock is set forward and back, and anew when a primary has the same.
+// Content that does not end has no such time.
+func TestLeft(t *testing.T) {
+	t.Parallel()
+	p := newScripted(t, nil, text("10", ""))
+	dir, clock, cfg := t.TempDir(), newManual(moment), behind(t, p)
+	e := by(t, clock, dir, cfg)
+	serves(t, e, "www.example.org.")
+	p.visited(t, e)
+	left := func(want time.Duration) {
+		t.Helper()
+		eventually(t, "left", func() bool {
+			is, ok := e.Find(apex).Left()
+			return ok && is > want-time.Minute && is <= want
+		})
+	}
+	left(14 * day)
+	p.answers(dns.RcodeServerFailure, false)
+	for range 6 {
+		p.questions()
+		clock.step(day)
+		p.visited(t, e)
+	}
+	left(8 * day)
+	for _, set := range []time.Duration{30 * day, -60 * day, 30 * day} {
+		clock.set(set)
+		_, err := e.Do(t.Context(), apex, engine.Command{Kind: "look"})
+		require.NoError(t, err)
+		left(8 * day)
+	}
+	clock.step(time.Hour)
+	left(8*day - time.Hour)
+	require.NoError(t, e.Close())
+
+	p.questions()
+	e = by(t, clock, dir, cfg)
+	served(t, e)
+	p.visited(t, e)
+	left(8*day - time.Hour)
+	clock.step(9 * day)
+	left(0)
+	p.visited(t, e)
+	p.answers(0, false)
+	clock.step(time.Hour)
+	left(14 * day)
+	require.NoError(t, e.Close())
+
+	cfg.ServeExpired = true
+	e = by(t, clock, dir, cfg)
+	served(t, e)
+	_, ends := e.Find(apex).Left()
+	require.False(t, ends)
+	require.NoError(t, e.Close())
+	e = by(t, clock, dir, alone(t, write(t, content)))
+	served(t, e)
+	_, ends = e.Find(apex).Left()
+	require.False(t, ends)
+}
+
 // A primary that went back gives nothing until an operator says that it is meant; our
 // serial does not go back with it.
 func TestPrimaryWentBack(t *testing.T) {
+	t.Parallel()
 	p := newScripted(t, nil, text("10", "new.example.org. 300 A 192.0.2.81"))
 	clock := newManual(moment)
-	e := by(t, clock, t.TempDir(), behind(t, p))
+	dir := t.TempDir()
+	e := by(t, clock, dir, behind(t, p))
 	before := serves(t, e, "new.example.org.")
 	p.set(text("7", "old.example.org. 300 A 192.0.2.7"))
 	clock.step(3 * time.Hour)
@@ -339,6 +449,25 @@ func TestPrimaryWentBack(t *testing.T) {
 	eventually(t, "the status tells", func() bool { return source(e).Serial == 7 })
 	eventually(t, "no alarm", func() bool { return raised(e, status.AlarmPrimaryBack) == nil })
 
+	// It is not forgotten because the primary is down for longer than a round, nor by a restart.
+	p.answers(dns.RcodeServerFailure, false)
+	_, err = e.Do(context.Background(), apex, engine.Command{Kind: "retransfer"})
+	require.NoError(t, err)
+	eventually(t, "the round has failed", func() bool { return source(e).Why != "" && e.Idle() })
+	require.True(t, source(e).Retransfer)
+	p.set(text("6", "older.example.org. 300 A 192.0.2.6"))
+	p.questions()
+	clock.step(3 * time.Hour)
+	require.Equal(t, []string{"SOA"}, p.visited(t, e))
+	require.True(t, source(e).Retransfer)
+	require.NoError(t, e.Close())
+	p.answers(0, false)
+	e = by(t, clock, dir, behind(t, p))
+	rests(t, e)
+	clock.step(3 * time.Hour)
+	serves(t, e, "older.example.org.")
+	eventually(t, "it is done", func() bool { return source(e).Serial == 6 && !source(e).Retransfer })
+
 	_, err = serve(t, t.TempDir(), alone(t, write(t, content))).Do(context.Background(), apex, engine.Command{Kind: "retransfer"})
 	require.ErrorContains(t, err, "has no primary: give `reload`")
 }
@@ -346,6 +475,7 @@ func TestPrimaryWentBack(t *testing.T) {
 // Content that cannot be served replaces nothing, is kept to be looked at, and is not
 // fetched again; the next serial is.
 func TestBadContentIsRefused(t *testing.T) {
+	t.Parallel()
 	p := newScripted(t, nil, text("10", ""))
 	clock := newManual(moment)
 	dir := t.TempDir()
@@ -368,6 +498,7 @@ func TestBadContentIsRefused(t *testing.T) {
 	require.Equal(t, []string{"SOA"}, p.visited(t, e))
 	require.NoError(t, e.Close()) // nor after a restart
 	e = by(t, clock, dir, behind(t, p))
+	rests(t, e)
 	clock.step(2 * time.Second)
 	require.Equal(t, []string{"SOA"}, p.visited(t, e))
 	require.NotNil(t, raised(e, status.AlarmRejected))
@@ -377,10 +508,32 @@ func TestBadContentIsRefused(t *testing.T) {
 	clock.step(2 * time.Second)
 	serves(t, e, "new.example.org.")
 	eventually(t, "no alarm", func() bool { return raised(e, status.AlarmRejected) == nil })
+	require.NoFileExists(t, filepath.Join(dir, "zones", "example.org.rejected"), "what was wrong is mended")
+}
+
+// A primary that goes back to what we have takes what was refused with it: nothing of it is
+// told any more.
+func TestBadContentIsTakenBack(t *testing.T) {
+	t.Parallel()
+	p := newScripted(t, nil, text("10", ""))
+	clock := newManual(moment)
+	dir := t.TempDir()
+	e := by(t, clock, dir, behind(t, p))
+	serves(t, e, "www.example.org.")
+	p.set(text("11", "www.example.org. 300 CNAME ns.example.org."))
+	clock.step(3 * time.Hour)
+	eventually(t, "alarm", func() bool { return raised(e, status.AlarmRejected) != nil })
+	require.NotEmpty(t, source(e).Problems)
+	p.set(text("10", ""))
+	clock.step(3 * time.Hour)
+	eventually(t, "no alarm", func() bool { return raised(e, status.AlarmRejected) == nil })
+	require.Empty(t, source(e).Problems)
+	require.NoFileExists(t, filepath.Join(dir, "zones", "example.org.rejected"))
 }
 
 // The second primary serves when the first does not, and a key that is not right is told.
 func TestPrimariesInTheirOrder(t *testing.T) {
+	t.Parallel()
 	one, two := newScripted(t, groupKey, text("10", "one.example.org. 300 A 192.0.2.1")), newScripted(t, nil, text("10", "two.example.org. 300 A 192.0.2.2"))
 	cfg := behind(t, one, two)
 	cfg.Primaries[0].TSIG = &ask.TSIG{Name: groupKey.Name, Algorithm: groupKey.Algorithm, Secret: "d3Jvbmc="}
@@ -392,6 +545,7 @@ func TestPrimariesInTheirOrder(t *testing.T) {
 // The content moves from a file to a primary and back by a reload of the Corefile: what is
 // served stays until the other has something.
 func TestSourceIsChanged(t *testing.T) {
+	t.Parallel()
 	p := newScripted(t, nil, text("10", "new.example.org. 300 A 192.0.2.81"))
 	dir, clock := t.TempDir(), newManual(moment)
 	file := alone(t, write(t, content))
@@ -422,6 +576,7 @@ func TestSourceIsChanged(t *testing.T) {
 // What a primary gives after it has left the Corefile is not taken: it may have left because
 // it has another zone, and those that stay could never give an older serial.
 func TestPrimaryIsRemovedInTheMiddle(t *testing.T) {
+	t.Parallel()
 	one, two := newScripted(t, nil, text("20", "one.example.org. 300 A 192.0.2.81")), newScripted(t, nil, text("10", "two.example.org. 300 A 192.0.2.82"))
 	one.mu.Lock()
 	clock := newManual(moment)
@@ -441,6 +596,7 @@ func TestPrimaryIsRemovedInTheMiddle(t *testing.T) {
 // What updates have changed beside a file lies over a primary's content, too. Whoever takes
 // that back after a restart gets what the primary has.
 func TestOverlayOverAPrimary(t *testing.T) {
+	t.Parallel()
 	p := newScripted(t, nil, text("10", "one.example.org. 300 A 192.0.2.81"))
 	dir, clock := t.TempDir(), newManual(moment)
 	e := by(t, clock, dir, updatable(t, write(t, content)))
@@ -461,6 +617,7 @@ func TestOverlayOverAPrimary(t *testing.T) {
 
 // The log has one line for each change, and none for the same again.
 func TestLogOfAPrimary(t *testing.T) {
+	t.Parallel()
 	p := newScripted(t, nil, text("10", ""))
 	clock := newManual(moment)
 	var logs logged
@@ -494,6 +651,7 @@ func TestLogOfAPrimary(t *testing.T) {
 // What updates have changed beside a file stays when the content comes from a primary,
 // and `drop` takes it back, also after a restart.
 func TestUpdatesStayBehindAPrimary(t *testing.T) {
+	t.Parallel()
 	p := newScripted(t, nil, text("10", "other.example.org. 300 A 192.0.2.82"))
 	dir, clock := t.TempDir(), newManual(moment)
 	cfg := updatable(t, write(t, content))

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -41,9 +42,13 @@ func TestProcessDies(t *testing.T) {
 	for _, where := range []string{
 		"make-before:1", "make-after:1", "make-after:2", "sign:1", "save-before:1", "save-after:1", "publish-before:1", "tell-before:1",
 		"snapshot-written:1", "save-before:2", "make-after:3", "save-after:2", "publish-before:2",
+		"first-before:1", "first-after:1",
 	} {
 		t.Run(where, func(t *testing.T) {
 			dir, file := t.TempDir(), write(t, content)
+			if strings.Contains(where, "first-") { // it is answered from before it is whole
+				file = write(t, manyNames(5000))
+			}
 			run := func(fails string) int {
 				cmd := exec.Command(os.Args[0], "-test.run=^TestServesUntilKilled$")
 				cmd.Env = append(os.Environ(), "ENGINE_DIR="+dir, "ENGINE_FILE="+file, engine.FailpointVariable+"="+fails)

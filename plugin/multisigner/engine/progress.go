@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/clock"
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
 )
 
@@ -22,7 +23,8 @@ const tellProgress = 10 * time.Second
 func (z *Zone) signing(done, all int) {
 	p, now := &z.progress, z.engine.clock.Steady()
 	percent := 100 * done / max(all, 1)
-	p.of.Store(&status.Progress{Percent: percent, Names: done, Of: all})
+	v := z.Serving().Version
+	p.of.Store(&status.Progress{Percent: percent, Names: done, Of: all, Answers: v != nil && !v.Whole()})
 	told := p.told.Load()
 	if now-time.Duration(told) >= tellProgress && p.told.CompareAndSwap(told, int64(now)) {
 		z.engine.log.Info("signing", "zone", z.apex, "percent", percent, "after", now-time.Duration(p.begun.Load()))
@@ -30,12 +32,12 @@ func (z *Zone) signing(done, all int) {
 }
 
 // begin is when signing begins, and what it gives when it has ended: after so long.
-func (p *progress) begin(clock Clock) (end func() time.Duration) {
-	begun := clock.Steady()
+func (p *progress) begin(by clock.Clock) (end func() time.Duration) {
+	begun := by.Steady()
 	p.begun.Store(int64(begun))
 	p.told.Store(int64(begun))
 	return func() time.Duration {
 		p.of.Store(nil)
-		return clock.Steady() - begun
+		return by.Steady() - begun
 	}
 }

@@ -6,17 +6,22 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/clock"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
 // queue decides which zone has its turn next: one heap of wake times, by the steady
 // clock, for all zones, and one place where "zone Z wants a turn" is said. A zone is in one
 // worker's hands at a time; what is wanted meanwhile makes one more turn after.
 type queue struct {
-	clock Clock
+	clock clock.Clock
 	poke  chan struct{} // one token: look at the heap again
 
 	mu    sync.Mutex
 	wakes wakeHeap
+	// leaving are the zones that were dropped in the middle of a turn.
+	leaving map[zone.Name]*slot
 }
 
 // slot is a zone's place in the queue, guarded by the queue's mutex.
@@ -27,10 +32,23 @@ type slot struct {
 	inHand bool
 	again  bool // wanted while in hand
 	gone   bool
+	waits  bool  // for the turn of an earlier zone of the same name to end
+	heir   *slot // that waits for ours
 }
 
-func newQueue(clock Clock) *queue {
-	return &queue{clock: clock, poke: make(chan struct{}, 1)}
+func newQueue(clock clock.Clock) *queue {
+	return &queue{clock: clock, poke: make(chan struct{}, 1), leaving: map[zone.Name]*slot{}}
+}
+
+// enter makes ready for turns of a zone. Where one of its name has left in the middle of
+// a turn, the new one has its first when that has ended: there is one record of both, and
+// one writes it at a time.
+func (q *queue) enter(z *Zone) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if before := q.leaving[z.apex]; before != nil {
+		z.slot.waits, before.heir = true, &z.slot
+	}
 }
 
 // want gives z a turn as soon as a worker is free. It may be called at any
@@ -41,7 +59,7 @@ func (q *queue) want(z *Zone) {
 	s := &z.slot
 	switch {
 	case s.gone:
-	case s.inHand:
+	case s.inHand || s.waits:
 		s.again = true
 	default:
 		q.place(s, 0)
@@ -57,6 +75,7 @@ func (q *queue) done(z *Zone, wake time.Time) {
 	s.inHand = false
 	switch {
 	case s.gone:
+		q.left(s)
 	case s.again:
 		s.again = false
 		q.place(s, 0)
@@ -65,11 +84,25 @@ func (q *queue) done(z *Zone, wake time.Time) {
 	}
 }
 
+// left lets in who waits for the last turn of a zone that is gone.
+func (q *queue) left(s *slot) {
+	delete(q.leaving, s.zone.apex)
+	if h := s.heir; h != nil && !h.gone {
+		if h.waits = false; h.again {
+			h.again = false
+			q.place(h, 0)
+		}
+	}
+}
+
 // drop ends z's turns. One that is under way is not interrupted.
 func (q *queue) drop(z *Zone) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	z.slot.gone = true
+	if z.slot.inHand {
+		q.leaving[z.apex] = &z.slot
+	}
 	if z.slot.index >= 0 {
 		heap.Remove(&q.wakes, z.slot.index)
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/caches"
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 	"github.com/multisigner/multisigner/plugin/multisigner/source/primary"
@@ -28,8 +29,20 @@ const recordFormat = 1
 type record struct {
 	Format int    `json:"format"`
 	Signer string `json:"signer"`
-	Roll   []byte `json:"roll"` // roll.State, encoded by itself
+	ofSigner
+	ofProcess
+
+	revision uint64
+}
+
+// ofSigner is what is true of this signer of the zone, whichever process of it serves the
+// zone: its keys and what it has published with them, what others were seen to have, and
+// what an operator has ordered.
+type ofSigner struct {
+	Roll   []byte `json:"roll"` // roll.State, encoded by itself; nil when that is decoded
 	Serial uint32 `json:"serial"`
+	// ContentSerial is that of the content which the version is made from; nil: not known.
+	ContentSerial *uint32 `json:"contentSerial,omitempty"`
 	// Keys are the DNSKEY rdata of the keys that the state speaks of, ours and
 	// peers': roll knows keys by their ids only.
 	Keys [][]byte `json:"keys"`
@@ -37,29 +50,40 @@ type record struct {
 	Peers map[string]remembered `json:"peers,omitempty"`
 	// Owed is what the parent is still to be told.
 	Owed []owed `json:"owed,omitempty"`
-	// Held is what resolvers may hold of what was served before.
-	Held []held `json:"held,omitempty"`
+	// Held is what resolvers may hold of what was served before; nil when it is decoded.
+	Held []caches.Held `json:"held,omitempty"`
 	// Named are the nameservers that resolvers may ask.
 	Named []named `json:"named,omitempty"`
 	// Hasty is the DNSKEY record of a compromised key that an operator has ordered to
 	// go without waiting for caches, knowing what it costs.
 	Hasty []byte `json:"hasty,omitempty"`
-	// Intake is how it stands with the primaries; nil where there is none.
-	Intake *primary.State `json:"intake,omitempty"`
+	// Content is how the content is numbered for those who transfer it; nil: for nobody.
+	Content *numbered `json:"content,omitempty"`
+	// Supplied is what foreign signers were given with the content.
+	Supplied map[string]supplied `json:"supplied,omitempty"`
+	// Role says that it is not as in the Corefile who changes the content; nil: it is.
+	Role *role `json:"role,omitempty"`
+	// Lost is that records of ours are in no content any more, until somebody has seen to it.
+	Lost *lost `json:"lost,omitempty"`
+	// Member is the id by which a catalog named the zone when its content was taken last.
+	Member []byte `json:"member,omitempty"`
+	// HoldUpdates: an operator has said that no UPDATE is to be taken.
+	HoldUpdates bool `json:"holdUpdates,omitempty"`
+}
+
+// ofProcess is how it stood with the process that saved it: its clocks, its visits to
+// primaries, what it answered.
+type ofProcess struct {
 	// Mark is the latest time that the engine has acted on: a clock that falls back must
 	// not make signatures that are expired in the world
 	// (PROTOCOL signatures-hold-by-either-clock).
 	Mark time.Time `json:"mark"`
 	// Steady is how far the steady clock had come when this was saved.
 	Steady time.Time `json:"steady"`
-
-	// HoldUpdates: an operator has said that no UPDATE is to be taken.
-	HoldUpdates bool `json:"holdUpdates,omitempty"`
-
+	// Intake is how it stands with the primaries; nil where there is none.
+	Intake *primary.State `json:"intake,omitempty"`
 	// Refused says that outsiders were refused by the rules when this was saved.
 	Refused bool `json:"refused,omitempty"`
-
-	revision uint64
 }
 
 // remembered is a peer.Memory as it is saved.
@@ -76,28 +100,35 @@ type signedKeys struct {
 
 func recordKey(apex zone.Name) string { return "zone/" + apex.String() }
 
-// loadRecord gives a zone's record and state; those of a zone met for the first
-// time are empty.
-func loadRecord(ctx context.Context, st store.Store, apex zone.Name) (record, roll.State, error) {
+// loadRecord gives a zone's record; that of a zone met for the first time is empty.
+func loadRecord(ctx context.Context, st store.Store, apex zone.Name) (record, error) {
 	value, revision, err := st.Load(ctx, recordKey(apex))
 	if errors.Is(err, store.ErrNotFound) {
-		return record{}, roll.State{}, nil
+		return record{}, nil
 	}
 	if err != nil {
-		return record{}, roll.State{}, fmt.Errorf("load state of %s: %w", apex, err)
+		return record{}, fmt.Errorf("load state of %s: %w", apex, err)
 	}
 	r := record{revision: revision}
 	if err := json.Unmarshal(value, &r); err != nil {
-		return record{}, roll.State{}, fmt.Errorf("the state of %s is damaged (%w): restore state.db from a backup", apex, err)
+		return record{}, fmt.Errorf("the state of %s is damaged (%w): restore state.db from a backup", apex, err)
 	}
 	if r.Format > recordFormat {
-		return record{}, roll.State{}, fmt.Errorf("the state of %s has format %d, this program reads up to %d: run the newer program", apex, r.Format, recordFormat)
+		return record{}, fmt.Errorf("the state of %s has format %d, this program reads up to %d: run the newer program", apex, r.Format, recordFormat)
+	}
+	return r, nil
+}
+
+// state is what the rules are to go on from; it is empty where nothing was saved yet.
+func (r *record) state(apex zone.Name) (roll.State, error) {
+	if r.revision == 0 {
+		return roll.State{}, nil
 	}
 	state, err := roll.Decode(r.Roll)
 	if err != nil {
-		return record{}, roll.State{}, fmt.Errorf("the state of %s is damaged (%w): restore state.db from a backup", apex, err)
+		return roll.State{}, fmt.Errorf("the state of %s is damaged (%w): restore state.db from a backup", apex, err)
 	}
-	return r, state, nil
+	return state, nil
 }
 
 // saveRecord makes r durable, and with it what the store does not have of o, which may be

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/clock"
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 	"github.com/multisigner/multisigner/plugin/multisigner/sign"
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
@@ -24,8 +25,11 @@ func (e *Engine) carryOn(ctx context.Context, z *Zone, cfg *Config, planned roll
 	w := &z.work
 	var err error
 	if w.content != nil && w.signed != nil {
-		if err = e.bring(ctx, z, cfg, w.state, w.shownPlan(planned), w.times.wall, false); err == nil {
+		if err = e.bring(ctx, z, cfg, w.state, w.shownPlan(planned), w.times.Wall(), false); err == nil {
 			return nil
+		}
+		if errors.Is(err, errInReview) {
+			err = nil
 		}
 	}
 	renewErr := e.renew(ctx, z, cfg, planned)
@@ -42,8 +46,8 @@ func (w *work) mayBeUnsaved(out sign.Output) bool {
 	if !out.Changed || out.Version.MaxTTL() <= w.signed.MaxTTL() {
 		return true
 	}
-	w.alarm(status.AlarmTurn, fmt.Sprintf("content with a TTL of %d waits until the state can be saved, because no other has been as long", out.Version.MaxTTL()),
-		"make room on the disk, or mend it; it is tried again")
+	w.alarm(status.AlarmTurn, fmt.Sprintf("content with a TTL of %d is not served until the state can be saved, because that TTL is larger than any before", out.Version.MaxTTL()),
+		cureOfDisk)
 	return false
 }
 
@@ -52,7 +56,7 @@ func (e *Engine) renew(ctx context.Context, z *Zone, cfg *Config, planned roll.P
 	w := &z.work
 	content := w.content
 	w.content = nil
-	err := e.bring(ctx, z, cfg, w.state, w.shownPlan(planned), w.times.wall, false)
+	err := e.bring(ctx, z, cfg, w.state, w.shownPlan(planned), w.times.Wall(), false)
 	if w.content == nil {
 		w.content = content
 	}
@@ -103,9 +107,10 @@ func (w *work) shownPlan(planned roll.Plan) roll.Plan {
 // DNSKEY and CDS keep the signatures they have, and data is signed by the others:
 // the guard sees whether that is enough.
 func (w *work) signersThere(plan roll.Plan, apex []zone.RRset) (keys sign.Keys, err error) {
+	awake := wakened{}
 	there := func(ids []roll.KeyID) (found []sign.Key, missing error) {
 		for _, id := range ids {
-			each, err := w.privateKeys([]roll.KeyID{id})
+			each, err := w.privateKeys([]roll.KeyID{id}, awake)
 			missing = errors.Join(missing, err)
 			found = append(found, each...)
 		}
@@ -180,7 +185,7 @@ func (e *Engine) noticeOverdue(z *Zone, cfg *Config) {
 		return
 	}
 	end, _ := w.ends()
-	w.alarm(status.AlarmOverdue, "signatures were due for renewal and have not been renewed; the first ends at "+stamp(end),
+	w.alarm(status.AlarmOverdue, "signatures were due for renewal and have not been renewed; the first ends at "+clock.Stamp(end),
 		"see the other alarms for what keeps them from it")
 }
 
@@ -188,5 +193,5 @@ func (e *Engine) noticeOverdue(z *Zone, cfg *Config) {
 // leaves it until the second in which it is due has passed.
 func (w *work) isDue(cfg *Config) bool {
 	end, signed := w.ends()
-	return signed && end.Unix() < w.times.latest().Add(cfg.Refresh).Unix()
+	return signed && end.Unix() < w.times.Latest().Add(cfg.Refresh).Unix()
 }

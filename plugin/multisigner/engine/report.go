@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
@@ -16,16 +18,97 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
-// report makes the zone's status anew: the one truth that the command, the
-// metrics and readiness render.
+// The status of a zone is the one truth that the command, the metrics and readiness render.
+// It is as large as what it tells of, and seldom asked for: so it is made when it is, of what
+// the last turn has left. A turn may take minutes: who asks meanwhile gets the status as it
+// was when the turn began.
+
+// account is what is told of a zone at any moment.
+type account struct {
+	sync.Mutex
+	// before is the status before the turn that is under way; nil between two turns. Then
+	// whoever holds the lock may read what the worker has left.
+	before *status.Zone
+
+	// What those must know who update the content or transfer it, without a status.
+	updatesHeld, writer atomic.Bool
+	expires             atomic.Int64 // Unix nanoseconds; 0: it does not
+}
+
+// ended is what only the end of a turn knows.
+type ended struct {
+	at, wake time.Time
+	config   *Config // by which it was; nil: there was none yet
+	alarms   []status.Alarm
+}
+
+// beginTurn and endTurn are its bounds for those who ask for the status.
+func (z *Zone) beginTurn() {
+	z.account.Lock()
+	defer z.account.Unlock()
+	s := z.status()
+	z.account.before = &s
+}
+
+func (z *Zone) endTurn() {
+	z.account.Lock()
+	defer z.account.Unlock()
+	z.account.before = nil
+	z.work.known.rest()
+}
+
+// answers has the status say in the midst of a turn that the zone is answered from, with v.
+func (a *account) answers(at time.Time, v *zone.Version) {
+	a.Lock()
+	defer a.Unlock()
+	if a.before == nil {
+		return
+	}
+	s := *a.before
+	s.At, s.Serving, s.Refuse, s.Serial, s.Names, s.Records = at, true, "", v.Serial(), v.Names(), v.Records()
+	a.before = &s
+}
+
+// tell gives the status of the zone.
+func (z *Zone) tell() status.Zone {
+	z.account.Lock()
+	defer z.account.Unlock()
+	if before := z.account.before; before != nil {
+		return *before
+	}
+	defer z.work.known.rest()
+	return z.status()
+}
+
+// report ends a turn: it says which alarms have begun and ended, and what status cannot
+// tell later.
 func (z *Zone) report(now, wake time.Time) {
-	w, cfg, serving := &z.work, z.config.Load(), z.Serving()
+	w, cfg := &z.work, z.config.Load()
+	w.ended = ended{at: now, wake: wake, config: cfg, alarms: w.reportAlarms(cfg, now)}
+	s := w.reportSource(cfg)
+	z.account.updatesHeld.Store(s.UpdatesHeld)
+	z.account.writer.Store(s.Writer)
+	z.account.expires.Store(0)
+	if !s.Expires.IsZero() {
+		z.account.expires.Store(s.Expires.UnixNano())
+	}
+	z.contentSerial.Store(w.record.ContentSerial)
+	z.engine.announce(z, w.ended.alarms, now)
+}
+
+// status is made of what the last turn has left, and changes nothing. The caller has the zone
+// in hand, or holds the lock between two turns.
+func (z *Zone) status() status.Zone {
+	w, cfg, serving := &z.work, z.work.ended.config, z.Serving()
+	if cfg == nil {
+		return z.firstStatus()
+	}
 	s := status.Zone{
-		Zone: cfg.Apex.String(), Signer: cfg.Signer, At: now, Where: cfg.Where,
+		Zone: cfg.Apex.String(), Signer: cfg.Signer, At: w.ended.at, Where: cfg.Where,
 		Serving: serving.Version != nil && serving.Refuse == "", Refuse: serving.Refuse,
 		Frozen: w.frozen || w.plan.Frozen, Insecure: w.plan.Unsigned, Denial: cfg.Denial.String(),
 		Source: w.reportSource(cfg), Keys: w.reportKeys(cfg), Parent: w.reportParent(cfg),
-		Waits: reportWaits(w.plan.Waits), Wake: wake, Matrix: w.matrix,
+		Waits: reportWaits(w.plan.Waits), Wake: w.ended.wake, Matrix: w.survey.matrix, Alarms: w.ended.alarms,
 		DNSKEYOctets: w.dnskeyOctets(cfg),
 		Self:         []status.Address{}, Peers: []status.Peer{}, Guard: w.reportGuard(),
 	}
@@ -35,10 +118,11 @@ func (z *Zone) report(now, wake time.Time) {
 			s.Signatures.Earliest, s.Signatures.Renewed, s.Signatures.Overdue = end, w.refresh, w.overdue
 		}
 	}
+	s.Reviews = w.reportReviews()
 	s.Source.Passed = w.passedOver(cfg, s)
 	s.DS, s.DSWhy = w.reportDS(cfg)
 	for _, rdata := range w.strangers() {
-		s.DSKept = append(s.DSKept, rdataText(cfg.Apex, zone.TypeDS, rdata))
+		s.DSKept = append(s.DSKept, zone.RdataText(zone.TypeDS, rdata))
 	}
 	slices.Sort(s.DSKept)
 	s.DSDelete = (w.plan.CDSDelete || w.plan.Unsigned) && len(s.DSKept) == 0
@@ -59,13 +143,38 @@ func (z *Zone) report(now, wake time.Time) {
 			s.Peers = append(s.Peers, out)
 		}
 	}
-	s.Alarms = w.reportAlarms(cfg, now)
-	z.status.Store(&s)
-	z.engine.announce(z, now)
+	s.Contents = w.reportContents(cfg)
+	return s
+}
+
+// firstStatus is that of a zone before its first turn has ended. What an earlier process has
+// shown may be shown already.
+func (z *Zone) firstStatus() status.Zone {
+	cfg, serving := z.config.Load(), z.Serving()
+	s := status.Zone{
+		Zone: cfg.Apex.String(), Signer: cfg.Signer, Where: cfg.Where, Refuse: serving.Refuse,
+		Denial: cfg.Denial.String(), Parent: parentUnseen(cfg),
+	}
+	if v := serving.Version; v != nil && serving.Refuse == "" {
+		s.At, s.Serving, s.Serial, s.Names, s.Records = z.work.times.Wall(), true, v.Serial(), v.Names(), v.Records()
+	}
+	return s
 }
 
 func (w *work) reportSource(cfg *Config) status.Source {
-	if len(cfg.Primaries) > 0 {
+	s := w.reportOrigin(cfg)
+	s.Writer = w.writes(cfg)
+	if w.record.Content != nil && len(cfg.Contents) > 0 {
+		s.Given = w.record.Content.Serial
+	}
+	if w.record.Role != nil && cfg.shares() {
+		s.Epoch, s.Since = w.record.Role.Epoch, w.record.Role.Since
+	}
+	return s
+}
+
+func (w *work) reportOrigin(cfg *Config) status.Source {
+	if len(cfg.Primaries) > 0 && !w.readsFile(cfg) {
 		return w.reportIntake(cfg)
 	}
 	f := &w.files
@@ -87,14 +196,29 @@ func (w *work) reportSource(cfg *Config) status.Source {
 // served; "" when it is, or when it is not known.
 func (w *work) passedOver(cfg *Config, s status.Zone) string {
 	switch {
-	case len(cfg.Primaries) > 0 || s.Source.Read.IsZero() || s.Serial == 0 || s.Source.Serial == s.Serial:
+	case !w.readsFile(cfg) || s.Source.Read.IsZero() || s.Serial == 0 || s.Source.Serial == s.Serial:
 		return ""
 	case w.content != nil:
-		return "not served yet, as all that is in the file"
+		return "not served yet, like everything else in the file"
+	case w.reviews.pending() != nil:
+		return "not served: it waits for its review"
+	case !w.passed:
+		return "" // it was served, or nobody has changed it: the served one goes up by itself
 	case cfg.Serial != sign.Increment:
 		return "not served: serials are made from the time"
 	}
-	return fmt.Sprintf("not served: it is not greater than %d, which was served already and is counted on from", s.Serial)
+	return fmt.Sprintf("not served: it is not greater than %d, which was served already; the next serial is one more than that", s.Serial)
+}
+
+// raises reports whether content has another serial than what was signed before it.
+func (w *work) raises(cfg *Config, content *zone.Version) bool {
+	switch {
+	case w.signedContent != nil:
+		return w.signedContent.Serial() != content.Serial()
+	case w.record.ContentSerial != nil && len(cfg.Contents) == 0:
+		return *w.record.ContentSerial != content.Serial()
+	}
+	return false
 }
 
 func (w *work) reportKeys(cfg *Config) []status.Key {
@@ -108,10 +232,10 @@ func (w *work) reportKeys(cfg *Config) []status.Key {
 		if k.Role == roll.Unknown {
 			out.Role = "?"
 		}
-		if record, ok := w.known.records[k.ID]; ok {
-			out.DNSKEY = rdataText(cfg.Apex, zone.TypeDNSKEY, string(record))
+		if record, ok := w.known.record(k.ID); ok {
+			out.DNSKEY = zone.RdataText(zone.TypeDNSKEY, string(record))
 			if ds, err := record.DS(cfg.Apex, ourDigest); err == nil {
-				out.DS = rdataText(cfg.Apex, zone.TypeDS, string(ds))
+				out.DS = zone.RdataText(zone.TypeDS, string(ds))
 			}
 		}
 		for _, m := range k.Moments {
@@ -142,15 +266,6 @@ func (w *work) reportSigns(k roll.KeyStatus) []string {
 	return signs
 }
 
-// rdataText is a record in presentation form without owner, TTL, class and type.
-func rdataText(apex zone.Name, t zone.Type, rdata string) string {
-	s := zone.RRset{Name: apex, Type: t, Rdata: zone.Pack(rdata)}
-	for _, rr := range s.RRs() {
-		return strings.TrimPrefix(rr.String(), rr.Header().String())
-	}
-	return ""
-}
-
 // reportDS gives the whole DS RRset that is safe at the parent now: never a part
 // of it, because a person would paste just that.
 func (w *work) reportDS(cfg *Config) (lines []string, why string) {
@@ -159,24 +274,24 @@ func (w *work) reportDS(cfg *Config) (lines []string, why string) {
 	strangers := len(w.strangers()) > 0
 	switch {
 	case cfg.Parent.Mode == ParentNone && !w.plan.Unsigned && len(w.plan.DS) == 0:
-		return lines, "parent none says that the zone has no DS and shall get none: name the parent (parent ADDRESS... or parent resolver) before it gets one"
+		return lines, "`parent none` says that the zone has no DS and shall get none: name the parent (parent ADDRESS... or parent resolver) before it gets one"
 	case strangers && w.plan.CDSDelete:
-		return lines, "the zone goes insecure, but the parent has a DS that belongs to no known key: give `disown` if it may go, too"
+		return lines, "the zone goes insecure, but the parent has a DS that belongs to no known key: give `disown` if that DS may be removed, too"
 	case w.plan.CDSDelete:
 		return lines, "the zone goes insecure: the parent should have no DS"
 	case w.plan.Unsigned:
 		return lines, "the zone is insecure: the parent should have no DS"
 	case err != nil || len(w.plan.DS) == 0:
-		return lines, "no DS is safe yet: see what is waited for"
+		return lines, "no DS is safe yet: `status` says what is waited for"
 	case cfg.Parent.Mode == ParentNone:
-		why = "there is no parent to ask whether it has them"
+		why = "there is no parent to ask whether it has this set"
 	case strangers:
-		why = "the whole set, beside what the parent has of no known key: that stays until `disown`"
+		why = "this is the whole set, beside the DS at the parent that belongs to no known key: that one stays until `disown`"
 	default:
-		why = "the whole set: what else the parent has should go"
+		why = "this is the whole set: any other DS at the parent should be removed"
 	}
 	for rdata := range set.All() {
-		lines = append(lines, rdataText(cfg.Apex, zone.TypeDS, rdata))
+		lines = append(lines, zone.RdataText(zone.TypeDS, rdata))
 	}
 	return lines, why
 }
@@ -223,11 +338,17 @@ func (w *work) reportAddresses(r peer.Report) []status.Address {
 	return out
 }
 
-func (w *work) reportParent(cfg *Config) status.Parent {
-	out := status.Parent{
+// parentUnseen is what the configuration says of the parent.
+func parentUnseen(cfg *Config) status.Parent {
+	return status.Parent{
 		Mode: [...]string{"none", "servers", "resolver"}[cfg.Parent.Mode],
-		DS:   []string{}, Addresses: []status.ParentAddress{}, Manual: cfg.Parent.Manual, Told: w.reportTold(),
+		DS:   []string{}, Addresses: []status.ParentAddress{}, Manual: cfg.Parent.Manual,
 	}
+}
+
+func (w *work) reportParent(cfg *Config) status.Parent {
+	out := parentUnseen(cfg)
+	out.Told = w.reportTold()
 	if w.sight == nil {
 		return out
 	}
@@ -238,7 +359,7 @@ func (w *work) reportParent(cfg *Config) status.Parent {
 	for _, a := range r.Addresses {
 		ds, why := []string{}, a.Err
 		for rdata := range a.DS.Rdata.All() {
-			ds = append(ds, rdataText(cfg.Apex, zone.TypeDS, rdata))
+			ds = append(ds, zone.RdataText(zone.TypeDS, rdata))
 		}
 		if a.NoName && why == "" {
 			why = "it does not know the name: there is no delegation"

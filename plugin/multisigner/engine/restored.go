@@ -15,7 +15,7 @@ const signRestored = 5 * time.Minute
 // for a replay what was signed before what they have seen of us, and the mark that was
 // restored is behind, too: it catches up by and by.
 func (w *work) signAgain(cfg *Config, plan roll.Plan) {
-	now := w.times.steady
+	now := w.times.Steady()
 	switch {
 	case !plan.Outrun:
 		w.signedAnew = 0

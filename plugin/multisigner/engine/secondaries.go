@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -73,22 +75,50 @@ func (n *notes) answered(addr netip.AddrPort, now *status.Notify) (before *statu
 
 // notify sends a NOTIFY for v and notes its answer. What comes of it is logged when it
 // is another than before.
-func (e *Engine) notify(ctx context.Context, z *Zone, to ask.Server, v *zone.Version) {
+func (e *Engine) notify(ctx context.Context, z *Zone, notes *notes, to ask.Server, v *zone.Version) {
 	now := &status.Notify{At: e.clock.Now(), Serial: v.Serial(), Taken: true, Answer: "NOERROR"}
 	var hint dns.RR
 	if soa := v.SOA().RRs(); len(soa) > 0 {
 		hint = soa[0]
 	}
 	if err := e.client.Notify(ctx, to, z.apex.String(), dns.TypeSOA, hint); err != nil {
-		now.Taken, now.Answer = false, err.Error()
+		now.Taken, now.Answer, now.Cure = false, err.Error(), e.cureOf(ctx, z, to, err)
 	}
-	before := z.notes.answered(to.Addr, now)
+	before := notes.answered(to.Addr, now)
 	switch {
 	case !now.Taken && e.life.Err() == nil && (before == nil || before.Answer != now.Answer):
-		e.log.Warn("a NOTIFY was not taken", "zone", z.apex, "to", to.Addr, "serial", now.Serial, "error", now.Answer)
+		e.log.Warn("a NOTIFY was not taken", "zone", z.apex, "to", to.Addr, "serial", now.Serial, "error", now.Answer, "do", now.Cure)
 	case now.Taken && before != nil && !before.Taken:
 		e.log.Info("a NOTIFY is taken again", "zone", z.apex, "to", to.Addr, "serial", now.Serial)
 	}
+}
+
+// cureOf says what helps against a NOTIFY that was not taken. A server takes NOTIFYs from
+// addresses, and by keys, that its own configuration names.
+func (e *Engine) cureOf(ctx context.Context, z *Zone, to ask.Server, err error) string {
+	refused := (*ask.Refused)(nil)
+	if !z.Config().feeds(to.Addr) {
+		return "nothing, if it sees changes by itself: a peer that takes no NOTIFY looks less often"
+	}
+	switch {
+	case errors.Is(err, ask.ErrTSIG) && to.TSIG != nil:
+		return "give both servers the same secret and algorithm for the key " + to.TSIG.Name
+	case !errors.As(err, &refused):
+		return "see that it runs and can be reached from here"
+	}
+	from := "this server"
+	if addr, ok := e.client.Leaves(ctx, to.Addr); ok {
+		from = addr.String()
+	}
+	if to.TSIG != nil {
+		from += " with the key " + to.TSIG.Name
+	}
+	return fmt.Sprintf("let it serve the zone, and take NOTIFYs for it from %s; `outgoing` sets the address from which they leave here", from)
+}
+
+// feeds reports whether a secondary listens at an address.
+func (c *Config) feeds(addr netip.AddrPort) bool {
+	return slices.ContainsFunc(c.Secondaries, func(s Secondary) bool { return s.Server.Addr == addr })
 }
 
 // tellBehind tells the secondaries again that the last look has seen without the
@@ -107,7 +137,7 @@ func (e *Engine) tellBehind(z *Zone, cfg *Config) {
 			}
 		}
 	}
-	e.tellAll(z, behind, serving.Version)
+	e.tellAll(z, &z.notes, behind, serving.Version)
 }
 
 // lacks reports whether an address was seen without serial, or a later one.

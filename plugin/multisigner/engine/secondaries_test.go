@@ -74,6 +74,7 @@ func reloads(t *testing.T, e *engine.Engine, cfg engine.Config) {
 // zone over; the status has all of it. One that knows us by another address refuses,
 // and that stands in the status and once in the log, until it has changed its mind.
 func TestSecondaries(t *testing.T) {
+	t.Parallel()
 	var text strings.Builder
 	var mu sync.Mutex
 	logger := slog.New(slog.NewTextHandler(&locked{mu: &mu, to: &text}, nil))
@@ -123,6 +124,7 @@ func TestSecondaries(t *testing.T) {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return !of().Notify.Taken }, 10*time.Second, time.Millisecond)
 	require.Contains(t, of().Notify.Answer, "REFUSED")
+	require.Equal(t, "let it serve the zone, and take NOTIFYs for it from 127.0.0.2; `outgoing` sets the address from which they leave here", of().Notify.Cure)
 	require.Equal(t, first.Serial()+1, of().Notify.Serial)
 	for range 3 {
 		clock.step(10 * time.Minute)
@@ -155,6 +157,7 @@ func (l *locked) Write(p []byte) (int, error) {
 // Who asks from another address than it listens at is known by its key, if no other
 // secondary has the same.
 func TestTransferByKey(t *testing.T) {
+	t.Parallel()
 	other := *groupKey
 	other.Name = "other-key."
 	cfg := alone(t, write(t, content))

@@ -3,6 +3,9 @@ package engine
 import (
 	"fmt"
 	"time"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/clock"
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 )
 
 // Why a zone refuses for the first moments after a start.
@@ -22,21 +25,26 @@ func (z *Zone) show(cfg *Config) {
 		z.refuse(w.lapsed(cfg))
 	case w.plan.Refuse != "":
 		z.refuse(w.plan.Refuse)
-	case w.sight == nil && len(cfg.Peers)+len(cfg.Secondaries) > 0:
-		// A restored backup, or an older disk, may hold keys that the group has long
-		// withdrawn: look before the first answer (PROTOCOL look-before-the-first-answer).
-		// A look is bounded, so that a group that is down together comes up again.
+	case w.looksFirst(cfg):
 		z.refuse(whyLooking)
 	default:
 		z.refuse("")
 	}
 }
 
+// looksFirst reports whether somebody must be looked at before resolvers are answered: a restored
+// backup, or an older disk, may hold keys that the group has long withdrawn (PROTOCOL
+// look-before-the-first-answer). A look is bounded, so that a group that is down together
+// comes up again.
+func (w *work) looksFirst(cfg *Config) bool {
+	return w.sight == nil && len(cfg.Peers)+len(cfg.Secondaries) > 0
+}
+
 // expire takes away answers with signatures that have ended: nobody answers with those
 // (PROTOCOL expired-is-never-served).
 func (z *Zone) expire() bool {
 	end, signed := z.work.ends()
-	if !signed || z.work.times.judged().Before(end) {
+	if !signed || z.work.times.Judged().Before(end) {
 		return false
 	}
 	z.refuse(fmt.Sprintf("signatures have ended at %s", end.UTC().Format(time.RFC3339)))
@@ -58,9 +66,14 @@ func (z *Zone) refuse(why string) {
 			feeds = false
 		}
 	}
-	if is := z.Serving(); is.Refuse != why || is.Version != v || is.Feeds != feeds {
-		z.work.history.goOn(v)
-		z.serving.Store(&Serving{Version: v, Refuse: why, Feeds: feeds, History: z.work.history.History})
+	content := z.work.given(z.Config())
+	is := z.Serving()
+	supplied := z.work.suppliedNow(z.Config(), is.supplied)
+	if is.Refuse != why || is.Version != v || is.Feeds != feeds || is.Content != content || is.supplied != supplied {
+		z.work.history.GoOn(v)
+		z.work.offering.history.GoOn(content)
+		z.serving.Store(&Serving{Version: v, Refuse: why, Feeds: feeds, History: z.work.history.Chain,
+			Content: content, contentHistory: z.work.offering.history.Chain, supplied: supplied})
 		z.engine.keepHistory(z)
 	}
 	z.tellRefusal(why)
@@ -71,12 +84,12 @@ func (z *Zone) refuse(why string) {
 func (z *Zone) tellRefusal(why string) {
 	w := &z.work
 	switch {
-	case why == w.refusal || why == whyLooking || why == whyLoading:
+	case why == w.refusal || why == whyLooking || why == whyLoading || why == roll.WhyBlind:
 		return
 	case why == "":
 		z.engine.log.Info("the zone answers everybody again", "zone", z.apex)
 	default:
-		z.engine.log.Warn("the zone refuses: outsiders get SERVFAIL", "zone", z.apex, "why", why)
+		z.engine.log.Warn("the zone refuses: resolvers get SERVFAIL", "zone", z.apex, "why", why)
 	}
 	w.refusal = why
 }
@@ -97,9 +110,11 @@ func (w *work) ends() (end time.Time, ok bool) {
 // it is in detail, with paths, stands in the alarms.
 func (w *work) whyNothing() string {
 	switch {
+	case w.reviews.pending() != nil:
+		return "the zone's first content is being reviewed, or was not taken by its review"
 	case w.files.refusal() != "":
 		return "the zone has no content that can be served"
-	case w.intake.state.Failures > 0 && w.content == nil:
+	case w.intake != nil && w.intake.state.Failures > 0 && w.content == nil:
 		return "no primary has given the zone yet"
 	case w.plan.Refuse != "":
 		return w.plan.Refuse
@@ -132,11 +147,12 @@ func (w *work) wake(now time.Time) time.Time {
 	sooner(w.plan.Wake)
 	sooner(w.refresh)
 	sooner(w.proving.next)
-	if !w.intake.until.IsZero() {
-		sooner(w.times.until(w.intake.until))
+	sooner(w.reviews.again())
+	if w.intake != nil && !w.intake.until.IsZero() {
+		sooner(w.times.Until(w.intake.until))
 	}
-	if end, ok := w.ends(); ok && w.times.judged().Before(end) {
-		sooner(w.times.until(end))
+	if end, ok := w.ends(); ok && w.times.Judged().Before(end) {
+		sooner(w.times.Until(end))
 	}
 	if !w.looks {
 		sooner(w.lookAt)
@@ -154,7 +170,7 @@ func (w *work) wake(now time.Time) time.Time {
 		sooner(now.Add(retryBroken))
 	}
 	if !wake.IsZero() {
-		wake = later(wake, now.Add(leastWait))
+		wake = clock.Later(wake, now.Add(leastWait))
 	}
 	return wake
 }

@@ -12,6 +12,7 @@ import (
 // also after a start, and the alarm says what is the matter. One that answers with
 // keys that nobody vouches for is another thing.
 func TestPeerThatIsSilent(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a b", nil)
 	g.begin()
 	a, b := g.signers[0], g.signers[1]

@@ -18,10 +18,12 @@ func (w *work) dnskeyOctets(cfg *Config) int {
 	const header, question, record, rrsig, opt = 12, 4, 12, 18, 11 // owners are compressed, a signer's name is not
 	octets := header + len(cfg.Apex) + question + opt
 	for _, id := range w.plan.DNSKEY {
-		octets += record + len(w.known.records[id])
+		k, _ := w.known.record(id)
+		octets += record + len(k)
 	}
 	for _, id := range w.plan.SignDNSKEY {
-		octets += record + rrsig + len(cfg.Apex) + signatureOctets(w.known.records[id])
+		k, _ := w.known.record(id)
+		octets += record + rrsig + len(cfg.Apex) + signatureOctets(k)
 	}
 	return octets
 }

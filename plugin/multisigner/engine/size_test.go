@@ -17,6 +17,7 @@ import (
 // A DNSKEY RRset that does not fit UDP needs TCP, which somebody may have blocked: the
 // status has its length, and an alarm comes when a rollover makes it too long.
 func TestLongDNSKEY(t *testing.T) {
+	t.Parallel()
 	for name, algorithm := range map[string]uint8{"ECDSAP256SHA256": 13, "ECDSAP384SHA384": 14, "ED25519": 15, "RSASHA256": 8} {
 		t.Run(name, func(t *testing.T) {
 			clock := newManual(moment)

@@ -18,6 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/plugin/multisigner/keystore"
+	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -129,4 +131,67 @@ func TestManyZonesAreLoadedBeforeTheyAreVerified(t *testing.T) {
 	start(func() bool { return strings.Contains(log(), loaded) })
 	start(func() bool { return strings.Count(log(), verified) == len(configs) }) // what a disk had
 	require.Less(t, strings.Index(log(), loaded), strings.Index(log(), verified))
+}
+
+// Of many zones that begin again, each answers with what was shown last as soon as that is
+// read: before the keys of any are. One that refused goes on to do so until it is decided.
+func TestManyZonesAnswerBeforeTheyAreDecided(t *testing.T) {
+	dir := t.TempDir()
+	state, configs := filepath.Join(dir, "state"), smallZones(t, dir, 100)
+	open := func(key func(keystore.Key) keystore.Key) *engine.Engine {
+		e, err := engine.Open(state, engine.Options{Logger: slog.New(slog.DiscardHandler), Key: key})
+		require.NoError(t, err)
+		p, err := e.Prepare(context.Background(), configs)
+		require.NoError(t, err)
+		go p.Commit()
+		require.Eventually(t, func() bool { return e.Find(configs[0].Apex) != nil }, time.Minute, time.Millisecond)
+		return e
+	}
+	e := open(nil)
+	shown := map[zone.Name]uint32{}
+	for _, cfg := range configs {
+		<-e.Find(cfg.Apex).Began()
+		shown[cfg.Apex] = e.Find(cfg.Apex).Serving().Version.Serial()
+	}
+	require.NoError(t, e.Close())
+	refusing := configs[7].Apex
+	record := strings.Replace(engine.EditRecord(t, state, refusing, nil), "{", `{"refused":true,`, 1)
+	engine.EditRecord(t, state, refusing, &record)
+
+	damaged := configs[9].Apex
+	record = strings.Replace(engine.EditRecord(t, state, damaged, nil), `"roll":"`, `"roll":"AAAA`, 1)
+	engine.EditRecord(t, state, damaged, &record)
+
+	hold := make(chan struct{})
+	decide := sync.OnceFunc(func() { close(hold) })
+	e = open(func(k keystore.Key) keystore.Key { <-hold; return k })
+	defer e.Close()
+	defer decide()
+	for _, cfg := range configs {
+		z := e.Find(cfg.Apex)
+		if cfg.Apex == refusing || cfg.Apex == damaged { // the latter's fault is found before its keys are wanted
+			continue
+		}
+		<-z.Began()
+		require.NotNil(t, z.Open(), "%s", cfg.Apex)
+		require.Equal(t, shown[cfg.Apex], z.Open().Serial())
+		s, _ := e.Status(cfg.Apex)
+		require.True(t, s.Serving)
+		require.Empty(t, s.Keys, "nothing was decided yet")
+	}
+	require.Nil(t, e.Find(refusing).Open(), "it refused when it ended")
+	decide()
+	require.Eventually(t, func() bool {
+		s, _ := e.Status(damaged)
+		return !s.Serving && len(s.Alarms) == 1 && s.Alarms[0].Name == status.AlarmStateUnreadable
+	}, time.Minute, time.Millisecond, "what is found wrong in the end is told")
+	for _, cfg := range configs {
+		if cfg.Apex == damaged {
+			continue
+		}
+		require.Eventually(t, func() bool {
+			s, _ := e.Status(cfg.Apex)
+			return s.Serving && len(s.Keys) == 2
+		}, time.Minute, time.Millisecond, "%s", cfg.Apex)
+	}
 }

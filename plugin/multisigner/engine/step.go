@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
+	"github.com/multisigner/multisigner/plugin/multisigner/store"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -34,7 +36,7 @@ func (e *Engine) step(z *Zone, cfg *Config, now time.Time) (roll.State, roll.Pla
 			}
 		}
 	}
-	panic(fmt.Sprintf("the rules ask for keys without end: %v", w.own))
+	panic(fmt.Sprintf("the rules ask for keys without end: there are %d", len(w.own)))
 }
 
 // generate makes a key. It is in the key store before the rules hear of it; one
@@ -45,30 +47,29 @@ func (e *Engine) generate(z *Zone, cfg *Config, plan roll.Plan, r roll.Request) 
 		flags |= zone.FlagSEP
 	}
 	taken := func(tag uint16) bool {
-		for id := range z.work.known.records {
-			if id.Tag == tag && id.Algorithm == r.Algorithm {
-				return true
-			}
-		}
-		return slices.Contains(r.Avoid, tag)
+		return slices.Contains(r.Avoid, tag) || slices.ContainsFunc(z.work.known.keys, func(k knownKey) bool {
+			return k.id.Tag == tag && k.id.Algorithm == r.Algorithm
+		})
 	}
-	err := e.fail.pass("make-before")
-	if err == nil {
-		err = e.whole(z, plan)
+	if err := e.fail.pass("make-before"); err != nil {
+		return fmt.Errorf("make %s: %w: %w", r.Role, errNotSaved, err)
 	}
-	if err != nil {
+	if err := e.whole(z, plan); err != nil {
 		return fmt.Errorf("make %s: %w", r.Role, err)
 	}
 	key, err := e.keys.Create(z.apex.String(), r.Algorithm, flags, func(tag uint16) bool {
 		return cfg.Tags.Admits(tag) && !taken(tag)
 	})
+	if disk := (*fs.PathError)(nil); errors.As(err, &disk) {
+		err = fmt.Errorf("%w: %w", errNotSaved, err)
+	}
 	if err != nil {
 		return fmt.Errorf("make %s: %w", r.Role, err)
 	}
 	z.keysAt.Store(e.keysAt(z))
 	e.fail.reach("make-after")
 	id := z.work.adopt(e.openKey(key))
-	z.work.roles[id] = r.Role
+	z.work.own.find(id).role = r.Role
 	e.log.Log(e.life, z.level(), "made a key", "zone", z.apex, "role", r.Role.String(), "algorithm", id.Algorithm, "tag", id.Tag)
 	return nil
 }
@@ -76,8 +77,8 @@ func (e *Engine) generate(z *Zone, cfg *Config, plan roll.Plan, r roll.Request) 
 // destroy takes private keys out of use that nobody can need any more.
 func (e *Engine) destroy(z *Zone, ids []roll.KeyID) error {
 	for _, id := range ids {
-		key, ok := z.work.own[id]
-		if !ok {
+		key := z.work.own.find(id)
+		if key == nil {
 			continue
 		}
 		if err := e.fail.pass("retire-before"); err != nil {
@@ -87,7 +88,7 @@ func (e *Engine) destroy(z *Zone, ids []roll.KeyID) error {
 			return err
 		}
 		e.fail.reach("retire-after")
-		delete(z.work.own, id)
+		z.work.own = slices.DeleteFunc(z.work.own, func(k ownKey) bool { return k.id == id })
 		e.log.Info("retired a key", "zone", z.apex, "algorithm", id.Algorithm, "tag", id.Tag)
 	}
 	return nil
@@ -117,15 +118,20 @@ func policyOf(cfg *Config) roll.Policy {
 	return p
 }
 
-// errNotSaved is that the disk has not taken a record.
+// errNotSaved is that the disk has not taken a record, or a key.
 var errNotSaved = errors.New("the state directory takes nothing")
+
+// errOtherProcess is that the record is not the one that we have read or written last: nobody
+// here knows which keys there are, or what was shown. Nothing is shown then that was decided
+// without it, not even fresh signatures.
+var errOtherProcess = errors.New("another process has written the state")
 
 // save makes the record durable when it differs from what was saved last, and with it what
 // updates have made of the zone, when that is within what is to be shown, or is shown.
 func (e *Engine) save(ctx context.Context, z *Zone, next *record, state roll.State, plan roll.Plan, changed, within bool, now time.Time) error {
 	w := &z.work
 	within = len(w.overlay.unsaved) > 0 && (within || w.overlay.ahead && w.content == nil && !w.updating)
-	if !changed && !w.dirty && !within && !state.Differs(w.saved) && next.Mark.Sub(w.record.Mark) < markEvery {
+	if !changed && !w.dirty && !w.caches.Unsaved() && !within && !state.Differs(w.saved) && next.Mark.Sub(w.record.Mark) < markEvery {
 		return nil
 	}
 	next.Format, next.Signer = recordFormat, z.Config().Signer
@@ -135,11 +141,19 @@ func (e *Engine) save(ctx context.Context, z *Zone, next *record, state roll.Sta
 	var also *overlay
 	if within {
 		also = &w.overlay
+		if w.reset != "" {
+			next.Member = []byte(w.reset) // see followMember
+		}
 	}
-	if err := e.saveRecord(ctx, z.apex, next, also); err != nil {
+	switch err := e.saveRecord(ctx, z.apex, next, also); {
+	case errors.Is(err, store.ErrConflict):
+		return fmt.Errorf("%w: %w", errOtherProcess, err)
+	case err != nil:
 		return fmt.Errorf("%w: %w", errNotSaved, err)
 	}
-	w.record, w.steadyFrom = *next, w.times.steady
+	w.record, w.steadyFrom = *next, w.times.Steady()
+	w.record.Roll, w.record.Held = nil, nil
 	w.saved, w.dirty = state, false
+	w.caches.Saved()
 	return nil
 }

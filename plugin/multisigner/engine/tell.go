@@ -18,24 +18,20 @@ const tellTimeout = 30 * time.Second
 
 // tell sends NOTIFY for v to the secondaries, which then transfer, and to the
 // peers, which then look (RFC 1996). It does not wait for them.
-func (e *Engine) tell(z *Zone, cfg *Config, v *zone.Version) { e.tellAll(z, audience(cfg), v) }
+func (e *Engine) tell(z *Zone, cfg *Config, v *zone.Version) {
+	e.tellAll(z, &z.notes, audience(cfg), v)
+}
 
-// tellAll does so for some.
-func (e *Engine) tellAll(z *Zone, servers []ask.Server, v *zone.Version) {
+// tellAll does so for some, and notes what comes of it.
+func (e *Engine) tellAll(z *Zone, notes *notes, servers []ask.Server, v *zone.Version) {
 	for _, to := range servers {
-		if !z.notes.want(to.Addr, v) {
+		if !notes.want(to.Addr, v) {
 			continue
 		}
-		e.background.Go(func() {
-			select {
-			case e.telling <- struct{}{}:
-				defer func() { <-e.telling }()
-			case <-e.life.Done():
-				return
-			}
-			for v := z.notes.next(to.Addr); v != nil; v = z.notes.next(to.Addr) {
-				ctx, cancel := context.WithTimeout(z.asking(e.life), tellTimeout)
-				e.notify(ctx, z, to, v)
+		e.jobs.Begin(z.asking(e.life), e.telling, func(ctx context.Context) {
+			for v := notes.next(to.Addr); v != nil; v = notes.next(to.Addr) {
+				within, cancel := context.WithTimeout(ctx, tellTimeout)
+				e.notify(within, z, notes, to, v)
 				cancel()
 			}
 		})

@@ -128,6 +128,7 @@ func (w *world) obey(word string) {
 // not good in the world, and signatures are renewed in time. The one thing that
 // cannot be is a first start with a clock that is ahead: that heals when it is set.
 func TestClockIsSet(t *testing.T) {
+	t.Parallel()
 	for _, story := range []string{
 		// start: how wrong the clock is at first; then what happens.
 		"0h: 3d +1h 30d",

@@ -13,6 +13,7 @@ import (
 // A transfer shows with which algorithms all of a zone is signed, unless something in it
 // does not validate: then it does not count as seen, and its serial may be nobody's.
 func TestWhatTransfersProve(t *testing.T) {
+	t.Parallel()
 	apex := zone.MustName("example.")
 	dnskey := zone.RRset{Name: apex, Type: zone.TypeDNSKEY, TTL: 60, Rdata: zone.Pack(string(zone.NewDNSKEY(257, 13, make([]byte, 64))))}
 	w := &work{known: newKnown(apex)}
@@ -30,6 +31,7 @@ func TestWhatTransfersProve(t *testing.T) {
 // What a transfer shows stands in one look only. When the turn that should have saved it
 // fails, the zone is transferred again.
 func TestTransferredAgain(t *testing.T) {
+	t.Parallel()
 	serial := uint32(7)
 	w := &work{memories: map[string]peer.Memory{"b": {Transferred: &serial, Pins: []zone.DNSKEY{"pin"}}}}
 	w.transferAgain()

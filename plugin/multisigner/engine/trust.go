@@ -50,6 +50,9 @@ func (e *Engine) weigh(w *work, cfg *Config, name string, r peer.Report, at time
 	if !slices.ContainsFunc(r.Addresses, func(a peer.Address) bool { return a.Status == peer.Unreachable }) {
 		is.reached = at
 	}
+	if w.trusts == nil {
+		w.trusts = map[string]trust{}
+	}
 	w.trusts[name] = is
 	if is.believed && !is.silent && (!was.told || !was.believed || was.silent) {
 		e.log.Info("peer is believed", "zone", cfg.Apex, "peer", name)
@@ -148,12 +151,15 @@ func (w *work) repin(cfg *Config, args []string) (string, error) {
 	key := found[0]
 	// Inceptions of before say nothing of what this key signs.
 	w.rememberPeer(name, peer.Memory{Pins: []zone.DNSKEY{key}, Spent: was.Spent})
+	if w.repinned == nil {
+		w.repinned = map[string]bool{}
+	}
 	w.repinned[name] = w.looks
 	ds, err := key.DS(cfg.Apex, ourDigest)
 	if err != nil {
 		return "", err
 	}
-	text := fmt.Sprintf("%s is trusted by %s (DS %s)", name, tags(found), rdataText(cfg.Apex, zone.TypeDS, string(ds)))
+	text := fmt.Sprintf("%s is trusted by %s (DS %s)", name, tags(found), zone.RdataText(zone.TypeDS, string(ds)))
 	if len(was.Pins) > 0 {
 		text += " instead of " + tags(was.Pins)
 	}

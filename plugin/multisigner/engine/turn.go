@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"runtime/debug"
 	"strings"
 	"time"
 
-	"github.com/multisigner/multisigner/plugin/multisigner/keystore"
+	"github.com/multisigner/multisigner/plugin/multisigner/caches"
+	"github.com/multisigner/multisigner/plugin/multisigner/clock"
+	"github.com/multisigner/multisigner/plugin/multisigner/history"
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
 	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
@@ -20,7 +21,8 @@ import (
 // work is what a zone is between its turns: the property of the worker that has
 // the zone in hand.
 type work struct {
-	loaded bool   // record, snapshot and keys have been read
+	opened bool   // record and snapshot have been read
+	loaded bool   // and state and keys
 	fault  string // why the zone cannot be taken through turns; "" when it can
 	frozen bool   // an invariant broke: nothing is decided any more
 	stuck  bool   // and signatures cannot be renewed either
@@ -32,66 +34,70 @@ type work struct {
 	state      roll.State
 	saved      roll.State    // as it was saved last
 	dirty      bool          // something else of the record was not saved yet
-	times      times         // at the last turn
+	times      clock.Times   // at the last turn
 	steadyFrom time.Duration // what the steady clock showed when it stood at record.Steady
 	known      *known
-	own        map[roll.KeyID]keystore.Key
-	roles      map[roll.KeyID]roll.Role // what the keys made here were made for
-	wanting    bool                     // a key was missing: the key directory is to be read again
-	signedAnew time.Duration            // by the steady clock: all was signed anew because of an older state; 0: there is none
-	keyFaults  []error                  // of files in the key directory that cannot be used
-	unkept     []error                  // why keys in use are not in the key directory
-	putBack    []roll.KeyID             // keys that were, and are there again
-	putBackAt  time.Duration            // by the steady clock: the last of them
+	own        ring
+	wanting    bool          // a key was missing: the key directory is to be read again
+	signedAnew time.Duration // by the steady clock: all was signed anew because of an older state; 0: there is none
+	keyFaults  []error       // of files in the key directory that cannot be used
+	unkept     []error       // why keys in use are not in the key directory
+	putBack    []roll.KeyID  // keys that were, and are there again
+	putBackAt  time.Duration // by the steady clock: the last of them
 
 	files               files
-	intake              intake
+	intake              *intake // nil: there are no primaries
 	base                base
-	content             *zone.Version // unsigned content that waits to be signed; nil: as it is
-	contentOf, signedOf string        // of which base they were made
-	signed              *zone.Version // what is served, or would be
-	signedContent       *zone.Version // the unsigned content that it was made from; nil: not kept
-	history             chronicle     // of what was served
-	resign              bool          // every signature is to be made anew
-	renumber            bool          // a version is to be made even if only its serial is another
-	toldApart           bool          // that was so already since the start; see tellApart
+	content             *zone.Version     // unsigned content that waits to be signed; nil: as it is
+	contentOf, signedOf string            // of which base they were made
+	signed              *zone.Version     // what is served, or would be
+	signedContent       *zone.Version     // the unsigned content that it was made from; nil: not kept
+	history             history.Chronicle // of what was served
+	resign              bool              // every signature is to be made anew
+	renumber            bool              // a version is to be made even if only its serial is another
+	toldApart           bool              // that was so already since the start; see tellApart
 	overlay             overlay
-	updating            bool // updates are in content that wait for an answer
+	reset               string   // the id of a member whose content is taken anew, until that is saved; "": none
+	reviews             *reviews // nil: there were none
+	offering            offering
+	supplied            map[string]*supply // by the foreign signer that gets it
+	passed              bool               // the serial in the file was changed, and is not the one that it was signed with
+	updating            bool               // updates are in content that wait for an answer
 
 	stale      bool      // signed is not what the snapshot holds
 	snapshotAt time.Time // when the snapshot was written last
 
-	sight  *sight    // the last look; nil: none yet since the start
-	lookAt time.Time // when to look next
-	looks  bool      // a look is under way
-	// surveys: a survey is under way; sampleAt is the name that the next asks for first.
-	surveys  bool
-	sampleAt zone.Name
+	sight   *sight    // the last look; nil: none yet since the start
+	sightAt time.Time // when that was
+	lookAt  time.Time // when to look next
+	looks   bool      // a look is under way
+	surveys bool      // a survey is under way
+	survey  survey    // what the last one has found
 	// lookAgain: somebody told of a change while a look was under way.
 	lookAgain bool
 	memories  map[string]peer.Memory // what the next look at each peer must know
 	repinned  map[string]bool        // peers that an order has pinned anew while a look was under way
 	trusts    map[string]trust       // of each peer
-	found     map[string][]netip.Addr
+	found     foundHosts
 
 	telling telling
 
 	plan    roll.Plan
 	refresh time.Time // when signatures are to be renewed next
-	held    []held
+	caches  caches.Memory
 	guarded guarded
 	proving proving
 	alarms  []alarm // of this turn
 	noticed []alarm // of what was noticed once, and is told for a while
 	raised  map[subjectOfAlarm]status.Alarm
 	refusal string // why outsiders are refused, as the log was told
-	// differing is what servers answered differently at the last look.
-	differing []difference
-	matrix    *status.Matrix
+	digests digests
+	ended   ended // the last turn
 }
 
 // take takes z through one turn and says when the next is due.
 func (e *Engine) take(z *Zone) {
+	z.beginTurn()
 	wake, asked := e.clock.Now().Add(retryBroken), z.takeWants()
 	defer func() {
 		if broken := recover(); broken != nil {
@@ -102,10 +108,15 @@ func (e *Engine) take(z *Zone) {
 			e.log.Error("internal error: the zone is frozen", "zone", z.apex, "error", broken, "stack", string(debug.Stack()))
 			asked.refuse(errors.New(z.work.fault))
 		}
-		z.report(e.clock.Now(), wake)
+		z.countLeft()
+		if !z.postponed.Load() {
+			z.report(e.clock.Now(), wake)
+		}
+		z.endTurn()
 		asked.answer() // whoever asks for the status now sees what was done
 		if !z.hasBegun() {
 			close(z.began)
+			z.answers()
 		}
 		e.queue.done(z, wake)
 	}()
@@ -119,7 +130,10 @@ const retryBroken = 30 * time.Second
 // at any moment; with nothing new it changes nothing.
 func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Time) {
 	w, cfg, now := &z.work, z.config.Load(), e.clock.Now()
-	if w.loaded {
+	if len(cfg.Primaries) > 0 && w.intake == nil {
+		w.intake = &intake{}
+	}
+	if w.opened {
 		e.readClocks(z, now)
 	}
 	if asked.proved != nil && w.loaded {
@@ -133,25 +147,28 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 		return w.wake(now)
 	}
 	w.alarms = nil
-	if !w.loaded {
-		if err := e.load(ctx, z, cfg, now); err != nil {
-			w.alarm(status.AlarmStateUnreadable, err.Error(), "see the message; nothing is changed until then")
-			asked.refuse(err)
-			z.refuse("the zone's state cannot be read")
-			return now.Add(retryBroken)
-		}
+	shown, err := e.loadZone(ctx, z, cfg, *asked, now)
+	switch {
+	case err != nil:
+		w.alarm(status.AlarmStateUnreadable, err.Error(), "see the message; nothing is changed until then")
+		asked.refuse(err)
+		z.refuse("the zone's state cannot be read")
+		return now.Add(retryBroken)
+	case shown:
+		return now
 	}
 	e.checkKeys(z, *asked)
-	if what := w.times.alarm(); what != "" {
-		w.alarm(status.AlarmClock, what, "set the clock right; rollovers go on by the time that has passed, and signatures are renewed")
+	if what := w.times.Alarm(); what != "" {
+		w.alarm(status.AlarmClock, what, "set the clock right; meanwhile rollovers go by the time that has passed, and signatures are renewed")
 	}
 	asked.obey(e, z, cfg, now)
+	w.followMember(e, cfg, asked)
 	w.readContent(e, cfg, *asked)
 	e.takeIn(z, cfg, asked)
 	updated := e.judge(z, cfg, asked.updates)
+	e.review(z, cfg, asked.reviewed)
 	if asked.surveyed != nil {
-		w.surveys, w.matrix, w.sampleAt = false, asked.surveyed.matrix, asked.surveyed.next
-		w.differing = asked.surveyed.differing
+		w.surveys, w.survey = false, *asked.surveyed
 	}
 	if asked.seen != nil {
 		w.take(e, cfg, asked.seen)
@@ -161,15 +178,20 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 	w.keepNames(cfg, w.steady())
 	w.lookAtNobody(cfg, now)
 	w.heard(e, cfg, asked.told, now)
-	err := e.decide(ctx, z, cfg, now)
+	err = e.decide(ctx, z, cfg, now)
+	asked.unsaved(w, err)
 	if w.failed = err != nil; w.failed && ctx.Err() == nil {
 		w.alarmOfTurn(err)
 	}
 	e.settle(z, updated, err)
+	if w.next() {
+		z.ask(func(*wants) {})
+	}
 	e.noticeOverdue(z, cfg)
 	e.keepLooking(z, cfg, *asked, now)
 	e.tellParent(z, cfg, now)
 	z.show(cfg)
+	w.lookServing(z, cfg, now)
 	if asked.seen != nil {
 		e.tellBehind(z, cfg)
 	}
@@ -187,9 +209,14 @@ func (e *Engine) decide(ctx context.Context, z *Zone, cfg *Config, now time.Time
 	}
 	if err == nil {
 		z.work.signAgain(cfg, plan)
-		if err = e.bring(ctx, z, cfg, state, plan, now, true); err == nil {
+		err = e.bring(ctx, z, cfg, state, plan, now, true)
+		if errors.Is(err, errInReview) { // its content waits, and nothing else does
+			err = e.bring(ctx, z, cfg, state, plan, now, true)
+		}
+		if err == nil {
 			return nil
 		}
+		z.work.state = roll.Outrun(z.work.state, state)
 	}
 	z.work.transferAgain()
 	return joinOther(err, e.carryOn(ctx, z, cfg, plan))
@@ -210,47 +237,76 @@ func joinOther(err, other error) error {
 // (PROTOCOL signatures-need-nobody).
 func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.State, plan roll.Plan, now time.Time, durable bool) error {
 	w := &z.work
-	next := w.record
-	next.Mark = w.times.mark
 	if err := w.proving.waits(now); err != nil {
 		return err
 	}
+	defer z.endFirst()
 	ended := z.progress.begin(e.clock)
-	out, err := e.sign(ctx, z, cfg, plan, !durable)
+	out, looked := w.reviewedOutput(cfg, plan)
+	var err error
+	if !looked {
+		out, err = e.sign(ctx, z, cfg, plan, !durable, e.first(ctx, z, cfg, state, plan))
+	}
 	took := ended()
 	if err != nil {
 		w.proving.tried(now)
 		return err
 	}
+	next := w.record
+	next.Mark = w.times.Mark()
 	whole := true
 	if out.Changed {
 		if whole, err = e.guard(z, cfg, out, now); err != nil {
 			return err
 		}
+		if e.holdToShow(z, cfg, out, plan) {
+			return errInReview
+		}
 		next.Serial = out.Version.Serial()
 		state = roll.Shown(state, published(out.Version, w.known))
-		w.holdOwn(out.Version, w.steady())
+		if w.signed != nil {
+			w.caches.Replace(w.signed, out.Version, w.steady())
+		}
 	}
 	if durable {
 		next.owe(plan)
 	}
-	next.Held = w.held
+	next.Held = w.caches.Save()
 	within := w.content != nil && len(plan.SignData) > 0 // the content that waited is in it
-	if err := e.save(ctx, z, &next, state, plan, out.Changed, within, now); err != nil {
-		if durable || w.updating && within || !w.mayBeUnsaved(out) {
+	content := w.newestSigned(within)
+	raised := within && w.raises(cfg, content)
+	w.number(cfg, &next, content)
+	if w.noteContent(cfg, &next, content); durable {
+		v := w.signed
+		if out.Changed {
+			v = out.Version
+		}
+		w.numberSupplies(cfg, &next, v, plan)
+	}
+	fresh := out.Changed && next.Serial != w.record.Serial // it was not saved before it was whole
+	if err := e.save(ctx, z, &next, state, plan, fresh, within, now); err != nil {
+		// Where the process is about to end, the disk is well: the next one goes on from what was saved.
+		if durable || errors.Is(err, errOtherProcess) || ctx.Err() != nil || w.updating && within || !w.mayBeUnsaved(out) {
 			return err
 		}
-		w.record.Serial, w.dirty = next.Serial, true // it is tried again until it is saved
+		w.record.Serial, w.record.ContentSerial, w.dirty = next.Serial, next.ContentSerial, true // it is tried again until it is saved
 		w.overlay.ahead = w.overlay.ahead || within
-		w.alarm(status.AlarmNotSaved, err.Error(), "make room on the disk, or mend it: until then rollovers wait, and content and signatures go on")
+		content = w.offering.of // what could not be saved is given to nobody
+		cure := cureOfDisk
+		if w.signed != nil {
+			cure = "make room on the disk, or mend it: until then rollovers wait, and content and signatures go on"
+		}
+		w.alarm(status.AlarmNotSaved, err.Error(), cure)
 	}
-	w.state, w.plan, w.refresh = state, plan, out.Refresh
+	w.state, w.plan, w.refresh = state.Sharing(w.saved), plan, out.Refresh
 	if err := e.destroy(z, plan.Destroy); err != nil {
 		w.alarm(status.AlarmKeyNotRetired, err.Error(), "see to the key directory")
 	}
 	if within {
 		w.taken(cfg)
 	}
+	given := w.offer(cfg, content)
+	supplied := w.offerSupplies(cfg)
 	if out.Changed {
 		e.fail.reach("publish-before")
 		switch {
@@ -259,10 +315,10 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 		case !whole:
 			e.prove(z, cfg, out.Version)
 		}
-		w.history.made = &madeBy{w.signed, out.Version, out.Diff}
+		w.history.Made(w.signed, out.Version, out.Diff)
 		w.signed, w.resign, w.renumber = out.Version, false, false
 		z.show(cfg)
-		w.history.made = nil
+		w.history.Made(nil, nil, zone.Diff{})
 		e.log.Log(ctx, z.level(), "published", "zone", z.apex, "serial", w.signed.Serial(), "changes", len(out.Diff.Changes), "signatures", out.Signed, "after", took)
 		e.fail.reach("tell-before")
 		e.tell(z, cfg, w.signed)
@@ -272,6 +328,13 @@ func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.Sta
 			e.release()
 		}
 	}
+	if raised {
+		w.passed = content.Serial() != w.signed.Serial()
+	}
+	if z.show(cfg); given {
+		e.tellContent(z, cfg)
+	}
+	e.tellSupplied(z, cfg, supplied)
 	if err := e.keepSnapshot(z, now); err != nil {
 		w.alarm(status.AlarmSnapshot, err.Error(), "make room on the disk, or mend it: without a snapshot a restart signs the zone anew")
 	}

@@ -36,6 +36,9 @@ func unable(reason, text string) *update.Refusal {
 	return &update.Refusal{Rcode: dns.RcodeServerFailure, Code: dns.ExtendedErrorCodeNotReady, Reason: reason, Text: text}
 }
 
+// onHold is for every update until resume-updates.
+var onHold = &update.Refusal{Rcode: dns.RcodeRefused, Code: dns.ExtendedErrorCodeProhibited, Reason: "held", Text: "updates of this zone are held: the operator has said hold-updates"}
+
 // Update has an UPDATE taken into the zone, for the holder of the TSIG key that signed it
 // by algorithm; the packet must not be in other hands meanwhile. It
 // returns when what it changes is durable and the next question is answered with it, or
@@ -47,12 +50,16 @@ func (z *Zone) Update(ctx context.Context, packet *dns.Msg, key, algorithm strin
 	if bad != nil {
 		return "", bad
 	}
-	e := z.engine
-	if v := z.Serving().Version; v != nil {
-		// Who may not is told at once, and costs no turn.
-		if bad := m.Permit(v, z.Config().Updates, key, algorithm); bad != nil {
-			return "", bad
-		}
+	e, v := z.engine, z.Serving().Version
+	// Who may not is told at once, and costs no turn.
+	if bad := m.Permit(v, z.Config().Updates, key, algorithm); bad != nil {
+		return "", bad
+	}
+	if v == nil || !v.Whole() {
+		return "", unable("refusing", "the zone is not signed yet: try again")
+	}
+	if z.Config().Forward && !z.account.writer.Load() {
+		return "", z.forward(ctx, m, packet, key)
 	}
 	u := &updating{message: m, key: key, algorithm: algorithm, done: make(chan struct{})}
 	if e.updates.Add(1) > updatesOfAll {
@@ -87,7 +94,6 @@ type batch struct {
 	unsaved  map[update.Key]bool
 	content  *zone.Version
 	of       string
-	parked   []update.Parked
 }
 
 // judge judges the updates of a turn one after the other, each by what those before have
@@ -101,7 +107,13 @@ func (e *Engine) judge(z *Zone, cfg *Config, asked []*updating) *batch {
 	why := (*update.Refusal)(nil)
 	switch {
 	case w.record.HoldUpdates:
-		why = &update.Refusal{Rcode: dns.RcodeRefused, Code: dns.ExtendedErrorCodeProhibited, Reason: "held", Text: "updates of this zone are held: the operator has said hold-updates"}
+		why = onHold
+	case cfg.Review.On():
+		why = &update.Refusal{Rcode: dns.RcodeRefused, Code: dns.ExtendedErrorCodeProhibited, Reason: "held", Text: "content of this zone is reviewed before it is served: send updates to where it comes from"}
+	case !w.writes(cfg):
+		why = unable("not the writer", "the content is changed at another signer by now: try again")
+	case len(cfg.Primaries) > 0 && (w.intake == nil || !w.intake.asked):
+		why = unable("asking", "it is not known yet whether another signer has become the writer of the content: try again")
 	case content == nil || w.base.version == nil:
 		why = unable("no content", "the zone's file cannot be read: nothing is changed until it can")
 	case w.signed == nil || z.Serving().Refuse != "":
@@ -113,7 +125,11 @@ func (e *Engine) judge(z *Zone, cfg *Config, asked []*updating) *batch {
 		}
 		return nil
 	}
-	b := &batch{unsaved: maps.Clone(w.overlay.unsaved), content: w.content, of: w.contentOf, parked: w.overlay.parked}
+	if w.content == nil && w.signedOf != w.laid() {
+		w.lay() // a review kept the base from being signed, and there are none any more
+		content = w.content
+	}
+	b := &batch{unsaved: maps.Clone(w.overlay.unsaved), content: w.content, of: w.contentOf}
 	serial := w.signed.Serial()
 	for _, u := range asked {
 		next, edits, bad := w.judgeOne(cfg, content, serial, u)
@@ -126,11 +142,8 @@ func (e *Engine) judge(z *Zone, cfg *Config, asked []*updating) *batch {
 		}
 		b.changing = append(b.changing, u)
 		b.back = append(b.back, w.overlay.take(edits)...)
-		if len(w.overlay.parked) > 0 {
-			// What was parked may have got its place.
-			next, w.overlay.parked = update.Compose(w.base.version, w.overlay.entries)
-		}
-		content = next
+		// What was parked may have got its place.
+		content, w.overlay.parked = update.Recompose(w.base.version, next, w.overlay.entries, w.overlay.parked, edits)
 		// Whoever asks for a serial by a prerequisite means what he has seen: that is
 		// not this any more.
 		serial = w.signed.Serial() + 1
@@ -154,7 +167,7 @@ func (w *work) judgeOne(cfg *Config, content *zone.Version, serial uint32, u *up
 	if r.Ignored > 0 {
 		u.ignored = r.Why
 	}
-	edits := append(u.message.Strike(w.overlay.entries, w.overlay.parked, cfg.Updates, u.key), update.Edits(w.base.version, r.Diff.Changes, u.key, w.times.wall)...)
+	edits := u.message.Edits(w.base.version, w.overlay.entries, w.overlay.parked, r, cfg.Updates, u.key, w.times.Wall())
 	if w.overlay.records+r.Growth() > overlayRecords {
 		return nil, nil, &update.Refusal{Rcode: dns.RcodeRefused, Code: dns.ExtendedErrorCodeProhibited, Reason: "limit", Text: "updates have changed as many records as they may beside the file: fold them into it"}
 	}
@@ -175,10 +188,11 @@ func (e *Engine) settle(z *Zone, b *batch, err error) {
 	}
 	slices.Reverse(b.back)
 	w.overlay.take(b.back)
-	w.overlay.unsaved, w.overlay.parked = b.unsaved, b.parked
+	w.overlay.unsaved = b.unsaved
+	_, w.overlay.parked = update.Compose(w.base.version, w.overlay.entries)
 	w.content, w.contentOf = b.content, b.of
 	why := unable("not shown", "the update could not be signed, and nothing was changed: try again")
-	if errors.Is(err, errNotSaved) {
+	if errors.Is(err, errNotSaved) || errors.Is(err, errOtherProcess) {
 		why = unable("not saved", "the update could not be saved, and nothing was changed: try again")
 	}
 	for _, u := range b.changing {

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/job"
+	"github.com/multisigner/multisigner/plugin/multisigner/kept"
 	"github.com/multisigner/multisigner/plugin/multisigner/validate"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
@@ -66,7 +68,7 @@ func (w *work) shown() *zone.Version {
 	}
 	was, _ := good.RRset(good.Apex(), zone.TypeDNSKEY)
 	is, _ := w.signed.RRset(good.Apex(), zone.TypeDNSKEY)
-	if end, signed := good.Earliest(); !was.SameData(is) || signed && !w.times.judged().Before(end) {
+	if end, signed := good.Earliest(); !was.SameData(is) || signed && !w.times.Judged().Before(end) {
 		return nil
 	}
 	return good
@@ -83,7 +85,7 @@ func (e *Engine) prove(z *Zone, cfg *Config, v *zone.Version) {
 		w.proving.good, w.proving.goodOf = w.signed, w.signedOf
 	}
 	w.proving.version = v
-	e.auditor.want(&audit{zone: z, version: v, audit: validate.NewAudit(v, w.heldNow(cfg), w.times.judged())})
+	e.auditor.want(&audit{zone: z, version: v, held: w.heldNow(cfg), at: w.times.Judged()})
 }
 
 // proved takes in what the verification in the background has found.
@@ -118,12 +120,12 @@ func (e *Engine) withdraw(z *Zone, cfg *Config, faults []validate.Fault) {
 	w.proving.withdrawn, w.proving.careful, w.proving.found = true, true, faults
 	w.guarded.withdrawals++
 	w.resign = true
-	w.history.begin(w.history.of, 0) // no chain leads over what was withdrawn
+	w.history.Withdraw()
 	e.log.Error("withdrawn: a signature is bad", "zone", z.apex, "serial", w.signed.Serial(), "faults", describe(faults))
 	// A restart must not begin with it. What was good is better than nothing there.
-	err := os.Remove(e.snapshotPath(z.apex))
+	err := os.Remove(e.kept.File(z.apex, kept.SnapshotEnding))
 	if good := w.shown(); good != nil {
-		err = e.writeSnapshot(z.apex, good, w.proving.goodOf, 0)
+		err = e.kept.WriteSnapshot(good, w.proving.goodOf, 0)
 	}
 	if err != nil && !os.IsNotExist(err) {
 		e.log.Error("a restart would begin with what was withdrawn: remove its snapshot", "zone", z.apex, "error", err)
@@ -135,11 +137,13 @@ func (e *Engine) withdraw(z *Zone, cfg *Config, faults []validate.Fault) {
 // mended ends a withdrawal: v, every signature of which was verified, is shown.
 func (p *proving) mended() { *p = proving{careful: p.careful} }
 
-// audit is a verification under way; faults is its outcome.
+// audit is a verification; faults is its outcome.
 type audit struct {
 	zone    *Zone
 	version *zone.Version
-	audit   *validate.Audit
+	held    validate.Held // when it was asked for, which was at
+	at      time.Time
+	audit   *validate.Audit // nil: it has not begun
 	faults  []validate.Fault
 }
 
@@ -148,27 +152,26 @@ type audit struct {
 // zones wait, and each of them gets on.
 type auditor struct {
 	mu   sync.Mutex
-	line []*audit
-	held int // how many starts of many zones are under way: they come first
+	line []*Zone
+	of   map[*Zone]*audit // those in line
+	held int              // how many starts of many zones are under way: they come first
 	poke chan struct{}
 }
 
 // auditSlice is how many RRsets are verified at a stretch: our choice, some milliseconds.
 const auditSlice = 32
 
-func newAuditor() *auditor { return &auditor{poke: make(chan struct{}, 1)} }
+func newAuditor() *auditor { return &auditor{of: map[*Zone]*audit{}, poke: make(chan struct{}, 1)} }
 
 // want puts a in line, in the place of another of the same zone.
 func (q *auditor) want(a *audit) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for i := range q.line {
-		if q.line[i].zone == a.zone {
-			q.line[i] = a
-			return
-		}
+	_, waits := q.of[a.zone]
+	if q.of[a.zone] = a; waits {
+		return
 	}
-	q.line = append(q.line, a)
+	q.line = append(q.line, a.zone)
 	select {
 	case q.poke <- struct{}{}:
 	default:
@@ -182,7 +185,7 @@ func (q *auditor) first() *audit {
 	if len(q.line) == 0 || q.held > 0 {
 		return nil
 	}
-	return q.line[0]
+	return q.of[q.line[0]]
 }
 
 // hold has those in line wait until release is called: what a start of many zones
@@ -206,21 +209,27 @@ func (q *auditor) hold() (release func()) {
 func (q *auditor) move(a *audit, done bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.line[0] != a {
+	if q.of[a.zone] != a {
 		return
 	}
-	q.line = q.line[1:]
-	if !done {
-		q.line = append(q.line, a)
+	if q.line = q.line[1:]; done {
+		delete(q.of, a.zone)
+	} else {
+		q.line = append(q.line, a.zone)
 	}
 }
 
-// run verifies until ctx ends. Its pace is the processor's business: it goes by the
-// system's clock, whatever the engine's is.
-func (q *auditor) run(ctx context.Context, share *share) {
+// run verifies until ctx ends, and calls release when it has come to the end of many. Its
+// pace is the processor's business: it goes by the system's clock, whatever the engine's is.
+func (q *auditor) run(ctx context.Context, share *job.Share, release func()) {
+	ended := 0
 	for {
 		a := q.first()
 		if a == nil {
+			if ended > manyZones {
+				release()
+			}
+			ended = 0
 			select {
 			case <-q.poke:
 				continue
@@ -228,8 +237,11 @@ func (q *auditor) run(ctx context.Context, share *share) {
 				return
 			}
 		}
-		_, leave := share.place()
+		_, leave := share.Place()
 		began := time.Now()
+		if a.audit == nil {
+			a.audit, a.held = validate.NewAudit(a.version, a.held, a.at), validate.Held{}
+		}
 		faults, done := a.audit.Next(auditSlice)
 		leave()
 		if len(faults) > 0 || done {
@@ -237,6 +249,7 @@ func (q *auditor) run(ctx context.Context, share *share) {
 		}
 		q.move(a, done)
 		if done {
+			ended++
 			a.zone.ask(func(w *wants) { w.proved = a })
 		}
 		rest := time.NewTimer(time.Since(began))

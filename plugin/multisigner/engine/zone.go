@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -12,39 +13,81 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/plugin/multisigner/history"
 	"github.com/multisigner/multisigner/plugin/multisigner/source/primary"
-	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
 // Serving is what a zone answers with at a moment. It is never changed: a new one
 // is swapped in.
 type Serving struct {
-	Version *zone.Version // nil: there is nothing to answer with yet
-	Refuse  string        // if not empty, outsiders get SERVFAIL with this as the reason
-	Feeds   bool          // and secondaries get the version all the same
-	History *History      // how to get to Version from those before it; nil without one
+	Version *zone.Version  // nil: there is nothing to answer with yet
+	Refuse  string         // if not empty, resolvers get SERVFAIL with this as the reason
+	Feeds   bool           // and secondaries get the version all the same
+	History *history.Chain // how to get to Version from those before it; nil without one
+
+	// Content is the unsigned content as those may transfer it who sign with a key for it,
+	// under a serial of its own; nil: there is none to give.
+	Content        *zone.Version
+	contentHistory *history.Chain
+	supplied       *views // the same with our keys, as foreign signers get it; nil: none does
+}
+
+// view is what somebody who signs with key transfers, and how to get there.
+func (s *Serving) view(cfg *Config, key string) (*zone.Version, *history.Chain) {
+	c, is := cfg.content(key)
+	switch {
+	case !is:
+		return s.Version, s.History
+	case c.For == "":
+		return s.Content, s.contentHistory
+	}
+	of := s.supplied.of(c.For)
+	return of.version, of.chain
+}
+
+// Unsigned is what somebody who signs with key transfers in the place of Version; nil:
+// there is nothing to give. is: the key is for that.
+func (s *Serving) Unsigned(cfg *Config, key string) (v *zone.Version, is bool) {
+	if _, is = cfg.content(key); is && s != nil {
+		v, _ = s.view(cfg, key)
+	}
+	return v, is
 }
 
 // Zone is one zone of an engine.
 type Zone struct {
-	apex     zone.Name
-	engine   *Engine
-	slot     slot // the queue's
-	config   atomic.Pointer[Config]
-	serving  atomic.Pointer[Serving]
-	status   atomic.Pointer[status.Zone]
-	began    chan struct{} // closed when the first turn has ended
-	gone     chan struct{} // closed when it is no longer served, and takes no more turns
-	progress progress
-	summed   bool // it has begun with many: the log tells of them all together
+	apex    zone.Name
+	engine  *Engine
+	slot    slot // the queue's
+	config  atomic.Pointer[Config]
+	serving atomic.Pointer[Serving]
+	account account
+	left    atomic.Pointer[left] // nil: the content does not end
+	// contentSerial is the content's own, of what is served; nil: not known.
+	contentSerial atomic.Pointer[uint32]
+	began         chan struct{} // closed when the first turn has ended
+	early         chan struct{} // closed when there is something to answer with, or at the end of the first turn
+	gone          chan struct{} // closed when it is no longer served, and takes no more turns
+	progress      progress
+	// postponed: the last version is shown, and all else is for the next turn; see showAtOnce.
+	postponed atomic.Bool
+	summed    bool // it has begun with many: the log tells of them all together
+	joined    bool // a catalog has brought it while the process ran
+
+	forwarding atomic.Int32 // updates that a primary was not asked about yet, or has not answered
 
 	mu    sync.Mutex
-	wants wants // what the next turn is to do, guarded by mu
+	wants *wants // what the next turn is to do, guarded by mu; nil: nothing
 
-	notes  notes        // of those who are told of changes
-	marks  marks        // of those who have transferred
-	keysAt atomic.Int64 // when the files of its keys changed last, as seen; 0: they were not read
+	contentNotes notes // of those who are told of the content
+
+	notes     notes         // of those who are told of changes
+	marks     history.Marks // of those who have transferred
+	answering sync.Once     // closes early
+	keysAt    atomic.Uint64 // stands for the files of its keys as they were seen; 0: they were not read
+	// keysTouched is when their directory was touched before it was last looked at closely; of the watcher.
+	keysTouched int64
 
 	work work // of the worker that has the zone in hand; nobody else touches it
 }
@@ -65,8 +108,16 @@ type wants struct {
 	notified    []primary.Event // by primaries
 	retransfer  bool            // take all of the zone from a primary, whatever its serial
 	proved      *audit          // what the verification in the background has found
+	reviewed    []reviewed      // how reviews have ended
 	commands    []*command
 	updates     []*updating
+}
+
+// nothingElse reports whether the turn was asked for by a configuration alone.
+func (a *wants) nothingElse() bool {
+	other := *a
+	other.configured = false
+	return reflect.ValueOf(other).IsZero()
 }
 
 // Apex is the zone's name.
@@ -77,6 +128,15 @@ func (z *Zone) Config() *Config { return z.config.Load() }
 
 // Serving is what to answer with: one atomic load.
 func (z *Zone) Serving() *Serving { return z.serving.Load() }
+
+// ContentExpires is when the content is too old to be given to others; zero where it is
+// our own.
+func (z *Zone) ContentExpires() time.Time {
+	if at := z.account.expires.Load(); at != 0 {
+		return time.Unix(0, at)
+	}
+	return time.Time{}
+}
 
 // Open is the version that everybody is answered from; nil when there is none, or
 // when outsiders are refused. It is one atomic load.
@@ -90,8 +150,9 @@ func (z *Zone) Open() *zone.Version {
 // asking is ctx for what is asked and told on the zone's behalf: it leaves from the
 // addresses that others know us by. We ourselves are asked from where the system has it,
 // which is the address that is asked: while a zone refuses, that alone is known to be us.
-func (z *Zone) asking(ctx context.Context) context.Context {
-	cfg := z.Config()
+func (z *Zone) asking(ctx context.Context) context.Context { return asking(ctx, z.Config()) }
+
+func asking(ctx context.Context, cfg *Config) context.Context {
 	addrs := func(of []netip.AddrPort) (all []netip.Addr) {
 		for _, a := range of {
 			all = append(all, a.Addr())
@@ -139,15 +200,19 @@ const notifiedAtMost = time.Second
 // ask adds to what the next turn is to do, and asks for that turn.
 func (z *Zone) ask(change func(*wants)) {
 	z.mu.Lock()
-	change(&z.wants)
+	if z.wants == nil {
+		z.wants = &wants{}
+	}
+	change(z.wants)
 	z.mu.Unlock()
 	z.engine.queue.want(z)
 }
 
-func (z *Zone) takeWants() wants {
+func (z *Zone) takeWants() (w wants) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	w := z.wants
-	z.wants = wants{}
+	if z.wants != nil {
+		w, z.wants = *z.wants, nil
+	}
 	return w
 }

@@ -48,20 +48,23 @@ func (a *answerer) answer(dst []byte, t *Table, packet []byte, s *sample) (wire 
 		return dst, false
 	}
 	name := a.lowered(q.name)
-	e := t.find(name, q.kind)
+	e, z := t.find(name, q.kind)
 	if e == nil {
 		return dst, false
 	}
-	v := e.Zone.Open()
+	v := z.Open()
 	if v == nil {
 		return dst, false
 	}
 	request := answer.Request{ID: q.id, RD: q.rd, Name: q.name, Limit: minPayload}
 	if q.edns {
 		request.Limit = min(max(q.size, minPayload), e.Payload)
-		request.Payload = MaxPayload
+		request.Payload, request.Version = MaxPayload, q.version
 	}
 	a.response.Plan(v, answer.Question{Name: name, Type: q.kind, DO: q.do})
+	if a.response.Unsigned() == zone.Unmade {
+		return dst, false // others wait behind it, and it takes as long as the key does
+	}
 	wire = a.response.AppendWire(dst, &request)
 	*s = sample{series: e.Series, kind: uint16(q.kind), rcode: a.response.Rcode, do: q.do, in: len(packet), out: len(wire) - len(dst)}
 	return wire, true

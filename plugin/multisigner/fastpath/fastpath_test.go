@@ -1,9 +1,11 @@
 package fastpath
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/binary"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -84,7 +86,13 @@ func TestParse(t *testing.T) {
 	require.True(t, q.edns && q.do)
 	require.Equal(t, 1400, q.size)
 
+	asks := &dns.EDNS0_LOCAL{Code: dns.EDNS0ZONEVERSION} // the library writes no empty one
+	for _, options := range [][]dns.EDNS0{{asks}, {cookie, asks}, {asks, cookie}} {
+		q, ok = parse(packetOf(t, "www.example.", dns.TypeMX, edns(1400, true, options...)))
+		require.True(t, ok && q.version)
+	}
 	for name, change := range map[string]func(*dns.Msg){
+		"a version":    edns(1232, true, &dns.EDNS0_ZONEVERSION{Code: dns.EDNS0ZONEVERSION, Version: "\x00\x00\x00\x07"}),
 		"response":     func(m *dns.Msg) { m.Response = true },
 		"NOTIFY":       func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify },
 		"AA":           func(m *dns.Msg) { m.Authoritative = true },
@@ -125,6 +133,43 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// What is handed over can be read by the DNS library, wherever the empty option stands; all
+// else of it, and every other packet, stays as it is.
+func TestReadable(t *testing.T) {
+	asks, nsid := &dns.EDNS0_LOCAL{Code: dns.EDNS0ZONEVERSION}, &dns.EDNS0_NSID{Code: dns.EDNS0NSID}
+	for _, options := range [][]dns.EDNS0{{asks}, {nsid, asks}, {asks, nsid}, {asks, asks}} {
+		packet := packetOf(t, "www.example.", dns.TypeMX, edns(1400, true, options...))
+		require.Error(t, new(dns.Msg).Unpack(packet))
+		readable(packet)
+		var m dns.Msg
+		require.NoError(t, m.Unpack(packet))
+		require.Equal(t, "www.example.", m.Question[0].Name)
+		require.Len(t, m.IsEdns0().Option, len(options))
+		for i, o := range m.IsEdns0().Option {
+			if options[i] == asks {
+				require.Equal(t, uint16(OptionVersionAsked), o.Option())
+			} else {
+				require.Equal(t, uint16(dns.EDNS0NSID), o.Option())
+			}
+		}
+	}
+	for _, change := range []func(*dns.Msg){
+		edns(1232, true, nsid),
+		edns(1232, true, &dns.EDNS0_ZONEVERSION{Code: dns.EDNS0ZONEVERSION, Version: "\x00\x00\x00\x07"}),
+		func(m *dns.Msg) { edns(1232, true, asks)(m); m.SetTsig("k.", dns.HmacSHA256, 300, 0) },
+		func(m *dns.Msg) { m.SetNotify("example.") },
+	} {
+		packet := packetOf(t, "www.example.", dns.TypeA, change)
+		before := string(packet)
+		readable(packet)
+		require.Equal(t, before, string(packet))
+	}
+	whole := packetOf(t, "www.example.", dns.TypeMX, edns(1400, true, asks, nsid))
+	for end := range whole {
+		readable(whole[:end:end]) // cut short: nothing breaks
+	}
+}
+
 // The nearest entry decides, and of an apex's DS CoreDNS.
 func TestTable(t *testing.T) {
 	ours, other := &shown{}, &shown{}
@@ -135,22 +180,69 @@ func TestTable(t *testing.T) {
 	table.Add(zone.MustName("c.a.b.example."), Entry{Zone: other})
 	table.Add(zone.MustName("d.example."), Entry{Zone: other})
 	require.Equal(t, 3, table.Zones())
+	find := func(name string, kind zone.Type) Zone {
+		_, z := table.find(zone.MustName(name), kind)
+		return z
+	}
 	long := strings.Repeat("x.", 100)
 	for name, want := range map[string]Zone{
 		"example.": ours, "x.example.": ours, "b.example.": ours, long + "example.": ours, "a.b.example.": nil, "x.a.b.example.": nil,
 		"c.a.b.example.": other, long + "c.a.b.example.": other, ".": nil, "org.": nil, "xexample.": nil, "d.example.": other,
 	} {
-		e := table.find(zone.MustName(name), zone.TypeA)
-		if want == nil {
-			require.Nil(t, e, name)
+		if z := find(name, zone.TypeA); want == nil {
+			require.Nil(t, z, name)
 		} else {
-			require.Same(t, want, e.Zone, name)
+			require.Same(t, want, z, name)
 		}
 	}
 	for name, want := range map[string]bool{"example.": false, "x.example.": true, "c.a.b.example.": false, "x.c.a.b.example.": true, "x.d.example.": true, "d.example.": false} {
-		require.Equal(t, want, table.find(zone.MustName(name), zone.TypeDS) != nil, "DS of %s", name)
+		require.Equal(t, want, find(name, zone.TypeDS) != nil, "DS of %s", name)
 	}
-	require.Nil(t, NewTable().find(zone.MustName("x.example."), zone.TypeA))
+	e, _ := NewTable().find(zone.MustName("x.example."), zone.TypeA)
+	require.Nil(t, e)
+}
+
+// come are members that are there now.
+type come map[zone.Name]Zone
+
+func (c come) Find(name zone.Name) Zone { return c[name] }
+
+// Members come and go below an entry, and the nearest zone decides, whatever it is. Where an
+// entry without members is nearer, there are none.
+func TestMembers(t *testing.T) {
+	ours, member, below := &shown{}, &shown{}, &shown{}
+	members := come{}
+	table := NewTable()
+	table.Add(zone.Root, Entry{Members: members})
+	table.Add(zone.MustName("example."), Entry{Zone: ours, Members: members})
+	table.Add(zone.MustName("cat.example."), Entry{})
+	find := func(name string, kind zone.Type) Zone {
+		_, z := table.find(zone.MustName(name), kind)
+		return z
+	}
+	require.Equal(t, 2, table.Zones())
+	require.Nil(t, find("www.a.test.", zone.TypeA))
+	require.Same(t, ours, find("www.b.example.", zone.TypeA))
+
+	members[zone.MustName("a.test.")], members[zone.MustName("b.example.")], members[zone.MustName("d.c.b.example.")] = member, member, below
+	members[zone.MustName("x.cat.example.")], members[zone.MustName("example.")] = member, member
+	for name, want := range map[string]Zone{
+		"a.test.": member, "www.a.test.": member, "test.": nil, "b.test.": nil, "example.": ours, "www.b.example.": member,
+		"b.example.": member, "c.b.example.": member, "x.d.c.b.example.": below, "x.cat.example.": nil, "cat.example.": nil,
+		strings.Repeat("x.", 100) + "a.test.": member,
+	} {
+		if z := find(name, zone.TypeA); want == nil {
+			require.Nil(t, z, name)
+		} else {
+			require.Same(t, want, z, name)
+		}
+	}
+	require.Nil(t, find("b.example.", zone.TypeDS))
+	require.Same(t, member, find("x.b.example.", zone.TypeDS))
+	delete(members, zone.MustName("a.test."))
+	require.Nil(t, find("www.a.test.", zone.TypeA))
+	members[zone.Root] = member
+	require.Same(t, member, find("www.a.test.", zone.TypeA))
 }
 
 // A zone that must refuse does so at the very next query: it is CoreDNS then that
@@ -262,6 +354,9 @@ func FuzzPacket(f *testing.F) {
 	f.Add(packetOf(f, "x.dn.example.", dns.TypeTXT, edns(1232, false, &dns.EDNS0_PADDING{Padding: make([]byte, 3)})))
 	f.Add(packetOf(f, strings.Repeat("x.", 100)+"example.", dns.TypeNSEC, edns(0, true)))
 	f.Add(packetOf(f, "example.", dns.TypeAXFR))
+	asks := &dns.EDNS0_LOCAL{Code: dns.EDNS0ZONEVERSION}
+	f.Add(packetOf(f, "a.example.", dns.TypeA, edns(1232, true, asks)))
+	f.Add(packetOf(f, "a.example.", dns.TypeA, edns(1232, true, &dns.EDNS0_NSID{Code: dns.EDNS0NSID}, asks)))
 	f.Add([]byte("\x00\x01\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\xc0\x0c\x00\x01\x00\x01"))
 	table, _ := exampleTable()
 	var a answerer
@@ -269,7 +364,9 @@ func FuzzPacket(f *testing.F) {
 		q, ok := parse(packet)
 		if ok {
 			var m dns.Msg
-			require.NoError(t, m.Unpack(packet))
+			seen := bytes.Clone(packet)
+			readable(seen)
+			require.NoError(t, m.Unpack(seen))
 			require.Equal(t, dns.OpcodeQuery, m.Opcode)
 			require.False(t, m.Response)
 			require.Len(t, m.Question, 1)
@@ -289,6 +386,8 @@ func FuzzPacket(f *testing.F) {
 				require.EqualValues(t, opt.UDPSize(), q.size)
 				require.Equal(t, opt.Do(), q.do)
 				require.Zero(t, opt.Version())
+				asks := func(o dns.EDNS0) bool { return o.Option() == OptionVersionAsked }
+				require.Equal(t, slices.ContainsFunc(opt.Option, asks), q.version)
 			}
 		}
 		var s sample

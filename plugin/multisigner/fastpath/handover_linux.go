@@ -106,7 +106,9 @@ func (h *handover) ReadFrom(p []byte) (n int, from net.Addr, err error) {
 			}
 		}
 	}
-	return copy(p, s.packet), &s.addr, nil
+	n = copy(p, s.packet)
+	readable(p[:n])
+	return n, &s.addr, nil
 }
 
 // WriteTo implements net.PacketConn. to is always what ReadFrom has given: plugins

@@ -3,6 +3,7 @@ package fastpath
 import (
 	"encoding/binary"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/answer"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -15,6 +16,8 @@ type query struct {
 	edns bool
 	size int // octets that the asker takes, by its OPT; 0 without one
 	do   bool
+	// version: the version of the zone is asked for (RFC 9660).
+	version bool
 }
 
 // Parts of a message's header (RFC 1035 4.1.1) and of an OPT (RFC 6891 6.1.2).
@@ -101,10 +104,44 @@ func (q *query) opt(rest []byte) (ok bool) {
 			return false
 		}
 		code, size := binary.BigEndian.Uint16(rest), int(binary.BigEndian.Uint16(rest[2:]))
-		if code != optionCookie && code != optionPadding || len(rest) < optionTop+size {
+		switch {
+		case len(rest) < optionTop+size:
+			return false
+		case code == optionCookie, code == optionPadding:
+		case code == answer.OptionVersion && size == 0: // with content it is none of a query
+			q.version = true
+		default:
 			return false
 		}
 		rest = rest[optionTop+size:]
 	}
 	return true
+}
+
+// OptionVersionAsked stands in the place of an empty ZONEVERSION in what is handed over: the
+// DNS library of CoreDNS takes an option of that code without content for malformed. It is
+// one for local use (RFC 6891 9), and empty, too.
+const OptionVersionAsked = 65372
+
+// readable has CoreDNS read a query that asks for the version of a zone. It changes the
+// packet, and only one that consists of a question and an OPT: a TSIG would cover it.
+func readable(packet []byte) {
+	if len(packet) < headerSize || binary.BigEndian.Uint32(packet[4:]) != 1<<16 || binary.BigEndian.Uint32(packet[8:]) != 1 {
+		return
+	}
+	end := nameEnd(packet, headerSize)
+	if end < 0 || len(packet) < end+4+optSize {
+		return
+	}
+	rest := packet[end+4:]
+	if rest[0] != 0 || binary.BigEndian.Uint16(rest[1:]) != typeOPT {
+		return
+	}
+	for rest = rest[optSize:]; len(rest) >= optionTop; {
+		code, size := binary.BigEndian.Uint16(rest), int(binary.BigEndian.Uint16(rest[2:]))
+		if code == answer.OptionVersion && size == 0 {
+			binary.BigEndian.PutUint16(rest, OptionVersionAsked)
+		}
+		rest = rest[min(optionTop+size, len(rest)):]
+	}
 }

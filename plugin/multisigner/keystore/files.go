@@ -38,9 +38,24 @@ func readFile(path string, forbidden fs.FileMode) ([]byte, error) {
 	case at.Size() > maxFile:
 		return nil, fmt.Errorf("%s has %d octets, a key file at most %d: it is no key file", path, at.Size(), maxFile)
 	case at.Mode().Perm()&forbidden != 0:
-		return nil, fmt.Errorf("%s can be read by others (mode %04o): chmod 600 %[1]s, and replace the key if somebody may have read it", path, at.Mode().Perm())
+		return nil, exposed(path, at.Mode())
 	}
 	return io.ReadAll(io.LimitReader(f, maxFile))
+}
+
+func exposed(path string, mode fs.FileMode) error {
+	return fmt.Errorf("%s can be read by others (mode %04o): chmod 600 %[1]s, and replace the key if somebody may have read it", path, mode.Perm())
+}
+
+// Exposed is an error when others than its owner may read the private file of a key now. A
+// file that is not there is none: see PutBack.
+func Exposed(key Key) error {
+	path := key.Base + ".private"
+	at, err := os.Stat(path)
+	if err != nil || at.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	return exposed(path, at.Mode())
 }
 
 // unfinished begins the names of files that have not got their own yet.

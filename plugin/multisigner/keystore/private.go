@@ -141,7 +141,7 @@ func formatPrivate(number uint8, signer crypto.Signer, created time.Time) ([]byt
 	line := func(word string, octets []byte) {
 		fmt.Fprintf(&b, "%s: %s\n", word, base64.StdEncoding.EncodeToString(octets))
 	}
-	switch key := signer.(type) {
+	switch key := Awake(signer).(type) {
 	case *rsa.PrivateKey:
 		key.Precompute()
 		line("Modulus", key.N.Bytes())

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -23,15 +24,45 @@ func TestPutBack(t *testing.T) {
 			func() error { return os.Remove(key.Base + ".key") },
 			func() error { return os.RemoveAll(filepath.Dir(key.Base)) },
 		} {
+			touched := longAgo(t, d)
 			was := d.Changed("example.")
 			require.NoError(t, remove())
 			require.NotEqual(t, was, d.Changed("example."))
+			require.NotEqual(t, touched, d.Touched("example."))
 			for _, k := range before {
 				_, err = d.PutBack("example.", k)
 				require.NoError(t, err)
 			}
 			require.Equal(t, before, list(t, d, "example."))
 		}
+	}
+}
+
+// longAgo has the zone's directory touched long ago, and says when.
+func longAgo(t *testing.T, d *Dir) int64 {
+	p, err := d.place("example.")
+	require.NoError(t, err)
+	require.NoError(t, os.Chtimes(p.dir, time.Time{}, time.Unix(1, 0)))
+	require.Equal(t, time.Second.Nanoseconds(), d.Touched("example."))
+	return d.Touched("example.")
+}
+
+// A private file that is written, or whose permissions are changed, where it stands is a change,
+// although the directory stays as it was.
+func TestChangedFile(t *testing.T) {
+	d := openTemp(t)
+	require.Zero(t, d.Changed("example."))
+	require.Zero(t, d.Touched("example."))
+	path := create(t, d, "example.", 13, 257).Base + ".private"
+	for _, change := range []func() error{
+		func() error { return os.Chmod(path, 0o644) },
+		func() error { return os.Chmod(path, 0o600) },
+		func() error { return os.Chtimes(path, time.Time{}, time.Unix(1, 0)) },
+	} {
+		was := d.Changed("example.")
+		require.Equal(t, was, d.Changed("example."))
+		require.NoError(t, change())
+		require.NotEqual(t, was, d.Changed("example."))
 	}
 }
 

@@ -108,7 +108,7 @@ func (l *look) hosts(ctx context.Context) error {
 		err   error
 	}
 	all := ask.All(hosts, func(host string) (f found) {
-		f.addrs, f.err = l.client.Addresses(ctx, ask.Server{Addr: l.where.Resolver}, host)
+		f.addrs, _, f.err = l.client.Addresses(ctx, ask.Server{Addr: l.where.Resolver}, host)
 		return f
 	})
 	var errs []error

@@ -53,14 +53,16 @@ func Addresses(ctx context.Context, c *ask.Client, w Where, e Endpoint) ([]netip
 // servers, whose name it often is.
 func (l *look) addresses(ctx context.Context, host zone.Name) ([]netip.Addr, error) {
 	if l.where.Resolver.IsValid() {
-		return l.client.Addresses(ctx, ask.Server{Addr: l.where.Resolver}, host.String())
+		addrs, _, err := l.client.Addresses(ctx, ask.Server{Addr: l.where.Resolver}, host.String())
+		return addrs, err
 	}
 	addrs, err := l.addressesAtServers(ctx, host)
 	if len(addrs) > 0 || err == nil {
 		return addrs, nil
 	}
 	if l.where.Names.IsValid() {
-		return l.client.Addresses(ctx, ask.Server{Addr: l.where.Names}, host.String())
+		addrs, _, err = l.client.Addresses(ctx, ask.Server{Addr: l.where.Names}, host.String())
+		return addrs, err
 	}
 	return nil, fmt.Errorf("the parent's servers do not have its address, and no resolver is configured: %w", err)
 }

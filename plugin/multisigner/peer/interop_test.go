@@ -55,7 +55,7 @@ func TestOthersSigners(t *testing.T) {
 			if !assert.Eventually(t, func() bool {
 				r = peer.Look(t.Context(), &ask.Client{Timeout: time.Second, Tries: 2}, target, time.Now())
 				return r.Trusted && r.Addresses[0].Status == peer.Good && r.Digest != peer.Digest{}
-			}, 30*time.Second, 200*time.Millisecond) {
+			}, time.Minute, 200*time.Millisecond) {
 				t.Fatalf("%s %s %+v", r.Why, r.TransferErr, r.Addresses)
 			}
 			a, transferred := r.Addresses[0], r.Addresses[1]

@@ -47,6 +47,9 @@ var services = kind{
 		if len(data) < 1 || len(data) > 1+8192 {
 			return 0, errors.New("it has not the length of a protocol and its ports")
 		}
+		if len(data) > 1 && data[len(data)-1] == 0 {
+			return 0, errors.New("the ports end with an octet without any")
+		}
 		return len(data), nil
 	},
 }
@@ -104,6 +107,9 @@ var atma = kind{
 		if len(data) < 2 {
 			return 0, errShort
 		}
+		if data[0] == 1 && strings.Trim(string(data[1:]), "0123456789") != "" {
+			return 0, fmt.Errorf("%q has something else than digits", data[1:])
+		}
 		return len(data), nil
 	},
 }
@@ -146,9 +152,11 @@ var oldBitmap = kind{
 	},
 	func(data []byte) (int, error) {
 		switch {
-		case len(data) > 16 && data[0]&0x80 == 0:
+		case len(data) > 0 && data[0]&0x80 != 0:
+			return 0, errors.New("the first bit says that the types are written otherwise, which nobody reads")
+		case len(data) > 16:
 			return 0, errors.New("the types have more than 16 octets")
-		case len(data) > 0 && data[0]&0x80 == 0 && data[len(data)-1] == 0:
+		case len(data) > 0 && data[len(data)-1] == 0:
 			return 0, errors.New("the types end with an octet without any")
 		}
 		return len(data), nil
@@ -185,6 +193,9 @@ var a6 = kind{
 			return 0, errors.New("its length is above 128")
 		}
 		size := 1 + (128-int(data[0])+7)/8
+		if size > 1 && len(data) > 1 && data[1]&^(0xff>>(data[0]%8)) != 0 {
+			return 0, errors.New("it has bits of the prefix, which must be 0 (RFC 2874 3.1)")
+		}
 		if data[0] == 0 || size > len(data) {
 			return size, nil
 		}

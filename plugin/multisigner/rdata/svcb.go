@@ -61,7 +61,7 @@ var parameters = kind{
 				more, _ := r.next()
 				text = append(bytes.Clone(text), more.Text...)
 			}
-			named, value, has := bytes.Cut(text, []byte("="))
+			named, value, _ := bytes.Cut(text, []byte("="))
 			key, err := keyOf(string(named))
 			if err == nil && w.Quoted {
 				err = fmt.Errorf("%s begins with a quote", w)
@@ -72,7 +72,7 @@ var parameters = kind{
 			if _, doubled := values[key]; doubled {
 				return fmt.Errorf("%s stands there twice", named)
 			}
-			if values[key], err = parameterValue(key, value, has, strings.HasPrefix(string(named), "key")); err != nil {
+			if values[key], err = parameterValue(key, value, strings.HasPrefix(string(named), "key")); err != nil {
 				return fmt.Errorf("%s: %w", named, err)
 			}
 		}
@@ -95,13 +95,13 @@ var parameters = kind{
 }
 
 // parameterValue reads a value in its key's form; one that is written keyNNN is the octets themselves.
-func parameterValue(key int, value []byte, has, octets bool) (out []byte, err error) {
+func parameterValue(key int, value []byte, octets bool) (out []byte, err error) {
 	text := plain(value)
 	if octets || key > tlsGroups {
 		return text, nil
 	}
 	if key == noDefaultALPN || key == ohttp {
-		if has {
+		if len(text) > 0 {
 			err = errors.New("it takes no value")
 		}
 		return nil, err
@@ -241,7 +241,10 @@ func checkParameter(key int, value []byte) error {
 			}
 		}
 	case dohpath:
-		if !utf8.Valid(value) || !hasVariable(string(value)) {
+		if value[0] != '/' || !utf8.Valid(value) {
+			return errors.New("it is no path that begins with a slash, like /dns-query{?dns} (RFC 9461 5)")
+		}
+		if !hasVariable(string(value)) {
 			return errors.New("its template has no variable dns, like /dns-query{?dns} (RFC 9461 5)")
 		}
 	}

@@ -75,7 +75,7 @@ var forms = map[uint16]form{
 	22:    of("the address", nsap),
 	23:    of("the name", name), // NSAP-PTR
 	24:    of("the type", rrtype, "the algorithm", algorithm, "the labels", u8, "the TTL", period, "the expiration", moment, "the inception", moment, "the key tag", u16, "the signer", name, "the signature", base64s),
-	25:    of("the flags", u16, "the protocol", u8, "the algorithm", algorithm, "the key", maybe64),
+	25:    with(of("the flags", u16, "the protocol", u8, "the algorithm", algorithm, "the key", maybe64), keyed),
 	26:    of("the preference", u16, "the first name", name, "the second name", name),
 	27:    of("the longitude", str, "the latitude", str, "the altitude", str),
 	28:    of("the address", ipv6),
@@ -85,12 +85,12 @@ var forms = map[uint16]form{
 	32:    of("the locator", hexs),
 	33:    of("the priority", u16, "the weight", u16, "the port", u16, "the target", name),
 	34:    of("the address", atma),
-	35:    of("the order", u16, "the preference", u16, "the flags", str, "the services", str, "the expression", str, "the replacement", name),
+	35:    with(of("the order", u16, "the preference", u16, "the flags", str, "the services", str, "the expression", str, "the replacement", name), substitution),
 	36:    of("the preference", u16, "the exchanger", name),
 	37:    of("the type", certificate, "the key tag", u16, "the algorithm", algorithm, "the certificate", base64s),
 	38:    of("the prefix", a6),
 	39:    of("the target", name),
-	40:    of("the coding", u8, "the subcoding", u8, "the rest", maybe64),
+	40:    of("the coding", u8, "the subcoding", u8, "the rest", base64s),
 	42:    {fields: []field{{"the prefixes", prefixes}}, empty: true},
 	43:    of("the key tag", u16, "the algorithm", algorithm, "the digest type", digest, "the digest", hexs),
 	44:    with(of("the algorithm", u8, "the type", u8, "the fingerprint", hexs), fingerprint),
@@ -105,7 +105,7 @@ var forms = map[uint16]form{
 	53:    of("the usage", u8, "the selector", u8, "the matching type", u8, "the certificate", hexs),
 	55:    of("the identity", hip),
 	56:    of("the text", strs),
-	57:    of("the flags", u16, "the protocol", u8, "the algorithm", algorithm, "the key", base64s),
+	57:    with(of("the flags", u16, "the protocol", u8, "the algorithm", algorithm, "the key", base64s), unflagged),
 	58:    of("the first name", name, "the second name", name),
 	59:    made(of("the key tag", u16, "the algorithm", algorithm, "the digest type", digest, "the digest", hexs)),
 	60:    made(of("the flags", u16, "the protocol", u8, "the algorithm", algorithm, "the key", maybe64)),
@@ -137,8 +137,8 @@ var forms = map[uint16]form{
 	262:   of("the text", strs),
 	263:   of("the text", strs),
 	264:   of("the number", u64),
-	32768: of("the key tag", u16, "the algorithm", algorithm, "the digest type", digest, "the digest", hexs),
-	32769: of("the key tag", u16, "the algorithm", algorithm, "the digest type", digest, "the digest", hexs),
+	32768: with(of("the key tag", u16, "the algorithm", algorithm, "the digest type", digest, "the digest", hexs), digested),
+	32769: with(of("the key tag", u16, "the algorithm", algorithm, "the digest type", digest, "the digest", hexs), digested),
 }
 
 // obsolete refuses what servers take no more.

@@ -87,11 +87,11 @@ func (z *step) parentAlarms() {
 	}
 	switch {
 	case good == 0 && !believed:
-		z.alarm(AlarmParentBad, "parent", "the parent answers, and no answer of it can be believed"+z.heldBy(who),
+		z.alarm(AlarmParentBad, "parent", "the parent answers, but none of its answers can be believed"+z.heldBy(who),
 			"see its signatures and the clock here, and whether `resolver` and its trust anchors are right")
 	case good == 0:
 		z.alarm(AlarmParentSilent, "parent", "no address of the parent answers"+z.heldBy(who),
-			"see that this machine reaches them, and that the addresses of `parent` are right; what waits for the parent goes on by itself then")
+			"see that this machine reaches them, and that the addresses of `parent` are right; steps that wait for the parent then go on by themselves")
 	case empty && z.f.Orders.Insecure == 0 && had:
 		z.alarm(AlarmDSGone, "parent", "the parent has no DS of the zone any more: the zone is insecure", "put the lines of `ds` in place at the parent; or give `insecure` at every signer, if that is meant")
 	case !empty && z.f.Joining == 0 && z.begun() && z.f.Secured:
@@ -115,7 +115,7 @@ func (z *step) dsMissing() {
 	for n := range z.seen.Parent.Addresses {
 		a := &z.seen.Parent.Addresses[n]
 		if a.State == Good && len(a.DS)+a.UnknownDS > 0 && !z.enters(a.DS, -1) {
-			z.alarm(AlarmDSNotOurs, z.name(0), "the "+z.whereParent(a)+" has a DS RRset, and no DS of this signer in it: its answers are bogus", "put the lines of `ds` in place at the parent, now")
+			z.alarm(AlarmDSNotOurs, z.name(0), "the "+z.whereParent(a)+" has a DS RRset without a DS of this signer: the answers of this signer are bogus", "put the lines of `ds` in place at the parent, now")
 		}
 	}
 }
@@ -145,7 +145,7 @@ func (z *step) foreignAlarm(i int, a *Address) {
 				What: "peer " + z.whereIs(i, a) + " still publishes " + label(key) + ", which we have withdrawn", Cure: "take the key out of the peer's DNSKEY RRset"})
 		case contains(z.f.CDS, key.ID) && key.DSSince != 0 && !(contains(a.CDS, key.ID) && contains(a.CDNSKEY, key.ID)):
 			z.alarm(AlarmPeerLacksCDS, at, "peer "+z.whereIs(i, a)+" does not publish "+z.lacks(a, key.ID)+" of "+label(key)+", whose DS the parent has",
-				"add the records to the peer's zone; else a parent that asks there takes our DS out")
+				"add the records to the peer's zone; else a parent that asks there removes our DS")
 		}
 	}
 }

@@ -82,7 +82,7 @@ func (z *step) observeAlgorithm(i int, v *View, complete, restart bool) {
 		}
 	}
 	s.Signed = sinceThen(s.Signed, signed, complete, restart, z.t)
-	s.Whole = sinceThen(s.Whole, signed && z.proven(i, v), complete, restart, z.t)
+	s.Whole = sinceThen(s.Whole, signed && z.proven(i, v), complete, false, z.t) // after a gap Signed begins anew
 	s.Clear = sinceThen(s.Clear, clear, complete, restart, z.t)
 }
 
@@ -95,33 +95,23 @@ func hasAlgorithm(ids []KeyID, algorithm uint8) bool {
 	return false
 }
 
-// moveAlgorithm takes the algorithm on its way one step further.
-func (z *step) moveAlgorithm() {
-	switch {
-	case z.f.Moving == 0:
-	case z.comes():
-		z.algorithmComes()
-	default:
-		z.algorithmGoes()
+// isToSignBoth (A1) reports whether a new algorithm comes: our data is to be signed with it, too.
+func (z *step) isToSignBoth(int) bool { return z.comes() }
+
+// algorithmsTurn holds a new algorithm that nothing has begun with (PROTOCOL
+// algorithm-waits-its-turn).
+func (z *step) algorithmsTurn(h *hold, _ int) {
+	if z.movingBegun() {
+		return
+	}
+	z.standStill(h)
+	if z.rolling && !z.overtaken() {
+		h.needs(rolloversEnd, noKey, all(0))
 	}
 }
 
-// algorithmComes has our data signed with the new algorithm, publishes its keys when
-// no cache has data without such signatures, and makes it the zone's when no cache
-// has a DNSKEY RRset without any of its keys.
-func (z *step) algorithmComes() {
-	name := "algorithm " + itoa(int(z.f.Moving))
-	if !z.movingBegun() {
-		var h hold
-		z.standStill(&h)
-		if z.rolling && !z.overtaken() {
-			h.on(missing, "the rollovers that have begun to end", z.name(0))
-		}
-		if h.blocked {
-			z.wait(waitAlgorithm, KeyID{}, "sign with "+name, &h)
-			return
-		}
-	}
+// signBoth has our data signed with the new algorithm, too, when there are keys of it.
+func (z *step) signBoth(int) {
 	data, entry := z.newcomers()
 	switch {
 	case data < 0:
@@ -129,34 +119,43 @@ func (z *step) algorithmComes() {
 		if entry < 0 {
 			z.request(z.p.entryRole(), z.f.Moving, false)
 		}
-		return
 	case entry < 0:
 		z.request(KSK, z.f.Moving, false) // beside a ZSK that signs already
-		return
+	case z.f.Keys[data].DataOn == 0:
+		z.sign(data)
 	}
-	dataKey, entryKey := &z.f.Keys[data], &z.f.Keys[entry]
-	if dataKey.DataOn == 0 {
-		dataKey.DataOn = z.t
+}
+
+// isToPublishNew (A3) reports whether our keys of the new algorithm are to be published.
+func (z *step) isToPublishNew(int) bool {
+	if !z.comes() {
+		return false
 	}
-	var h hold
-	z.standStill(&h)
-	if !dataKey.published() || !entryKey.published() {
-		z.signedByAll(&h)
-		if h.blocked {
-			z.wait(waitNewKeys, KeyID{}, "publish the keys of "+name, &h)
-			return
+	data, entry := z.newcomers()
+	return data >= 0 && entry >= 0 && z.f.Keys[data].DataOn != 0 && !(z.f.Keys[data].published() && z.f.Keys[entry].published())
+}
+
+func (z *step) publishNew(int) {
+	data, entry := z.newcomers()
+	for _, k := range [...]int{data, entry} {
+		if z.f.Keys[k].Pub == 0 {
+			z.enter(k)
 		}
-		z.publish(data)
-		z.publish(entry)
 	}
-	z.keysOfAll(&h)
-	z.signedByForeign(&h)
-	z.parentLooked(&h) // CDS is to follow at once, while all this is so
-	z.disowned(&h)
-	if h.blocked {
-		z.wait(waitNewDS, KeyID{}, "ask for the DS of "+name, &h)
-		return
+}
+
+// isToExchange (A5) reports whether the DS set is to be exchanged for all signers at once.
+func (z *step) isToExchange(int) bool {
+	if !z.comes() {
+		return false
 	}
+	data, entry := z.newcomers()
+	return data >= 0 && entry >= 0 && z.f.Keys[data].published() && z.f.Keys[entry].published()
+}
+
+// exchangeDS makes the new algorithm the zone's.
+func (z *step) exchangeDS(int) {
+	_, entry := z.newcomers()
 	z.exchange(entry)
 }
 
@@ -175,7 +174,7 @@ func (z *step) overtaken() bool {
 
 // exchange makes the coming algorithm the zone's.
 func (z *step) exchange(entry int) {
-	z.f.Keys[entry].EntryOn = z.t
+	z.f.Keys[entry].ask(z.t)
 	z.retireEntry(entry)
 	z.f.Algorithm = z.f.Moving
 	z.observeMoving() // what goes from now on is the old one
@@ -224,7 +223,7 @@ func (z *step) newcomer(fits func(Role) bool, role Role, begun func(*key) bool) 
 // the coming algorithm (RFC 4035 2.2; PROTOCOL rrsig-before-dnskey).
 func (z *step) signedByAll(h *hold) {
 	for i := range z.f.Signers {
-		if i == 0 || z.member(i) {
+		if z.member(i) {
 			z.signedWith(h, i)
 		}
 	}
@@ -250,37 +249,32 @@ func (z *step) signedWith(h *hold, i int) {
 	if keys := z.keyTTL(i); keys.long > ttl.long { // CDS has the TTL of the keys
 		ttl = ttlOf(dataTTL, -1, keys.ttl)
 	}
-	if s.Signed == 0 || !z.fresh[i] {
-		z.askForSigned(h, i)
-		if s.Signed == 0 {
-			z.pass(h, algorithmInCaches, noKey, 0, ttl, z.way(i))
-		}
-		return
-	}
 	since, resign := s.Signed, moment(0)
-	if p := z.peers[i]; i > 0 && p != nil && p.Foreign {
+	if since == 0 || !z.fresh[i] {
+		z.askForSigned(h, i)
+	} else if p := z.peers[i]; i > 0 && p != nil && p.Foreign {
 		known := s.Proofs.of(z.f.Moving)
-		if resign = moment(p.Resign); resign == 0 && s.Whole == 0 || known != nil && known.Lacks {
+		switch resign = moment(p.Resign); {
+		case resign == 0 && s.Whole == 0 || known != nil && known.Lacks:
 			z.askForProof(h, i)
-			z.pass(h, algorithmInCaches, noKey, 0, ttl, z.way(i))
-			return
-		}
-		if resign == 0 {
+			since = 0
+		case resign == 0:
 			since = max(since, s.Whole)
 		}
 	}
-	z.pass(h, algorithmInCaches, noKey, since, ttl, term{resigning, int16(i), resign, nil}, z.way(i))
+	if since == 0 || z.fresh[i] {
+		z.pass(h, algorithmInCaches, noKey, since, ttl, term{resigning, int16(i), resign, nil}, z.way(i))
+	}
 }
 
 // askForSigned names the addresses of signer i that were not seen to sign with the
 // coming algorithm.
 func (z *step) askForSigned(h *hold, i int) {
-	why := "every signer to sign with both algorithms (give `roll algorithm` there, too)"
+	g, coming := signersSignBoth, z.f.Moving
 	if i == 0 {
-		why = "our own servers to sign with both algorithms"
+		g = ownSignBoth
 	}
-	coming := z.f.Moving
-	z.askEach(h, i, why, func(a *Address) bool { return slices.Contains(a.Algorithms, coming) })
+	z.askEach(h, i, g, noKey, func(a *Address) bool { return slices.Contains(a.Algorithms, coming) })
 }
 
 // keysOfAll holds until every signer has keys of the coming algorithm that sign its data
@@ -288,9 +282,9 @@ func (z *step) askForSigned(h *hold, i int) {
 // (PROTOCOL keys-of-all-before-ds).
 func (z *step) keysOfAll(h *hold) {
 	for i := range z.f.Signers {
-		if i > 0 && !z.member(i) {
+		if !z.member(i) {
 			if z.peers[i] != nil {
-				h.on(unknown, "every peer to be reachable and trusted", z.name(i))
+				h.needs(peersTrusted, noKey, all(i))
 			}
 			continue
 		}
@@ -308,7 +302,7 @@ func (z *step) keysOfAll(h *hold) {
 			z.everywhere(h, k)
 		}
 		if !data || !entry {
-			z.onThose(h, i, z.aboutAlgorithm("every signer to publish its keys of ", ""), func(a *Address) bool {
+			z.onThose(h, i, signersHaveAlgorithm, noKey, func(a *Address) bool {
 				return !a.Transfer && !hasAlgorithm(a.DNSKEY, z.f.Moving)
 			})
 		}
@@ -331,46 +325,48 @@ func (z *step) signsKeys(i int, id KeyID) bool {
 	return any
 }
 
-// algorithmGoes withdraws our keys of the old algorithm when no cache has a DS of it,
-// and stops signing with it when no cache has a key of it.
-func (z *step) algorithmGoes() {
-	name := "algorithm " + itoa(int(z.f.Moving))
-	var h hold
-	z.standStill(&h)
-	if z.publishes(z.f.Moving) {
-		z.algorithmUnasked(&h)
-		z.mayStillAbort(&h)
-		if h.blocked {
-			z.wait(waitOldKeys, KeyID{}, "withdraw the keys of "+name, &h)
-			return
-		}
-	}
+// goes reports whether an algorithm is on its way out.
+func (z *step) goes() bool { return z.f.Moving != 0 && !z.comes() }
+
+// isToWithdrawOld (A8) reports whether our keys of the old algorithm are to go.
+func (z *step) isToWithdrawOld(int) bool { return z.goes() && z.publishes(z.f.Moving) }
+
+// isToDropOld reports whether only copies of the peers' keys of it are left.
+func (z *step) isToDropOld(int) bool { return z.goes() && !z.publishes(z.f.Moving) }
+
+// withdrawOld takes all keys of the old algorithm out of our DNSKEY RRset. Our copies of the
+// peers' keys go as well: all that they sign is signed with the zone's algorithm, too.
+func (z *step) withdrawOld(int) {
 	for k := range z.f.Keys {
-		// Our copies of the peers' keys go as well: all that they sign is signed with
-		// the zone's algorithm, too.
 		if key := &z.f.Keys[k]; z.moves(key) && key.published() {
-			key.Gone = z.t
+			key.leave(z.t)
 		}
 	}
+}
+
+// isToStopOld (A10) reports whether our data is to be signed with the old algorithm no more.
+func (z *step) isToStopOld(int) bool { return z.goes() && !z.publishes(z.f.Moving) }
+
+// clearOfAll holds until no cache can hold a DNSKEY RRset with a key of the old algorithm.
+func (z *step) clearOfAll(h *hold) {
 	for i := range z.f.Signers {
-		if i == 0 || z.member(i) {
-			z.clearOf(&h, i)
+		if z.member(i) {
+			z.clearOf(h, i)
 		}
 	}
-	if h.blocked {
-		z.wait(waitOldSignatures, KeyID{}, "stop signing with "+name, &h)
-		return
-	}
+}
+
+func (z *step) stopOld(int) {
 	for _, k := range z.ours {
 		key := &z.f.Keys[k]
 		if !z.moves(key) {
 			continue
 		}
 		if key.signing() {
-			key.DataOff = z.t
+			key.stop(z.t)
 		}
 		if key.Gone == 0 {
-			key.Gone = z.t // it was given up before it was published
+			key.leave(z.t) // it was given up before it was published
 		}
 	}
 }
@@ -395,17 +391,18 @@ func (z *step) algorithmUnasked(h *hold) {
 		}
 		if key.Owner == 0 && key.EntryOn != 0 {
 			z.entryGone(h, k)
-		} else if !z.noDS() && z.mayHaveDS(key) {
+		} else if z.mayHaveDS(key) {
 			z.dsNowhere(h, k)
 		}
 	}
 	if z.unknownDS > 0 {
-		z.onParent(h, z.aboutAlgorithm("the parent to remove the DS that belongs to no known key: it may be of ", ""), func(a *ParentAddress) bool { return a.UnknownDS > 0 })
+		z.onParent(h, strangerOfAlgorithmGone, noKey, func(a *ParentAddress) bool { return a.UnknownDS > 0 })
 	} else if z.f.UnknownDS != 0 {
-		z.pass(h, unknownDSOutOfCaches, noKey, z.f.UnknownDS, z.dsTTL())
+		// It was last seen then, and may have stood there until the look after.
+		z.pass(h, unknownDSOutOfCaches, noKey, z.f.UnknownDS, z.dsTTL(), plain(twoLooks, 2*moment(z.p.interval())))
 	}
 	for i := range z.f.Signers {
-		if (i == 0 || z.member(i)) && !z.fresh[i] {
+		if z.member(i) && !z.fresh[i] {
 			z.notFresh(h, i)
 		}
 		for n := range z.addresses(i) {
@@ -414,10 +411,10 @@ func (z *step) algorithmUnasked(h *hold) {
 				continue
 			}
 			if hasAlgorithm(a.CDS, z.f.Moving) {
-				h.on(missing, z.aboutAlgorithm("every signer to ask for no DS of ", ""), z.whereIs(i, a))
+				h.needs(signersAskForNone, noKey, at(i, n))
 			}
 			if i > 0 && !slices.Contains(a.Algorithms, z.f.Algorithm) {
-				h.on(missing, "every signer to sign with the zone's algorithm", z.whereIs(i, a))
+				h.needs(signersSignZones, noKey, at(i, n))
 			}
 		}
 	}
@@ -438,12 +435,11 @@ func (z *step) clearOf(h *hold, i int) {
 // askForClear names the addresses of signer i that were not seen to be without keys of
 // the algorithm that goes.
 func (z *step) askForClear(h *hold, i int) {
-	why := z.aboutAlgorithm("every signer to withdraw its keys of ", "")
-	if z.f.neverAsked() && !z.p.Terse {
-		why += " (give `abort` there, too)"
+	g, goes := signersDropAlgorithm, z.f.Moving
+	if z.f.neverAsked() {
+		g = signersDropGivenUp
 	}
-	goes := z.f.Moving
-	z.askEach(h, i, why, func(a *Address) bool { return !hasAlgorithm(a.DNSKEY, goes) })
+	z.askEach(h, i, g, noKey, func(a *Address) bool { return !hasAlgorithm(a.DNSKEY, goes) })
 }
 
 // mayStillAbort holds when the algorithm is given up on its way in although every other
@@ -456,12 +452,12 @@ func (z *step) mayStillAbort(h *hold) {
 		if !z.member(i) {
 			continue
 		}
-		if z.fresh[i] && !z.f.hasKeysOf(i, z.f.Moving) {
+		if !z.f.hasKeysOf(i, z.f.Moving) { // algorithmUnasked holds until it is seen
 			return
 		}
 		alone = false
 	}
 	if !alone && z.f.neverAsked() {
-		h.on(missing, z.aboutAlgorithm("a signer that has no keys of ", ": the others may be asking for its DS (`roll algorithm` lets it arrive)"), "")
+		h.needs(someoneLacksAlgorithm, noKey)
 	}
 }

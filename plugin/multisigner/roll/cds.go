@@ -2,28 +2,37 @@ package roll
 
 import "slices"
 
-// parentSet decides what CDS and CDNSKEY say. A CDS RRset is an order to the parent that
-// any parent may carry out at any time after it saw it at a single server (RFC 7344 6.1,
-// RFC 8901 8). So it changes only to a set under which every signer's answers validate,
-// for every DNSKEY RRset in any cache (PROTOCOL cds-is-safe-for-all); until then it stays
+// What CDS and CDNSKEY say is an order to the parent that any parent may carry out at any time
+// after it saw it at a single server (RFC 7344 6.1, RFC 8901 8). So it changes only to a set under
+// which every signer's answers validate, for every DNSKEY RRset in any cache; until then it stays
 // as it is, and at first there is none.
-func (z *step) parentSet() {
-	if z.p.Parent == ParentNone || z.f.Orders.Insecure != 0 {
+
+// takeBackCDS withdraws a CDS RRset that nobody may follow any more.
+func (z *step) takeBackCDS() {
+	if !z.names() {
 		z.f.CDS = nil
 		return
 	}
 	z.takeBack()
+}
+
+// names reports whether CDS may name keys: there is a parent, and the zone does not go insecure.
+func (z *step) names() bool { return z.p.Parent != ParentNone && z.f.Orders.Insecure == 0 }
+
+// isToChangeCDS reports whether CDS names other keys than those that are to have a DS.
+func (z *step) isToChangeCDS(int) bool {
+	if !z.names() {
+		return false
+	}
 	want := z.wantedDS()
-	if z.asksFor(&want) {
-		return
-	}
-	h := hold{urgent: z.urgent(), hasty: z.hastyEntry()}
-	z.standOn(&h)
-	z.safeDS(&h)
-	if h.blocked {
-		z.wait(waitCDS, KeyID{}, "publish CDS and CDNSKEY for all signers", &h)
-		return
-	}
+	return !z.asksFor(&want)
+}
+
+// goingCDS says whether it is an emergency that CDS is to change.
+func (z *step) goingCDS(int) hold { return hold{urgent: z.urgent(), hasty: z.hastyEntry()} }
+
+func (z *step) changeCDS(int) {
+	want := z.wantedDS()
 	z.f.CDS, z.f.CDSSince, z.f.Told = z.ids(&want), z.t, 0
 }
 
@@ -45,9 +54,9 @@ func (z *step) takeBack() {
 		return
 	}
 	// PROTOCOL overtaken-cds-is-taken-back.
-	if next := z.incumbent((*key).entry); z.f.Moving == 0 && z.parentFresh && next >= 0 && z.f.Keys[next].DSSince != 0 && z.namesOurs(z.f.CDS) && !z.namesOurDS(z.f.CDS) {
+	if next := z.incumbent(func(k *key) bool { return k.entry() && k.DSSince != 0 }); z.f.Moving == 0 && z.parentFresh && next >= 0 && z.namesOurs(z.f.CDS) && !z.namesOurDS(z.f.CDS) {
 		z.f.CDS = nil
-		z.alarm(AlarmTakenBack, label(&z.f.Keys[next]), "the parent has the DS of "+label(&z.f.Keys[next])+", and our CDS named only keys of ours that it has no DS of any more: it is taken back", "see why our state is older than that")
+		z.alarm(AlarmTakenBack, label(&z.f.Keys[next]), "the parent has the DS of "+label(&z.f.Keys[next])+", and our CDS named only keys of ours whose DS the parent has no more: our CDS is withdrawn", "see why our state is older than that")
 		return
 	}
 	for i := range z.f.Signers {
@@ -55,17 +64,17 @@ func (z *step) takeBack() {
 			a := &z.views[i].Addresses[n]
 			if a.State == Unsigned && i > 0 && z.member(i) && z.f.NoDS != 0 {
 				z.f.CDS = nil
-				z.alarm(AlarmTakenBack, z.name(i), "the zone is unsigned at "+z.whereIs(i, a)+" and has no DS: our CDS is taken back", "have it signed there (`secure`, if it went insecure); or give `insecure` here, too")
+				z.alarm(AlarmTakenBack, z.name(i), "the zone is unsigned at "+z.whereIs(i, a)+" and has no DS: our CDS is withdrawn", "have it signed there (`secure`, if it went insecure); or give `insecure` here, too")
 				return
 			}
-			if a.State != Good || i > 0 && !z.member(i) || shareKey(a.Entry, z.f.CDS) || len(a.Entry) == 0 {
+			if a.State != Good || a.Transfer || i > 0 && !z.views[i].Trusted || !z.member(i) && !z.inChain(i) || shareKey(a.Entry, z.f.CDS) || len(a.Entry) == 0 {
 				continue
 			}
 			z.f.CDS = nil
 			if i > 0 && !z.inChain(i) {
 				return // it joins: nobody's state is old
 			}
-			z.alarm(AlarmTakenBack, z.name(i), "our CDS named no key that signs the DNSKEY RRset of "+z.whereIs(i, a)+": it is taken back", "see why our state is older than that")
+			z.alarm(AlarmTakenBack, z.name(i), "our CDS named no key that signs the DNSKEY RRset of "+z.whereIs(i, a)+": our CDS is withdrawn", "see why our state is older than that")
 			return
 		}
 	}
@@ -93,7 +102,7 @@ func shareKey(a, b []KeyID) bool {
 // wantedDS is the union over all signers of the keys that are to have a DS.
 func (z *step) wantedDS() (all keySet) {
 	for i := range z.f.Signers {
-		if i == 0 || z.peers[i] != nil || z.member(i) {
+		if z.awaited(i) {
 			want := z.wantedOf(i)
 			all.join(&want)
 		}
@@ -105,7 +114,7 @@ func (z *step) wantedDS() (all keySet) {
 // not stand on it (PROTOCOL first-ds-waits-for-all).
 func (z *step) standOn(h *hold) {
 	for i := range z.f.Signers {
-		if i > 0 && z.peers[i] == nil && !z.member(i) {
+		if !z.awaited(i) {
 			continue
 		}
 		want := z.wantedOf(i)
@@ -119,20 +128,11 @@ func (z *step) standOn(h *hold) {
 		case want != keySet{}:
 			h.merge(&stands)
 		case i == 0:
-			h.on(missing, "a key of ours that can have a DS", z.name(0))
+			h.needs(ownHaveEntryKey, noKey, all(0))
 		default:
-			z.wantsNothing(h, i)
+			h.needs(peersHaveEntryKey, noKey, all(i))
 		}
 	}
-}
-
-// wantsNothing holds for peer i, of which no key is known that can have a DS.
-func (z *step) wantsNothing(h *hold, i int) {
-	if z.fresh[i] {
-		h.on(unknown, "every peer to have a key that can have a DS", z.name(i))
-		return
-	}
-	z.notFresh(h, i)
 }
 
 // ownWanted are our keys that are to have a DS.
@@ -149,11 +149,11 @@ func (z *step) ownWanted() (want keySet) {
 	return want
 }
 
-// leavesLate reports whether key k, on its way out, keeps its DS until it is gone:
-// by DoubleDS the DNSKEY goes first.
+// leavesLate reports whether key k, on its way out, keeps its DS until it is gone: by DoubleDS the
+// DNSKEY goes first. One that has no DS any more gets none back.
 func (z *step) leavesLate(k int) bool {
-	next := z.incumbent((*key).entry)
-	return next >= 0 && z.f.Keys[next].Double
+	next, id := z.incumbent((*key).entry), z.f.Keys[k].ID
+	return next >= 0 && z.f.Keys[next].Double && (contains(z.f.CDS, id) || len(z.f.CDS) == 0 && z.hasDS(id))
 }
 
 // standsOn notes in stands whether signer i could live on key k's DS alone. One key
@@ -208,14 +208,53 @@ func (z *step) wantedOf(i int) (want keySet) {
 			want[w] |= entry[w] & seps[w]
 		}
 	}
-	return want
+	if !z.alike(i) {
+		return want
+	}
+	if has := z.withDS(&want); has != (keySet{}) {
+		return has
+	}
+	return z.newest(want)
 }
+
+// withDS are those of some keys that have a DS at any address of the parent. A signer of our kind
+// that went silent may sign with all keys that it ever had. A DS RRset with each of them would be
+// larger than some validators look at, and one that they have is enough until it asks itself.
+func (z *step) withDS(keys *keySet) (has keySet) {
+	for k := range z.f.Keys {
+		if keys.has(k) && z.hasDS(z.f.Keys[k].ID) {
+			has.add(k)
+		}
+	}
+	return has
+}
+
+// newest are the two keys of a signer that were seen last, of those that may get a DS: what it will
+// ask for itself, and its successor. Those of before are on their way out. With all of them the first
+// DS RRset of a group would be larger than some validators look at.
+func (z *step) newest(keys keySet) (last keySet) {
+	for range 2 {
+		next := -1
+		for k := range z.f.Keys {
+			if keys.has(k) && !last.has(k) && (next < 0 || z.f.Keys[k].Created >= z.f.Keys[next].Created) {
+				next = k
+			}
+		}
+		if next >= 0 {
+			last.add(next)
+		}
+	}
+	return last
+}
+
+// alike reports whether signer i is a peer of our kind.
+func (z *step) alike(i int) bool { return i > 0 && z.peers[i] != nil && !z.peers[i].Foreign }
 
 // wants adds those of a list that are signer i's own, and of the zone's algorithm. What a
 // signer of our kind asks for has signed its DNSKEY RRset: what has signed nothing there
 // is a copy, of a key that its owner has lost.
 func (z *step) wants(i int, ids []KeyID, want *keySet) {
-	alike := i > 0 && z.peers[i] != nil && !z.peers[i].Foreign
+	alike := z.alike(i)
 	for _, id := range ids {
 		k := z.key(id)
 		if k >= 0 && z.ownedBy(&z.f.Keys[k], i) && z.ofZone(&z.f.Keys[k]) && (z.f.Keys[k].Owner == int8(i) || !alike) {
@@ -245,17 +284,10 @@ func (z *step) asksForOther(i int, v *View) bool {
 	return other
 }
 
-// safeDS holds until every signer's data validates under every signer's DNSKEY RRset,
-// cached ones included, and nobody's CDS or DS says what nobody can explain.
-func (z *step) safeDS(h *hold) {
-	z.standStill(h)
-	z.parentLooked(h)
-	z.disowned(h)
-	if len(z.f.CDS) == 0 {
-		z.toldApart(h)
-	}
+// peersCDSKnown holds while a peer cannot be seen, or its CDS says what we cannot say with it.
+func (z *step) peersCDSKnown(h *hold) {
 	for i := 1; i < len(z.f.Signers); i++ {
-		if z.peers[i] == nil && !z.member(i) {
+		if !z.awaited(i) {
 			continue
 		}
 		if !z.fresh[i] {
@@ -263,25 +295,51 @@ func (z *step) safeDS(h *hold) {
 			continue
 		}
 		for n := range z.views[i].Addresses {
-			z.safeCDS(h, i, &z.views[i].Addresses[n])
+			z.safeCDS(h, i, n)
 		}
+	}
+}
+
+// dataValid holds until every signer's data validates under every signer's DNSKEY RRset, cached
+// ones included.
+func (z *step) dataValid(h *hold) {
+	for k := range z.f.Keys {
+		if !z.live(k) || z.lazy(k) || z.laidDown(k) {
+			continue
+		}
+		for i := range z.f.Signers {
+			if z.member(i) {
+				z.servedAt(h, i, k)
+			}
+		}
+	}
+}
+
+// laidDown reports whether the owner of key k, a peer of our kind, is seen without it. It withdraws
+// a key when its signatures have left the caches, so nobody needs it; our copy stays longer, for
+// safety. If a peer's lifetimes are short there is always such a copy, and CDS would never change.
+// Before there is a CDS it counts: a peer may have lost its keys then, and made new ones
+// (PROTOCOL withdrawn-key-holds-no-cds).
+func (z *step) laidDown(k int) bool {
+	key := &z.f.Keys[k]
+	return key.Owner > 0 && key.Absent != 0 && len(z.f.CDS) > 0 && z.alike(int(key.Owner))
+}
+
+// unsignedGone holds the first CDS until no cache can hold data of any signer from before it was
+// signed: the zone was unsigned, or absent, before (RFC 7583 3.3.5; PROTOCOL unsigned-out-of-caches).
+func (z *step) unsignedGone(h *hold) {
+	if len(z.f.CDS) > 0 {
+		return
 	}
 	for k := range z.f.Keys {
 		if !z.live(k) || z.lazy(k) {
 			continue
 		}
-		for i := range z.f.Signers {
-			if i == 0 || z.member(i) {
-				z.servedAt(h, i, k)
-			}
+		i := z.ownerOf(&z.f.Keys[k])
+		if since := z.spread(i, k); since != 0 {
+			z.pass(h, unsignedOutOfCaches, noKey, since, z.dataTTL(i), z.way(i))
 		}
-		if len(z.f.CDS) == 0 { // the zone was unsigned, or absent, before (RFC 7583 3.3.5; PROTOCOL unsigned-out-of-caches)
-			i := z.ownerOf(&z.f.Keys[k])
-			if since := z.spread(i, k); since != 0 {
-				z.pass(h, unsignedOutOfCaches, noKey, since, z.dataTTL(i), z.way(i))
-			}
-			z.firstSight(h, i)
-		}
+		z.firstSight(h, i)
 	}
 }
 
@@ -290,8 +348,8 @@ func (z *step) safeDS(h *hold) {
 // (PROTOCOL unknown-ds-is-disowned-first).
 func (z *step) disowned(h *hold) {
 	if z.unknownDS > 0 && !z.f.Orders.Disowned {
-		z.onParent(h, "`disown`: the parent has a DS that belongs to no known key", func(a *ParentAddress) bool { return a.UnknownDS > 0 })
-		z.alarm(AlarmParentStranger, "", "the parent has a DS that belongs to no known key: it is told nothing, and CDS stays as it is",
+		z.onParent(h, strangerDisowned, noKey, func(a *ParentAddress) bool { return a.UnknownDS > 0 })
+		z.alarm(AlarmParentStranger, "", "the parent has a DS that belongs to no known key: the parent is told nothing, and CDS stays as it is",
 			"name its signer as a peer and see that every peer answers, or remove it at the parent, or give `disown` at every signer")
 	}
 }
@@ -300,11 +358,8 @@ func (z *step) disowned(h *hold) {
 // ones included: before there is a DS, one of them can be rolled without anybody minding
 // (PROTOCOL tags-told-apart-before-ds, one-tag-out-of-caches).
 func (z *step) toldApart(h *hold) {
-	slowest := 0 // the signer whose DNSKEY RRsets stay in caches for longest
-	for i := range z.f.Signers {
-		if z.ends(0, z.keyTTL(i), z.way(i)) > z.ends(0, z.keyTTL(slowest), z.way(slowest)) {
-			slowest = i
-		}
+	if len(z.f.CDS) > 0 {
+		return
 	}
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
@@ -312,9 +367,11 @@ func (z *step) toldApart(h *hold) {
 		switch {
 		case other == nil || !other.published() || key.Pub == 0 && key.Shown == 0:
 		case key.published():
-			h.on(missing, "two keys of one tag to be told apart: one of them is rolled", z.name(z.ownerOf(other)))
+			h.needs(tagsToldApart, noKey, all(z.ownerOf(other)))
 		default:
-			z.pass(h, oneTagOutOfCaches, noKey, max(key.Gone, key.Shown), z.keyTTL(slowest), z.way(slowest))
+			for i := range z.f.Signers {
+				z.pass(h, oneTagOutOfCaches, noKey, max(key.Gone, key.Shown), z.keyTTL(i), z.way(i))
+			}
 		}
 	}
 }
@@ -326,44 +383,35 @@ func (z *step) lazy(k int) bool {
 	return key.Owner > 0 && key.Role == KSK && z.peers[key.Owner] != nil && !z.peers[key.Owner].Foreign
 }
 
+// notFresh holds for a signer that was not seen as a whole just now: for those of its addresses
+// that were not, or where it has none, for all of it.
 func (z *step) notFresh(h *hold, i int) {
-	v := z.views[i]
-	if v == nil || len(v.Addresses) == 0 {
-		h.on(unknown, "every peer to be reachable and trusted", z.name(i))
-		return
-	}
 	named := false
-	for n := range v.Addresses {
-		a := &v.Addresses[n]
-		named = !a.Transfer && z.unseen(h, i, a) || named
+	for n := range z.addresses(i) {
+		a := &z.views[i].Addresses[n]
+		named = !a.Transfer && z.unseen(h, i, n) || named
 	}
-	switch {
-	case named:
-	case !v.Trusted:
-		h.on(unknown, "every peer to be reachable and trusted", z.name(i))
-	default:
-		h.on(unknown, "a new look at every signer", z.name(i))
+	if !named {
+		h.needs(peersTrusted, noKey, all(i))
 	}
 }
 
-// whyUneven: a DS RRset with a digest type that some key has no record of leaves that
-// key's signer bogus to those who go by the strongest type
-// (PROTOCOL digest-types-for-all-keys).
-const whyUneven = "a peer's CDS to name every key in each of its digest types"
-
-// safeCDS holds for what a peer says to the parent that we cannot say with it.
-func (z *step) safeCDS(h *hold, i int, a *Address) {
+// safeCDS holds for what the nth address of a peer says to the parent that we cannot say with
+// it. A DS RRset with a digest type that some key has no record of leaves that key's signer
+// bogus to those who go by the strongest type (PROTOCOL digest-types-for-all-keys).
+func (z *step) safeCDS(h *hold, i, n int) {
+	a := &z.views[i].Addresses[n]
 	if a.Transfer {
 		return
 	}
 	if a.UnknownCDS > 0 {
-		h.on(missing, "a peer's CDS to name only known keys", z.whereIs(i, a))
+		h.needs(cdsKnown, noKey, at(i, n))
 	}
 	if len(a.UnevenCDS) > 0 && !h.urgent {
-		h.on(missing, whyUneven, z.whereIs(i, a))
+		h.needs(cdsEven, noKey, at(i, n))
 	}
 	if a.CDSDelete && z.f.Orders.Insecure == 0 {
-		h.on(missing, "a peer to stop asking the parent to remove the DS", z.whereIs(i, a))
+		h.needs(deletionTakenBack, noKey, at(i, n))
 		z.alarm(AlarmPeerDeletes, z.name(i)+" "+a.Addr, "peer "+z.whereIs(i, a)+" asks the parent to remove the DS (RFC 8078); we do not",
 			"give `insecure` here, too, if the zone is to go insecure; else `secure` there")
 	}
@@ -373,10 +421,10 @@ func (z *step) safeCDS(h *hold, i int, a *Address) {
 // want: only then is the parent told (RFC 8901 8; PROTOCOL parent-told-when-all-agree).
 func (z *step) agreed(h *hold) {
 	if !sameKeys(z.seen.Published.CDS, z.f.CDS) {
-		h.on(missing, "our own servers to publish CDS", z.name(0))
+		h.needs(ownCDS, noKey, all(0))
 	}
 	for i := range z.f.Signers {
-		if i > 0 && z.peers[i] == nil && !z.member(i) {
+		if !z.awaited(i) {
 			continue
 		}
 		// Secondaries of one who joins get nothing yet.
@@ -389,10 +437,10 @@ func (z *step) agreed(h *hold) {
 				continue
 			}
 			if !sameKeys(a.CDS, z.f.CDS) || !sameKeys(a.CDNSKEY, z.f.CDS) || a.UnknownCDS > 0 {
-				h.on(missing, "every signer to publish the same CDS and CDNSKEY", z.whereIs(i, a))
+				h.needs(signersAgree, noKey, at(i, n))
 			}
 			if len(a.UnevenCDS) > 0 {
-				h.on(missing, whyUneven, z.whereIs(i, a))
+				h.needs(cdsEven, noKey, at(i, n))
 			}
 		}
 	}
@@ -413,30 +461,29 @@ func sameKeys(a, b []KeyID) bool {
 	return true
 }
 
-// tell plans the notification of the parent, once the whole group agrees on a set
-// that the parent does not have; and says what is awaited of it.
-func (z *step) tell() {
-	if z.p.Parent == ParentNone || z.orphaned || len(z.f.CDS) == 0 {
-		return
+// parentFollowed notes that the parent has what CDS asks for: if that changes, it is told at once.
+func (z *step) parentFollowed() {
+	if z.tells() && z.parentHas(z.f.CDS) {
+		z.f.Told = 0
 	}
-	if z.parentHas(z.f.CDS) {
-		z.f.Told = 0 // if that changes, the parent is told at once
-		return
+}
+
+// tells reports whether there is a parent to be told, and something to tell.
+func (z *step) tells() bool { return z.p.Parent != ParentNone && !z.orphaned && len(z.f.CDS) > 0 }
+
+// isToTell reports whether the parent does not have the set that CDS asks for.
+func (z *step) isToTell(int) bool { return z.tells() && !z.parentHas(z.f.CDS) }
+
+// tell plans the notification of the parent, and says what is awaited of it.
+func (z *step) tell(int) {
+	z.tellParent()
+	g := parentHasAll
+	if z.p.Parent == ParentManual {
+		g = personBringsAll
 	}
 	var h hold
-	z.agreed(&h)
-	z.disowned(&h)
-	if h.blocked {
-		z.wait(waitParent, KeyID{}, "ask the parent for the new DS", &h)
-		return
-	}
-	z.tellParent()
-	why := z.aboutKeys("the parent to have the DS of ", z.f.CDS, ", and no other")
-	if z.p.Parent == ParentManual {
-		why = z.aboutKeys("someone to put in place at the parent the DS of ", z.f.CDS, ", and no other (`ds` prints them)")
-	}
-	z.onParent(&h, why, func(a *ParentAddress) bool { return a.UnknownDS > 0 || !sameKeys(a.DS, z.f.CDS) })
-	z.wait(waitDS, KeyID{}, "have the DS of every signer at the parent", &h)
+	z.onParent(&h, g, noKey, func(a *ParentAddress) bool { return a.UnknownDS > 0 || !sameKeys(a.DS, z.f.CDS) })
+	z.wait(waitDS, noKey, &h)
 }
 
 // outpaced reports whether our CDS may name a key that its owner has dropped, or is about
@@ -450,15 +497,15 @@ func (z *step) outpaced() bool {
 		if !z.fresh[i] {
 			var h hold
 			z.notFresh(&h, i)
-			z.wait(waitPaste, KeyID{}, "say which DS is safe at the parent", &h)
+			z.wait(waitPaste, noKey, &h)
 			return true
 		}
 		if z.asksForOther(i, z.views[i]) && (!z.parentFresh || z.hasDSAskedAt(i)) {
 			var h hold
 			if z.parentLooked(&h); !h.blocked {
-				h.on(missing, "the exchange of the DS here (give `roll algorithm`): the parent has one of another algorithm already", z.name(0))
+				h.needs(dsExchangedHere, noKey, all(0))
 			}
-			z.wait(waitPaste, KeyID{}, "say which DS is safe at the parent", &h)
+			z.wait(waitPaste, noKey, &h)
 			return true
 		}
 		want := z.wantedOf(i)
@@ -477,7 +524,7 @@ func (z *step) hasDSAskedAt(i int) bool {
 	for n := range z.addresses(i) {
 		a := &z.views[i].Addresses[n]
 		for _, id := range a.CDS {
-			if k := z.key(id); k >= 0 && !a.Transfer && z.ownedBy(&z.f.Keys[k], i) && !z.ofZone(&z.f.Keys[k]) && z.hasDS(id) {
+			if k := z.key(id); k >= 0 && z.ownedBy(&z.f.Keys[k], i) && !z.ofZone(&z.f.Keys[k]) && z.hasDS(id) {
 				return true
 			}
 		}

@@ -29,7 +29,21 @@ func TestCDSThatTheParentHasOvertaken(t *testing.T) {
 	s.do(strings.Fields("parent ds a3"))
 	state, plan := roll.Step(s.state, s.policy, s.observation(), s.now)
 	require.NotContains(t, s.list(plan.CDS), "a1")
-	require.Contains(t, alarms(plan), "it is taken back")
+	require.Contains(t, alarms(plan), "our CDS is withdrawn")
 	_, err = roll.Decode(state.Encode())
 	require.NoError(t, err)
+}
+
+// What an address shows that nobody trusts takes back no CDS of ours: anybody could write it. What a trusted
+// one shows does, if it signs its DNSKEY RRset with no key that our CDS names.
+func TestUntrustedTakesNoCDSBack(t *testing.T) {
+	for _, trusted := range []bool{false, true} {
+		s := begin(t)
+		s.plays("peer b\n\nat 0s peer b publishes ksk b1 zsk b2\nat 0s peer b mirrors\nat 0s parent ds\nat 8h parent ds a1 b1\nat 20h peer b is-looked-at\n")
+		require.Equal(t, "a1 b1", s.list(s.plan.CDS))
+		s.do(strings.Fields("peer b publishes ksk b3 zsk b4"))
+		s.peers["b"].view.Trusted = trusted
+		s.step()
+		require.Equal(t, map[bool]string{false: "a1 b1", true: ""}[trusted], s.list(s.plan.CDS))
+	}
 }

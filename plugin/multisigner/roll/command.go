@@ -15,7 +15,7 @@ type Kind uint8
 // stops all rollovers until Thaw; signatures are renewed all the same. Disown says
 // that the DS at the parent that no known key explains may be replaced. Recover
 // takes the keys found in the key store for ours although no state tells of them.
-// Rejoin makes new keys although a DS exists. Insecure removes the DS and then the
+// Rejoin begins with unused or new keys although a DS exists. Insecure removes the DS and then the
 // signatures; Secure takes that back. Compromised is a rollover of Key without its lifetime.
 const (
 	RollKey Kind = iota
@@ -249,7 +249,7 @@ func (f *facts) mayGoInsecure() error {
 func (f *facts) revive(algorithm uint8) {
 	for k := range f.Keys {
 		if key := &f.Keys[k]; key.Owner == 0 && key.ID.Algorithm == algorithm && key.Gone != 0 && key.EntryOn == 0 && key.signing() && !key.Compromised {
-			key.Pub, key.Gone = 0, 0
+			key.unpublished()
 		}
 	}
 }
@@ -264,7 +264,8 @@ func (f *facts) undoDouble() bool {
 		}
 		for n := range f.Keys {
 			if old := &f.Keys[n]; old.Owner == 0 && old.entry() && old.EntryOn < key.EntryOn && !old.Compromised {
-				key.Out, undone = f.Clock, true
+				key.retire(f.Clock)
+				undone = true
 				break
 			}
 		}

@@ -2,39 +2,6 @@ package roll
 
 import "slices"
 
-// decide applies every rule once. Each rule looks at the facts alone and changes
-// what may be changed now; the order matters only for how soon a thing is noticed.
-func (z *step) decide() {
-	for range z.f.Keys {
-		z.chosen = append(z.chosen, notChosen)
-	}
-	if !z.mayBegin() {
-		z.peerKeys()
-		z.forget()
-		return
-	}
-	z.arrived()
-	z.restored()
-	z.peerKeys()
-	z.checkHealth()
-	z.yield()
-	z.unshown()
-	z.settleData()
-	z.entryKeys()
-	z.dataKeys()
-	z.observeCDS()
-	z.removeKeys()
-	z.moveAlgorithm()
-	z.heal()
-	z.goInsecure()
-	z.outrun()
-	z.parentSet()
-	z.tell()
-	z.join()
-	z.carriedOut()
-	z.forget()
-}
-
 // begun reports whether keys of ours were ever published.
 func (z *step) begun() bool { return z.f.begun() }
 
@@ -59,18 +26,17 @@ func (z *step) mayBegin() bool {
 	switch {
 	case why == whyAlgorithm:
 	case z.f.Orders.Recover:
-		if why = z.recover(); why == "" {
+		if why = z.recover(); why == refusesNobody {
 			return true
 		}
-	case z.f.Orders.Rejoin, why == "" && z.p.Parent != ParentNone && (z.othersAsk() || !z.noDS()):
+	case z.f.Orders.Rejoin, why == refusesNobody && z.p.Parent != ParentNone && (z.othersAsk() || !z.noDS()):
 		z.f.Joining, z.f.Known = z.t, false
 		z.f.Secured = z.f.Secured || z.anyoneAsks() // the DS may be gone for an hour, and they may stop to ask because of us
 		return true
-	case why == "":
+	case why == refusesNobody:
 		return true
 	}
-	z.refuse = why
-	z.alarm(AlarmNoKeys, "", "no keys are made: "+why, z.cureOf(why))
+	z.refusal = why
 	return false
 }
 
@@ -98,39 +64,16 @@ func (z *step) othersAsk() bool {
 	return asks
 }
 
-const (
-	whyUnasked   = "the parent has not answered yet, so it is not known whether a DS exists"
-	whyAlgorithm = "the zone is signed by others with another algorithm than the configured one"
-	whyStranger  = "the parent has a DS that belongs to no known key"
-	whyOurs      = "the parent has a DS of a key in our key store, but what became of our keys is not known"
-	whyDelegated = "the zone is signed by others and delegated to us, and this signer has no keys for it: it is new, or its own keys are lost"
-)
-
-func (z *step) cureOf(why string) string {
-	switch why {
-	case whyUnasked:
-		return "see that every address of the parent can be asked"
-	case whyAlgorithm:
-		return "write the algorithm of the DS at the parent into the configuration; it can be rolled when this signer has joined"
-	case whyStranger:
-		return "restore the state directory, or give `recover` to go on with the keys in the key store, or name the signers that the DS belongs to as peers, or remove the DS, or give `rejoin`"
-	case whyOurs:
-		return "restore the state directory, or give `recover` to go on with the keys in the key store"
-	}
-	return "if it is new, give `rejoin` (or take its nameserver out of the delegation until it has joined); if it had keys, restore the state directory, or put them back from a backup and give `recover`; " +
-		"`rejoin` makes new keys, and nobody but peers is answered until every signer and the parent have taken them over"
-}
-
 // mustNotBegin says why keys must not be made, or nothing.
-func (z *step) mustNotBegin() string {
+func (z *step) mustNotBegin() refusal {
 	if z.p.Parent == ParentNone {
-		return ""
+		return refusesNobody
 	}
 	if !z.parentFresh {
 		return whyUnasked
 	}
 	if z.f.NoDS != 0 {
-		return ""
+		return refusesNobody
 	}
 	if z.unknownDS > 0 {
 		return whyStranger
@@ -153,7 +96,7 @@ func (z *step) mustNotBegin() string {
 	if z.delegated() {
 		return whyDelegated
 	}
-	return ""
+	return refusesNobody
 }
 
 // delegated reports whether any address of the parent names a nameserver of ours.
@@ -195,6 +138,11 @@ func (z *step) hasDSOf(algorithm uint8) bool {
 // injury, whoever did it; until it is healed nothing else is begun (RFC 8901 3;
 // PROTOCOL injury-stops-rollovers).
 func (z *step) checkHealth() {
+	if len(z.strange) > 0 {
+		z.red = true
+		z.alarm(AlarmPeerGone, z.strange[0], "peer "+z.strange[0]+" cannot be counted: this zone has had too many peers, of which none can be forgotten, and nothing is done without looking at all",
+			"take its block out; give a peer that has another name by now the name that it had")
+	}
 	if z.f.Joining != 0 || z.p.Parent != ParentNone && (z.f.NoDS != 0 || !z.f.Secured) {
 		return
 	}
@@ -245,7 +193,11 @@ func (z *step) live(k int) bool {
 		z.signaturesGone(&h, k)
 		return key.DataOff == 0 || h.blocked
 	}
-	return key.LastSig != 0 && (key.Signing || z.t < z.ends(key.LastSig, z.ownerTTL(key)))
+	if key.LastSig == 0 {
+		return false
+	}
+	terms := z.copyNeeded(key)
+	return key.Signing || z.t < z.ends(key.LastSig, terms[:]...)
 }
 
 // ownerTTL is the largest TTL of data that the owner of a peer's key may have signed.

@@ -114,7 +114,7 @@ func (z *step) replaceable(k *key, n int) bool {
 		ready := true
 		for i := range n {
 			since := z.spread(i, s)
-			if i > 0 && !z.member(i) {
+			if !z.member(i) {
 				continue
 			}
 			ready = ready && since != 0 && z.f.Clock >= since+z.f.Signers[i].DNSKEYTTL.max()+moment(z.p.Margin)

@@ -251,7 +251,12 @@ func TestCost(t *testing.T) {
 			require.Len(t, ksk.Bogus, tc.how)
 		})
 	}
-	_, err := roll.Cost(roll.State{}, roll.Policy{}, roll.KeyID{Tag: 1})
+	// What a peer's key has signed stays for the largest TTL of data.
+	peers, err := roll.Cost(twoSigners(t, "configure ttl 1h 6h").state, roll.Policy{Margin: time.Hour}, begin(t).id("b2"))
+	require.NoError(t, err)
+	require.Equal(t, 7*time.Hour, peers.Waiting)
+	require.Len(t, peers.Bogus, 1)
+	_, err = roll.Cost(roll.State{}, roll.Policy{}, roll.KeyID{Tag: 1})
 	require.ErrorContains(t, err, "is not known")
 }
 

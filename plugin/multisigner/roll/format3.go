@@ -47,6 +47,7 @@ func (e *encoded3) upgraded() facts {
 		f.Served = append(f.Served, now)
 	}
 	f.dropHashes()
+	f.PastFrom = f.Clock
 	for i := range f.Signers { // they were met long ago
 		if s := &f.Signers[i]; i == 0 && f.begun() || s.Since != 0 {
 			s.Met = 1

@@ -1,10 +1,5 @@
 package roll
 
-import (
-	"strings"
-	"time"
-)
-
 // leaving is what stands in the way of key k's going.
 func (z *step) leaving(k int) hold {
 	if k < 0 {
@@ -17,7 +12,7 @@ func (z *step) leaving(k int) hold {
 // Ipub of RFC 7583 3.2.1, at each signer (RFC 8901 6.2; PROTOCOL dnskey-in-caches).
 func (z *step) everywhere(h *hold, k int) {
 	for i := range z.f.Signers {
-		if i == 0 || z.member(i) {
+		if z.member(i) {
 			z.servedAt(h, i, k)
 		}
 	}
@@ -45,9 +40,9 @@ func (z *step) firstSight(h *hold, i int) {
 	z.beforeMet(h, firstLookPassed, z.f.Signers[i].Met, z.way(i))
 }
 
-func (z *step) beforeMet(h *hold, w cacheWait, met moment, way term) {
+func (z *step) beforeMet(h *hold, g gate, met moment, way term) {
 	if earlier := moment(z.p.EarlierTTL); earlier != 0 && met != 0 {
-		z.pass(h, w, noKey, met, plain(earlierTTL, earlier), way)
+		z.pass(h, g, noKey, met, plain(earlierTTL, earlier), way)
 	}
 }
 
@@ -62,34 +57,28 @@ func (z *step) askFor(h *hold, i, k int) {
 		return
 	}
 	if i == 0 && !contains(z.seen.Published.DNSKEY, z.f.Keys[k].ID) {
-		h.on(missing, z.about("our own servers to publish ", k, ""), z.name(0))
+		h.needs(ownPublish, k, all(0))
 		return
 	}
-	id := z.f.Keys[k].ID
-	who := "every signer"
+	id, g := z.f.Keys[k].ID, signersPublish
 	if i == 0 {
-		who = "our own servers"
+		g = ownPublish
 	}
-	z.askEach(h, i, z.about(who+" to publish ", k, ""), func(a *Address) bool { return contains(a.DNSKEY, id) })
+	z.askEach(h, i, g, k, func(a *Address) bool { return contains(a.DNSKEY, id) })
 }
 
 // askEach names the addresses of signer i that were not seen to have something, and
 // which of them cannot be seen.
-func (z *step) askEach(h *hold, i int, why string, has func(*Address) bool) {
-	v := z.views[i]
-	if v == nil || i > 0 && len(v.Addresses) == 0 {
-		h.on(unknown, "a peer to be reachable and trusted", z.name(i))
-		return
-	}
+func (z *step) askEach(h *hold, i int, g gate, k int, has func(*Address) bool) {
 	named := false
-	for n := range v.Addresses {
-		a := &v.Addresses[n]
+	for n := range z.addresses(i) {
+		a := &z.views[i].Addresses[n]
 		switch {
 		case a.Transfer:
 			continue
-		case z.unseen(h, i, a):
+		case z.unseen(h, i, n):
 		case !has(a):
-			h.on(missing, why, z.whereIs(i, a))
+			h.needs(g, k, at(i, n))
 		default:
 			continue
 		}
@@ -97,20 +86,20 @@ func (z *step) askEach(h *hold, i int, why string, has func(*Address) bool) {
 	}
 	switch {
 	case named:
-	case !v.Trusted && i > 0:
-		h.on(unknown, "a peer to be reachable and trusted", z.name(i))
+	case i > 0 && (z.views[i] == nil || !z.views[i].Trusted):
+		h.needs(peerTrusted, noKey, all(i))
 	default:
-		h.on(missing, why, z.name(i))
+		h.needs(g, k, all(i))
 	}
 }
 
-// unseen holds for an address of signer i that cannot be seen now, and reports that.
-func (z *step) unseen(h *hold, i int, a *Address) bool {
-	switch {
+// unseen holds for the nth address of signer i if it cannot be seen now, and reports that.
+func (z *step) unseen(h *hold, i, n int) bool {
+	switch a := &z.views[i].Addresses[n]; {
 	case a.State != Good:
-		h.on(unknown, "every address of every signer to answer", z.whereIs(i, a))
+		h.needs(addressesAnswer, noKey, at(i, n))
 	case z.t-z.at(a.Seen) > 2*moment(z.p.interval()):
-		h.on(unknown, "a new look at every signer", z.whereIs(i, a))
+		h.needs(signersSeenAnew, noKey, at(i, n))
 	default:
 		return false
 	}
@@ -126,14 +115,14 @@ func (z *step) parentLooked(h *hold) {
 	}
 	h.blocked = true
 	if len(z.seen.Parent.Addresses) == 0 {
-		h.on(unknown, "the parent to be asked", "parent")
+		h.needs(parentAsked, noKey, all(theParent))
 	}
 	for n := range z.seen.Parent.Addresses {
 		a := &z.seen.Parent.Addresses[n]
 		if a.State != Good {
-			h.on(unknown, "every address of the parent to answer", z.whereParent(a))
+			h.needs(parentAnswers, noKey, at(theParent, n))
 		} else if z.t-z.at(a.Seen) > 2*moment(z.p.interval()) {
-			h.on(unknown, "a new look at the parent", z.whereParent(a))
+			h.needs(parentSeenAnew, noKey, at(theParent, n))
 		}
 	}
 }
@@ -150,7 +139,7 @@ func (z *step) dsEverywhere(h *hold, k int) {
 	since := z.f.Keys[k].DSSince
 	if since == 0 {
 		id := z.f.Keys[k].ID
-		z.onParent(h, z.about("the parent to publish the DS of ", k, ""), func(a *ParentAddress) bool { return !contains(a.DS, id) || contains(a.UnevenDS, id) })
+		z.onParent(h, parentHasDS, k, func(a *ParentAddress) bool { return !contains(a.DS, id) || contains(a.UnevenDS, id) })
 	}
 	z.pass(h, dsInCaches, k, since, z.dsTTL())
 }
@@ -166,9 +155,16 @@ func (z *step) dsNowhere(h *hold, k int) {
 	since := z.f.Keys[k].DSGone
 	if since == 0 {
 		id := z.f.Keys[k].ID
-		z.onParent(h, z.about("the parent to remove the DS of ", k, ""), func(a *ParentAddress) bool { return contains(a.DS, id) })
+		z.onParent(h, parentWithoutDS, k, func(a *ParentAddress) bool { return contains(a.DS, id) })
 	}
 	z.pass(h, dsOutOfCaches, k, since, z.dsTTL())
+}
+
+// dsGone holds until no cache can hold any DS RRset of the zone, of which the parent was seen
+// to have none (PROTOCOL ds-out-of-caches, first-look-passed).
+func (z *step) dsGone(h *hold) {
+	z.firstDS(h)
+	z.pass(h, dsOutOfCaches, noKey, z.f.NoDS, z.dsTTL())
 }
 
 // neverDS reports whether the parent was seen without a DS and never with one, but for
@@ -176,23 +172,27 @@ func (z *step) dsNowhere(h *hold, k int) {
 // may be back tomorrow, as it was (PROTOCOL vanished-ds-may-return).
 func (z *step) neverDS() bool { return z.parentFresh && z.f.NoDS != 0 && !z.f.Secured }
 
-// noDS reports whether no cache can hold any DS of the zone: it is insecure, and has
-// been for long enough.
+// noDS reports whether no cache can hold any DS of the zone, which has just been looked for at
+// the parent: it is insecure, and has been for long enough.
 func (z *step) noDS() bool {
-	return z.parentFresh && z.f.NoDS != 0 && (!z.f.Secured || z.t >= z.ends(z.f.NoDS, z.dsTTL()))
+	var h hold
+	if z.f.Secured {
+		z.dsGone(&h)
+	}
+	return z.f.NoDS != 0 && !h.blocked
 }
 
 // onThose holds for those addresses of signer i that still do not do something.
-func (z *step) onThose(h *hold, i int, why string, late func(*Address) bool) {
+func (z *step) onThose(h *hold, i int, g gate, k int, late func(*Address) bool) {
 	named := false
 	for n := range z.addresses(i) {
 		if a := &z.views[i].Addresses[n]; late(a) {
-			h.on(missing, why, z.whereIs(i, a))
+			h.needs(g, k, at(i, n))
 			named = true
 		}
 	}
 	if !named {
-		h.on(missing, why, z.name(i))
+		h.needs(g, k, all(i))
 	}
 }
 
@@ -204,129 +204,4 @@ func (z *step) wakeAt(m moment) {
 	if w := z.wall(m); z.out.Wake.IsZero() || w.Before(z.out.Wake) {
 		z.out.Wake = w
 	}
-}
-
-// waitKind tells waits apart by their step, so that each has a beginning. They are
-// saved as numbers.
-type waitKind uint8
-
-const (
-	waitDataKey waitKind = iota + 1
-	waitEntryKey
-	waitRemoval
-	waitCDS
-	waitParent
-	waitJoin
-	waitAlgorithm
-	waitInsecure
-	waitPaste
-	waitNewKeys
-	waitNewDS
-	waitOldKeys
-	waitOldSignatures
-	waitDS
-	waitUnsigned
-	waitAlone
-)
-
-// wait puts h into the plan, when it holds anything, and raises an alarm when it has
-// waited for someone for too long (PROTOCOL time-ends-no-wait-for-others). Time that only
-// has to pass may be longer.
-func (z *step) wait(kind waitKind, id KeyID, what string, h *hold) {
-	if !h.blocked {
-		return
-	}
-	z.wakeAt(h.until)
-	if z.f.Unsigned { // there is nothing to see that it could wait for, and nothing to be late for
-		return
-	}
-	now := z.waiting(kind, id)
-	w := Wait{What: what, Key: id, Since: z.wall(now.Since)}
-	z.tellWait(w, h, &h.reason)
-	for i := range h.also {
-		z.tellWait(w, h, &h.also[i])
-	}
-	switch {
-	case h.grave == passing:
-		z.passes(&now, what, h)
-	case now.Held == 0:
-		now.Held = z.t
-	case z.t-now.Held > moment(z.p.bound()):
-		z.late(what, h, now.Held)
-	}
-	z.f.Waiting = append(z.f.Waiting, now)
-}
-
-// tellWait puts one reason of h into the plan.
-func (z *step) tellWait(w Wait, h *hold, r *reason) {
-	w.Why, w.Holding = r.why, r.who
-	switch {
-	case h.grave > passing && len(r.who) == 0: // nobody's: what follows is not known
-	case h.grave == passing || h.until >= h.least:
-		w.Earliest, w.From = z.wall(h.until), h.from
-	default:
-		w.Earliest, w.From = z.wall(h.least), h.then
-	}
-	z.out.Waits = append(z.out.Waits, w)
-}
-
-// anewAtLeast is how often a wait begins anew before that is no accident: our choice.
-const anewAtLeast = 3
-
-// passes takes in that only time has to pass for a wait, and alarms when its end has
-// moved for too long. Whatever could have happened unseen between two looks begins it
-// anew, and with a peer that always looks so that would go on for ever.
-func (z *step) passes(now *waiting, what string, h *hold) {
-	if now.Held != 0 {
-		now.Due += z.t - now.Held
-		now.Held = 0
-	}
-	if z.p.Terse {
-		return
-	}
-	if now.For != h.reason.wait || now.Of != h.key {
-		now.For, now.Of, now.Due, now.End, now.Anew = h.reason.wait, h.key, h.until, h.until, 0
-	}
-	if h.until > now.End {
-		now.End, now.Anew = h.until, now.Anew+1
-	}
-	if now.Anew < anewAtLeast || h.until-now.Due <= moment(z.p.bound()) {
-		return
-	}
-	step := what
-	what += " waits anew again and again for " + h.why + ": that should have ended at " + z.wall(now.Due).UTC().Format(time.RFC3339)
-	cure := "see which looks at the peers and the parent are lost, or find what was not there before"
-	for i := range z.f.Addresses {
-		if a := &z.f.Addresses[i]; a.Signer > 0 && a.Anew != 0 && z.t-a.Anew > moment(z.p.bound()) {
-			what += "; " + z.name(int(a.Signer)) + " " + a.Addr + " signs its DNSKEY RRset anew at each look"
-			cure = "see why it does; if it signs whenever it is asked, write `online` into its block"
-		}
-	}
-	z.alarm(AlarmAnew, step, what, cure)
-}
-
-// late tells that a step has waited for somebody since a moment that is long ago.
-func (z *step) late(what string, h *hold, since moment) {
-	z.raise(Alarm{
-		Name: AlarmWait, About: what, Since: z.wall(since), Holding: h.who,
-		What: "to " + what + " waits for " + h.why + z.heldBy(h.who), Cure: "see to what holds it up; nothing goes on by itself",
-	})
-}
-
-// heldBy names who holds something up, for people.
-func (z *step) heldBy(who []string) string {
-	if z.p.Terse || len(who) == 0 {
-		return ""
-	}
-	return " (" + strings.Join(who, ", ") + ")"
-}
-
-// waiting is what is remembered of a wait, which may begin now.
-func (z *step) waiting(kind waitKind, id KeyID) waiting {
-	for i := range z.waited {
-		if z.waited[i].What == kind && z.waited[i].Key == id {
-			return z.waited[i]
-		}
-	}
-	return waiting{What: kind, Key: id, Since: z.t}
 }

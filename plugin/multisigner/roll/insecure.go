@@ -38,16 +38,16 @@ func (z *step) goInsecure() {
 	}
 	switch {
 	case h.blocked:
-		z.wait(waitInsecure, KeyID{}, "go insecure", &h)
+		z.wait(waitInsecure, noKey, &h)
 		return
 	case z.f.NoDS == 0:
 		z.tellDeletion(&h)
 		return
 	}
-	z.pass(&h, dsOutOfCaches, noKey, z.f.NoDS, z.dsTTL())
+	z.dsGone(&h)
 	z.olderCDS(&h, noKey, z.f.Deletion)
 	if h.blocked {
-		z.wait(waitUnsigned, KeyID{}, "stop signing", &h)
+		z.wait(waitUnsigned, noKey, &h)
 		return
 	}
 	z.f.Unsigned, z.f.Secured = true, false // no cache has a DS, by order
@@ -67,23 +67,23 @@ func (z *step) dsSeen() bool {
 // remove the DS, or has gone insecure already.
 func (z *step) allAskForDeletion(h *hold) {
 	if !z.seen.Published.CDSDelete {
-		h.on(missing, "our own servers to ask the parent to remove the DS", z.name(0))
+		h.needs(ownAskForDeletion, noKey, all(0))
 	}
 	for i := range z.f.Signers {
-		if i > 0 && z.peers[i] == nil && !z.member(i) {
+		if !z.awaited(i) {
 			continue
 		}
 		if i > 0 && len(z.addresses(i)) == 0 {
-			h.on(unknown, "every peer to be reachable and trusted", z.name(i))
+			h.needs(peersTrusted, noKey, all(i))
 		}
 		for n := range z.addresses(i) {
 			a := &z.views[i].Addresses[n]
 			switch {
 			case a.Transfer, a.State == Unsigned:
 			case a.State != Good:
-				h.on(unknown, "every address of every signer to answer", z.whereIs(i, a))
+				h.needs(addressesAnswer, noKey, at(i, n))
 			case !a.CDSDelete || a.asks():
-				h.on(missing, "every signer to ask the parent to remove the DS (give `insecure` there, too)", z.whereIs(i, a))
+				h.needs(signersAskForDeletion, noKey, at(i, n))
 			}
 		}
 	}
@@ -98,11 +98,11 @@ func (z *step) mayAskForDeletion() bool {
 // tellDeletion tells the parent of CDS records that ask it to remove the DS.
 func (z *step) tellDeletion(h *hold) {
 	z.tellParent()
-	why := "the parent to remove the DS"
+	g := parentDeletesDS
 	if z.p.Parent == ParentManual {
-		why = "someone to remove the DS at the parent"
+		g = personDeletesDS
 	}
-	z.onParent(h, why, func(a *ParentAddress) bool { return len(a.DS)+a.UnknownDS > 0 })
+	z.onParent(h, g, noKey, func(a *ParentAddress) bool { return len(a.DS)+a.UnknownDS > 0 })
 	z.pass(h, dsOutOfCaches, noKey, 0, z.dsTTL())
-	z.wait(waitUnsigned, KeyID{}, "stop signing", h)
+	z.wait(waitUnsigned, noKey, h)
 }

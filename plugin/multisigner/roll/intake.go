@@ -19,11 +19,11 @@ const (
 	keysMet = 2 * keysPerPeer
 )
 
-// takes reports whether key k of a peer, which is not in our DNSKEY RRset, may enter it. One
-// that is in use takes the place of one that is not. Nobody needs two keys of one tag
-// from one peer; and while a key of that tag is there already, another one is taken only
-// if it is in use: its owner's data would else be bogus to whoever has our keys.
-func (z *step) takes(k int) bool {
+// take publishes key k for the peer that owns it, if there is room. One that is in use takes the
+// place of one that is not. Nobody needs two keys of one tag from one peer; and while a key of
+// that tag is there already, another one is taken only if it is in use: its owner's data would
+// else be bogus to whoever has our keys.
+func (z *step) take(k int) {
 	key := &z.f.Keys[k]
 	used, i := z.inUse(key), z.ownerOf(key)
 	likes := func(n int) bool { return z.f.Keys[n].sameTag(key) }
@@ -31,12 +31,15 @@ func (z *step) takes(k int) bool {
 	var going keySet // what makes room
 	fits := z.room(&going, k, 1, used, true, func(n int) bool { return of(n) && likes(n) }) && z.room(&going, k, keysPerPeer, used, true, of) &&
 		z.room(&going, k, 1, used, false, likes) && z.room(&going, k, keysInAll, used, false, func(int) bool { return true })
+	if !fits {
+		return // leftOut tells
+	}
 	for n := range z.f.Keys {
-		if fits && going.has(n) {
-			z.f.Keys[n].Gone = z.t
+		if going.has(n) {
+			z.leave(n)
 		}
 	}
-	return fits
+	z.enter(k)
 }
 
 // stays reports whether key k of a peer, which is in our DNSKEY RRset, may stay there: not
@@ -90,11 +93,11 @@ func (k *key) sameTag(o *key) bool {
 const namedAtMost = 4
 
 // leftOut tells which keys of which peer were not taken over.
-func (z *step) leftOut(out []int) {
+func (z *step) leftOut() {
 	for i := 1; i < len(z.f.Signers); i++ {
 		var names []string
-		for _, k := range out {
-			if z.ownerOf(&z.f.Keys[k]) == i {
+		for k := range z.f.Keys {
+			if z.isToBeTaken(k) && z.ownerOf(&z.f.Keys[k]) == i {
 				names = append(names, label(&z.f.Keys[k]))
 			}
 		}
@@ -105,31 +108,31 @@ func (z *step) leftOut(out []int) {
 		if n := len(names) - namedAtMost; n > 0 {
 			names, more = names[:namedAtMost], " and "+itoa(n)+" more"
 		}
-		z.alarm(AlarmPeerIntake, z.name(i), "peer "+z.name(i)+" publishes keys that are not taken over, "+strings.Join(names, ", ")+more+": validators give up at many keys, or at several of one tag",
-			"have those removed there that nobody signs with, and keys of one tag replaced")
+		z.alarm(AlarmPeerIntake, z.name(i), "peer "+z.name(i)+" publishes keys that we do not take over, "+strings.Join(names, ", ")+more+": validators give up at many keys, or at several of one tag",
+			"have the operator there remove keys that sign nothing, and replace keys that share a tag")
 	}
 }
 
-// signBeside lets key next, the successor of one whose tag clashes with a peer's, sign
-// beside it when nobody holds that up but who made the clash. Data signed by both is good
-// wherever it was before; the old one stops when that peer has the new key, too (see
-// settleData). So nobody can keep us from what cures his own fault.
-func (z *step) signBeside(current, next int) bool {
-	if !z.clashes(&z.f.Keys[current]) || z.f.Keys[current].ID.Algorithm != z.f.Keys[next].ID.Algorithm || !z.f.Keys[next].published() {
+// isToSignBeside reports whether key k, the successor of one whose tag clashes with a peer's, is
+// to sign beside it. Data signed by both is good wherever it was before; the old one stops when
+// that peer has the new key, too (PROTOCOL one-key-when-everywhere). So nobody can keep us from
+// what cures his own fault.
+func (z *step) isToSignBeside(k int) bool {
+	if !z.goal.data.takesOver(k) {
 		return false
 	}
-	var h hold
+	old, key := &z.f.Keys[z.goal.data.holder], &z.f.Keys[k]
+	return old.signing() && z.clashes(old) && old.ID.Algorithm == key.ID.Algorithm && key.published()
+}
+
+// everywhereWithoutClash holds until no cache can hold a DNSKEY RRset without key k, but of those
+// that have made the clash.
+func (z *step) everywhereWithoutClash(h *hold, k int) {
 	for i := range z.f.Signers {
-		if i == 0 || z.member(i) && !z.clashesWith(i, &z.f.Keys[current]) {
-			z.servedAt(&h, i, next)
+		if z.member(i) && !z.clashesWith(i, &z.f.Keys[z.goal.data.holder]) {
+			z.servedAt(h, i, k)
 		}
 	}
-	z.standStill(&h)
-	if h.blocked {
-		return false
-	}
-	z.f.Keys[next].DataOn = z.t
-	return true
 }
 
 // clashesWith reports whether signer i, a peer, has made a key of k's tag.

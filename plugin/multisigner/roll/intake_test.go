@@ -46,7 +46,7 @@ func TestKeysOfOneTag(t *testing.T) {
 	plan := step(b, c)
 	require.Equal(t, []roll.KeyID{own[1].ID}, ofTag(plan))
 	require.Subset(t, plan.DNSKEY, []roll.KeyID{id(11, 11), id(12, 12), id(21, 21), id(22, 22)})
-	require.Contains(t, alarms(plan), "peer b publishes keys that are not taken over, ZSK 2, ZSK 2, ZSK 2, ZSK 2 and 16 more")
+	require.Contains(t, alarms(plan), "peer b publishes keys that we do not take over, ZSK 2, ZSK 2, ZSK 2, ZSK 2 and 16 more")
 
 	// Two of them sign: one is enough for what b serves.
 	b.Addresses[0].DataSigners = append(slices.Clone(b.Addresses[0].DataSigners), junk[0], junk[1])

@@ -24,7 +24,7 @@ func (z *step) join() {
 	}
 	for n := range z.addresses(0) {
 		if a := &z.views[0].Addresses[n]; a.Unclaimed && a.State != Good {
-			h.on(unknown, "every nameserver to show whose it is", z.whereIs(0, a))
+			h.needs(nameserversClaimed, noKey, at(0, n))
 		}
 	}
 	for k := range z.f.Keys {
@@ -39,15 +39,15 @@ func (z *step) join() {
 	if z.f.NoDS != 0 && !z.anyoneAsks() && (!z.f.Secured || z.goesInsecure()) {
 		var gone hold
 		if z.f.Secured {
-			z.pass(&gone, dsOutOfCaches, noKey, z.f.NoDS, z.dsTTL())
+			z.dsGone(&gone)
 		}
 		if h = gone; !h.blocked {
 			return
 		}
 	}
-	z.wait(waitJoin, KeyID{}, "answer everyone", &h)
-	if z.refuse = "this signer is joining and waits for " + h.why; z.f.Outrun {
-		z.refuse = "the other signers or the parent have other keys of this signer; it waits for " + h.why
+	z.wait(waitJoin, noKey, &h)
+	if z.refusal, z.refusedFor = joins, h.reason; z.f.Outrun {
+		z.refusal = isOutrun
 	}
 }
 
@@ -59,7 +59,7 @@ func (s State) Joining() bool { return s.f.Joining != 0 }
 func (z *step) allSeen(h *hold) {
 	for i := 1; i < len(z.f.Signers); i++ {
 		if z.peers[i] != nil && !z.member(i) {
-			h.on(unknown, "every peer to be reachable and trusted", z.name(i))
+			h.needs(peersTrusted, noKey, all(i))
 		}
 	}
 }
@@ -137,20 +137,20 @@ func (z *step) askedByAll(h *hold, k int) {
 	var asked hold
 	lacks := false
 	for i := 1; i < len(z.f.Signers); i++ {
-		if z.peers[i] == nil && !z.member(i) {
+		if !z.awaited(i) {
 			continue
 		}
 		if len(z.addresses(i)) == 0 {
-			asked.on(unknown, "every peer to be reachable and trusted", z.name(i))
+			asked.needs(peersTrusted, noKey, all(i))
 		}
 		for n := range z.addresses(i) {
 			a := &z.views[i].Addresses[n]
 			switch {
-			case a.Transfer, a.State == Unsigned: // that asks for nothing
-			case z.unseen(&asked, i, a):
+			case a.Transfer:
+			case z.unseen(&asked, i, n):
 			case z.leavesUsOut(i, a):
 				lacks = true
-				asked.on(missing, z.about("every signer to publish the CDS of ", k, ""), z.whereIs(i, a))
+				asked.needs(signersCDSName, k, at(i, n))
 			}
 		}
 	}
@@ -193,7 +193,7 @@ func (z *step) everywhereElse(h *hold, k int) {
 	z.firstSight(h, 0)
 	key := &z.f.Keys[k]
 	if !contains(z.seen.Published.DNSKEY, key.ID) {
-		h.on(missing, z.about("our own servers to publish ", k, ""), z.name(0))
+		h.needs(ownPublish, k, all(0))
 		return
 	}
 	z.pass(h, joinerInCaches, k, key.Pub, z.keyTTL(0), z.way(0))

@@ -7,14 +7,16 @@ import (
 
 // Resolvers ask every address that an NS RRset in their cache leads to. So an address that
 // was a nameserver's and is looked at no more, because nothing names it now, holds every gate
-// like one that was not asked, until no cache can have the RRsets that named it.
+// like one that was not asked, until no cache can have the RRsets that named it
+// (PROTOCOL named-until-its-ttl).
 
 // naming is an address at which a nameserver of the zone, or of its parent (-1), was.
 type naming struct {
 	Signer int8   `json:"signer"`
 	Addr   string `json:"addr"`
 	For    moment `json:"for"`            // so long may resolvers ask it when nothing names it any more
-	Gone   moment `json:"gone,omitempty"` // since then it is not among those that are looked at
+	Held   moment `json:"held,omitempty"` // and until then, by a larger TTL that it had
+	Left   moment `json:"gone,omitempty"` // since then it is not among those that are looked at
 
 	seen bool // in this step
 }
@@ -37,12 +39,15 @@ func (z *step) linger() {
 	for _, n := range z.f.Named {
 		switch {
 		case n.seen:
-			n.seen, n.Gone = false, 0
-		case n.Gone == 0:
-			n.Gone = z.t
+			n.seen, n.Left = false, 0
+			if n.For == 0 && z.t >= n.Held+z.margin() {
+				continue // whoever looks at it knows that nothing has named it for long
+			}
+		case n.Left == 0:
+			n.Left = z.t
 		}
-		if n.Gone != 0 {
-			if z.t >= n.Gone+n.For+z.margin() {
+		if n.Left != 0 {
+			if z.t >= z.named(&n) {
 				continue
 			}
 			z.addUnasked(&n)
@@ -52,14 +57,21 @@ func (z *step) linger() {
 	z.f.Named = live
 }
 
+// named is until when an address that is looked at no more counts.
+func (z *step) named(n *naming) moment { return max(n.Left+n.For, n.Held) + z.margin() }
+
 // keepName notes that an address is among those that are looked at, and for how long it counts
-// when it is no more.
+// when it is no more. A TTL that falls counts until what was cached with it has passed; so does
+// that of an address which nothing names by now, but which is looked at.
 func (z *step) keepName(signer int8, addr string, keep time.Duration) {
 	for n := range z.f.Named { // they are looked up in the order in which they stand
 		i := (z.nextName + n) % len(z.f.Named)
 		if n := &z.f.Named[i]; n.Addr == addr && (n.Signer < 0) == (signer < 0) {
 			z.nextName = i + 1
-			n.Signer, n.seen, n.For = signer, true, max(n.For, moment(keep))
+			if moment(keep) < n.For {
+				n.Held = max(n.Held, z.t+n.For)
+			}
+			n.Signer, n.seen, n.For = signer, true, moment(keep)
 			return
 		}
 	}
@@ -76,7 +88,7 @@ func (z *step) addUnasked(n *naming) {
 	if n.Signer >= 0 && z.views[n.Signer] == nil {
 		return // it holds every gate as it is
 	}
-	z.wakeAt(n.Gone + n.For + z.margin())
+	z.wakeAt(z.named(n))
 	if n.Signer < 0 {
 		seen := *z.seen
 		seen.Parent.Addresses = append(slices.Clip(seen.Parent.Addresses), ParentAddress{Addr: n.Addr, State: Unnamed})

@@ -115,8 +115,8 @@ type Address struct {
 	Since time.Time
 	// Named is for how long resolvers may go on asking this address when nothing names it
 	// any more: the largest TTL of the NS and address RRsets that make it a nameserver of
-	// the zone, in the zone or in its delegation (PROTOCOL named-until-its-ttl). 0: it is
-	// no nameserver.
+	// the zone, in the zone or in its delegation (PROTOCOL named-until-its-ttl). 0: nothing
+	// names it now.
 	Named time.Duration
 	// Transfer: the facts come from a transfer. They import, and never satisfy a gate; but
 	// Algorithms are then those of the whole zone at Serial

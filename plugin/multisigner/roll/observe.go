@@ -186,7 +186,7 @@ func (z *step) observeAddresses(i int, v *View) (complete, restart bool) {
 		return false, false
 	}
 	z.forgetAddresses(int8(i), asked, func(addr string) bool {
-		return slices.ContainsFunc(v.Addresses, func(a Address) bool { return a.Addr == addr && !a.Transfer })
+		return slices.ContainsFunc(v.Addresses, func(a Address) bool { return a.Addr == addr })
 	})
 	return complete, restart
 }

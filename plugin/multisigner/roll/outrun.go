@@ -1,5 +1,7 @@
 package roll
 
+import "time"
+
 // A state may be put back from a backup, alone or with the key store. Since then keys of
 // ours have been made that it does not know, and those that it knows were withdrawn: what
 // they sign is bogus to whoever has the DS or the DNSKEY RRsets of now (PROTOCOL supplanted-signer-refuses).
@@ -18,7 +20,7 @@ func (z *step) outrun() {
 		// it does after `recover`: when all others know the keys that we have.
 		z.f.Joining, z.f.Known, z.f.Outrun, z.f.CDS = z.t, true, true, nil
 	} else if without {
-		z.refuse = "the parent has a DS RRset, and no DS of this signer in it"
+		z.refusal = isLeftOut
 		z.out.Feeds = true // our secondaries have the keys that we have, and would wait in vain for others
 	}
 }
@@ -26,9 +28,9 @@ func (z *step) outrun() {
 // restoredAlarm says what to do about an older state.
 func (z *step) restoredAlarm() {
 	if z.f.Outrun {
-		z.alarm(AlarmRestored, "", "the parent or the other signers have other keys of this signer than those it has: an older state was restored, and what its keys sign is bogus",
-			"restore a newer backup; else all is signed anew every few minutes, until the peers do not take it for a replay any more (`resign` does so at once), "+
-				"and answered again when every peer publishes our present keys, and the parent has the DS of one")
+		z.alarm(AlarmRestored, "", "the parent or the other signers have other keys of this signer than those it has: an older state was restored, and answers signed by its keys are bogus",
+			"restore a newer backup. Without one the zone is signed anew every few minutes, until peers accept it as newer than what they saw (`resign` does so at once); "+
+				"resolvers are answered again when every peer publishes our present keys, and the parent has the DS of one")
 	}
 }
 
@@ -90,14 +92,14 @@ func (z *step) showsChain(i int, a *Address) bool {
 	return false
 }
 
-// keysWentOn reports whether a peer of our kind that had our keys has none of those that
+// keysWentOn reports whether a peer of our kind that had our keys, or has one, has none of those that
 // sign our data, and since we started was seen with one that may be ours: nobody is seen to
 // sign with it, it has a tag of ours, and we never had it. A peer that has only lost our
 // keys has no such key, and one that went back has an older one. Keys of signers of other
 // software are copied before they sign; while such a signer is not seen, nothing is said.
 func (z *step) keysWentOn() bool {
 	signers := z.signedBefore(z.t + 1)
-	if signers == (keySet{}) || z.p.Tags == nil {
+	if signers == (keySet{}) || z.p.Tags == nil || z.f.PastFrom != 0 && z.t < z.f.PastFrom+pastUnknown {
 		return false
 	}
 	for i := 1; i < len(z.f.Signers); i++ {
@@ -105,13 +107,17 @@ func (z *step) keysWentOn() bool {
 			return false
 		}
 	}
+	var ours keySet // whoever has one of them has had those that signed beside it
+	for _, k := range z.ours {
+		ours.add(k)
+	}
 	for i := 1; i < len(z.f.Signers); i++ {
-		if z.peers[i] == nil || z.peers[i].Foreign || !z.f.Signers[i].Knew {
+		if z.peers[i] == nil || z.peers[i].Foreign {
 			continue
 		}
 		for n := range z.addresses(i) {
 			keys := &z.sight(i, n).keys
-			if !z.showsChain(i, &z.views[i].Addresses[n]) || keys.meets(&signers) {
+			if !z.f.Signers[i].Knew && !keys.meets(&ours) || !z.showsChain(i, &z.views[i].Addresses[n]) || keys.meets(&signers) {
 				continue
 			}
 			for k := range z.f.Keys {
@@ -149,6 +155,20 @@ func (z *step) noteKnowers() {
 			}
 		}
 	}
+}
+
+// pastUnknown is for how long a state that an older program wrote, which did not note what it
+// forgot, takes no key for a later one of ours: a peer that is put back may have one of before.
+// Our choice: backups of peers are younger than that.
+const pastUnknown = moment(90 * 24 * time.Hour)
+
+// Outrun returns s with the knowledge of next, a state that could not be saved, that our keys
+// went on without us. That is no step, and the next look may not show it any more.
+func Outrun(s, next State) State {
+	if next.f.Outrun && !s.f.Outrun {
+		s.f.Joining, s.f.Known, s.f.Outrun, s.f.CDS = next.f.Joining, next.f.Known, true, nil
+	}
+	return s
 }
 
 // pastAtMost bounds how many keys that were ours, or may have been, are remembered: our

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/plugin/multisigner/roll"
 )
 
 // We answer nobody when b, a signer of our kind, has had our keys, publishes none of those
@@ -81,6 +83,9 @@ func TestOutrunByWhoNeverKnewUs(t *testing.T) {
 	require.Equal(t, "a2", s.list(s.plan.SignData))
 	s.step()
 	require.Empty(t, s.plan.Refuse)
+	// It has our KSK, and so had what signed beside it, whatever our state knows of that.
+	s.tell("peer b publishes ksk b1 zsk b2 copy a1 d7=a2")
+	require.True(t, s.plan.Outrun)
 }
 
 // A key of c that has a tag of ours, where the tags are not shared out, is no later one of
@@ -101,4 +106,43 @@ func TestOutrunByTheKeyOfAnother(t *testing.T) {
 	s.tell("peer b publishes ksk b1 zsk b2 copy a1 c1 a9")
 	require.False(t, s.plan.Outrun)
 	require.Empty(t, s.plan.Refuse)
+}
+
+// An older program did not note which keys of ours it forgot. What a peer shows, which may have
+// been put back as well, is no evidence for as long as there may be backups of that time.
+func TestOutrunAfterAnUpgrade(t *testing.T) {
+	for _, days := range []int{88, 90} {
+		s := twoSigners(t)
+		s.tell("parent ds a1 b1")
+		s.runUntil(start.Add(40 * time.Hour))
+		old, err := roll.Decode([]byte(strings.Replace(string(s.state.Encode()), `"format":5`, `"format":4`, 1)))
+		require.NoError(t, err)
+		s.state = old
+		s.runUntil(s.now.Add(time.Duration(days) * 24 * time.Hour))
+		s.tell("restart")
+		s.tell("peer b stops-mirroring")
+		s.tell("peer b publishes ksk b1 zsk b2 copy a1 a7")
+		require.Equal(t, days >= 90, s.plan.Outrun, "after %d days", days)
+	}
+}
+
+// That our keys went on without us is known although no disk takes it; nothing else of what
+// could not be saved is.
+func TestOutrunIsRemembered(t *testing.T) {
+	s := twoSigners(t)
+	s.tell("parent ds a1 b1")
+	s.runUntil(start.Add(40 * time.Hour))
+	s.tell("restart")
+	before := s.state
+	s.command(roll.Command{Kind: roll.RollKey, Role: roll.ZSK})
+	s.tell("peer b stops-mirroring")
+	s.tell("peer b publishes ksk b1 zsk b2 copy a1 a7")
+	require.True(t, s.plan.Outrun)
+	s.state = roll.Outrun(before, s.state)
+	require.True(t, s.state.Joining())
+	require.True(t, s.state.Differs(before))
+	require.NotContains(t, string(s.state.Encode()), `"roll_zsk"`)
+	s.tell("peer b is unreachable")
+	require.True(t, s.plan.Outrun)
+	require.NotEmpty(t, s.plan.Refuse)
 }

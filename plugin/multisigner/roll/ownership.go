@@ -113,7 +113,7 @@ func (z *step) meetKey(i int, id KeyID, seps []KeyID) int {
 		return k
 	}
 	if z.limitReached(i) {
-		z.alarm(AlarmPeerKeys, z.name(i), "peer "+z.name(i)+" publishes more keys than one signer needs: new ones are not looked at",
+		z.alarm(AlarmPeerKeys, z.name(i), "peer "+z.name(i)+" publishes more keys than one signer needs: new ones are ignored",
 			"ask its operator to remove keys")
 		return -1
 	}

@@ -1,267 +1,132 @@
 package roll
 
-import "time"
+// What follows are the transitions of our own keys: when the goal wants each, its gates that are
+// about nothing else, and what it does. The table of rules has them together.
 
-// dataKeys rolls the key that signs our data: a successor is published, and signs when
-// every cache that has any signer's DNSKEY RRset has it (RFC 7583 3.2.1, RFC 8901 6.2;
-// PROTOCOL sign-after-dnskey-everywhere). The very first key signs at once: there is
-// nothing yet that it could contradict (RFC 7583 3.3.5;
-// PROTOCOL first-key-signs-at-once).
-func (z *step) dataKeys() {
-	current := z.incumbent((*key).signing)
-	need := current < 0 || z.dataDue(&z.f.Keys[current])
-	z.rolling = z.rolling || need
-	if current >= 0 && need && z.accompanied(current) {
-		return // it goes when its companion is everywhere
-	}
-	if !need && (!z.p.Standby || z.f.Moving != 0) {
-		return
-	}
-	next := z.successor(z.p.dataRole(), func(k *key) bool { return k.DataOn == 0 })
-	if next < 0 {
-		z.request(z.p.dataRole(), z.algorithm(), current < 0)
-		return
-	}
-	z.publish(next)
-	if !need {
-		return
-	}
-	z.chosen[next] = successor
-	key := &z.f.Keys[next]
-	if current >= 0 {
-		h := z.leaving(current)
-		z.everywhere(&h, next)
-		z.standStill(&h)
-		if h.blocked && z.signBeside(current, next) {
-			return
-		}
-		if h.blocked {
-			z.wait(waitDataKey, key.ID, "sign the zone with "+label(key), &h)
-			return
-		}
-	}
-	for _, k := range z.ours {
-		if old := &z.f.Keys[k]; old.signing() && z.ofZone(old) {
-			old.DataOff = z.t
-		}
-	}
-	if !key.published() {
-		return
-	}
-	key.DataOn = z.t
-	z.f.Algorithm = key.ID.Algorithm
-}
+// isToEnter reports whether key k is to enter our DNSKEY RRset: it takes over, or stands by.
+func (z *step) isToEnter(k int) bool { return z.chosen[k] != notChosen && z.f.Keys[k].Pub == 0 }
 
-// entryKeys rolls the key that the DS names. By SwapDS the successor gets its DS when
-// every cache that has our DNSKEY RRset has it with the successor's signature; the old DS
-// goes in the same change (Double-KSK, RFC 7583 3.3.1; PROTOCOL ds-after-dnskey). By
-// DoubleDS it is asked for at once, and the old key goes when the new DS is everywhere
-// (Double-RRset, RFC 7583 3.3.3; PROTOCOL ds-beside-ds); before there is any DS, no key
-// waits for one.
-func (z *step) entryKeys() {
-	current := z.incumbent((*key).entry)
-	need := current < 0 || z.entryDue(&z.f.Keys[current])
-	z.rolling = z.rolling || need
-	if !need && (!z.p.Standby || z.f.Moving != 0) {
-		return
-	}
-	next := z.successor(z.p.entryRole(), func(k *key) bool {
-		return k.EntryOn == 0 || k.Double && k.Out == 0 && current >= 0 && k != &z.f.Keys[current]
-	})
-	if next < 0 {
-		z.request(z.p.entryRole(), z.algorithm(), current < 0)
-		return
-	}
-	z.publish(next)
-	if !need {
-		return
-	}
-	z.chosen[next] = successor
-	key := &z.f.Keys[next]
-	if current < 0 {
-		if key.published() {
-			key.EntryOn = z.t
-		}
-		return
-	}
-	if z.p.Variant == DoubleDS && key.EntryOn == 0 && !z.still() {
-		key.EntryOn, key.Double = z.t, true
-	}
-	h := z.leaving(current)
-	z.servedAt(&h, 0, next)
-	if key.Role == CSK { // it must be good for data, too, before the DS names it alone (PROTOCOL csk-everywhere)
-		z.everywhere(&h, next)
-	}
-	if key.Double && !z.neverDS() {
-		z.dsEverywhere(&h, next)
-	}
-	z.standStill(&h)
-	if h.blocked {
-		z.wait(waitEntryKey, key.ID, "change the DS to "+label(key), &h)
-		return
-	}
-	z.retireEntry(next)
-	if key.EntryOn == 0 {
-		key.EntryOn = z.t
+// mayEnter holds new keys while rollovers stand still, but for the first, and in an emergency.
+func (z *step) mayEnter(h *hold, _ int) {
+	if !z.goal.first && !z.urgent() {
+		z.standStill(h)
 	}
 }
 
-// entry reports whether k, one of ours, is to have a DS.
-func (k *key) entry() bool { return k.EntryOn != 0 && k.Out == 0 }
+func (z *step) enter(k int) { z.f.Keys[k].enter(z.t) }
 
-// office is since when k signs data or is to have a DS, whichever came first.
-func (k *key) office() moment {
-	if k.DataOn == 0 || k.EntryOn != 0 && k.EntryOn < k.DataOn {
-		return k.EntryOn
-	}
-	return k.DataOn
+// isFirstEntry reports whether key k is to have a DS, and none had one before it. It is asked
+// for when all signers are ready: that is for CDS to see to (RFC 7583 3.3.5).
+func (z *step) isFirstEntry(k int) bool {
+	return z.goal.entry.takesFirst(k) && z.f.Keys[k].published()
 }
 
-// incumbent returns the key of ours that has held an office for the longest, or -1.
-func (z *step) incumbent(holds func(*key) bool) int {
-	first := -1
-	for _, k := range z.ours {
-		key := &z.f.Keys[k]
-		if z.ofZone(key) && holds(key) && (first < 0 || key.office() < z.f.Keys[first].office()) {
-			first = k
+func (z *step) ask(k int) { z.f.Keys[k].ask(z.t) }
+
+// isToHaveDSBeside reports whether the DS of key k is to stand beside that of the key before: by
+// DoubleDS it is asked for at once (Double-RRset, RFC 7583 3.3.3).
+func (z *step) isToHaveDSBeside(k int) bool {
+	return z.p.Variant == DoubleDS && z.goal.entry.takesOver(k) && z.f.Keys[k].EntryOn == 0
+}
+
+func (z *step) askBeside(k int) {
+	z.ask(k)
+	z.f.Keys[k].Double = true
+}
+
+// isToHaveDS reports whether key k is to have a DS in the place of the key before. By SwapDS
+// both change at once when every cache that has our DNSKEY RRset has it with the signature of k
+// (Double-KSK, RFC 7583 3.3.1). By DoubleDS the old key goes when the new DS is everywhere.
+func (z *step) isToHaveDS(k int) bool { return z.goal.entry.takesOver(k) }
+
+// goingEntry and goingData say whether it is an emergency that a key gives up its office.
+func (z *step) goingEntry(int) hold { return z.leaving(z.goal.entry.holder) }
+func (z *step) goingData(int) hold  { return z.leaving(z.goal.data.holder) }
+
+// ownServe holds until no cache can hold a DNSKEY RRset of ours without key k.
+func (z *step) ownServe(h *hold, k int) { z.servedAt(h, 0, k) }
+
+// cskEverywhere holds until a CSK is good for data, too: then the DS may name it alone
+// (RFC 8901 7; PROTOCOL csk-everywhere).
+func (z *step) cskEverywhere(h *hold, k int) {
+	if z.f.Keys[k].Role == CSK {
+		z.everywhere(h, k)
+	}
+}
+
+// doubleDSEverywhere holds until no cache can hold a DS RRset without that of a key that came in
+// by DoubleDS. Before there is any DS, no key waits for one.
+func (z *step) doubleDSEverywhere(h *hold, k int) {
+	if z.f.Keys[k].Double && !z.neverDS() {
+		z.dsEverywhere(h, k)
+	}
+}
+
+func (z *step) haveDS(k int) {
+	z.retireEntry(k)
+	if key := &z.f.Keys[k]; key.EntryOn == 0 {
+		key.ask(z.t)
+	}
+}
+
+// isFirstData reports whether key k is to sign our data, and none does: there is nothing yet
+// that it could contradict (RFC 7583 3.3.5).
+func (z *step) isFirstData(k int) bool {
+	return z.goal.data.takesFirst(k) && z.f.Keys[k].published()
+}
+
+// isToSign reports whether key k is to sign our data in the place of the key before (RFC 7583
+// 3.2.1, RFC 8901 6.2).
+func (z *step) isToSign(k int) bool { return z.goal.data.takesOver(k) }
+
+// signOnly has key k sign our data, and no other of the zone's algorithm.
+func (z *step) signOnly(k int) {
+	z.stopOthers(k)
+	z.sign(k)
+	z.f.Algorithm = z.f.Keys[k].ID.Algorithm
+}
+
+func (z *step) sign(k int) { z.f.Keys[k].sign(z.t) }
+
+// stopOthers has no key of the zone's algorithm but k sign our data.
+func (z *step) stopOthers(k int) {
+	for _, n := range z.ours {
+		if old := &z.f.Keys[n]; n != k && old.signing() && z.ofZone(old) {
+			old.stop(z.t)
 		}
 	}
-	return first
 }
 
-// successor returns the oldest key of ours that may take over, or -1.
-func (z *step) successor(role Role, free func(*key) bool) int {
-	next := -1
-	for _, k := range z.ours {
-		key := &z.f.Keys[k]
-		if key.Role != role || key.Gone != 0 || key.Compromised || !z.held[k] || !free(key) || key.ID.Algorithm != z.algorithm() {
-			continue
-		}
-		if next < 0 || key.Created < z.f.Keys[next].Created {
-			next = k
-		}
-	}
-	return next
-}
-
-// algorithm is that of new keys: the zone's, and the policy's only for a new zone. A
-// changed policy is no order to roll the algorithm.
-func (z *step) algorithm() uint8 {
-	if z.f.Algorithm != 0 {
-		return z.f.Algorithm
-	}
-	return z.p.Algorithm
-}
-
-// request asks for a new key with a tag of its own (PROTOCOL new-key-avoids-tags).
-func (z *step) request(role Role, algorithm uint8, first bool) {
-	if z.still() && !z.urgent() && !first {
-		return
-	}
-	for i := range z.out.Generate {
-		if z.out.Generate[i].Role == role && z.out.Generate[i].Algorithm == algorithm { // a CSK for data is the CSK for entry
-			return
-		}
-	}
-	r := Request{Role: role, Algorithm: algorithm}
-	for k := range z.f.Keys {
-		tag := z.f.Keys[k].ID.Tag
-		r.Avoid = append(r.Avoid, tag, tag+128, tag-128) // RFC 5011: REVOKE adds 128
-	}
-	z.out.Generate = append(z.out.Generate, r)
-}
-
-// publish puts a key of ours into our DNSKEY RRset.
-func (z *step) publish(k int) {
-	z.chosen[k] = max(z.chosen[k], standby)
-	if key := &z.f.Keys[k]; key.Pub == 0 && (!z.still() || z.urgent() || !z.begun()) {
-		key.Pub = z.t
-	}
-}
-
-// keeps reports whether k stays in office whatever its lifetime: another algorithm is
-// on its way, or the zone goes insecure. A compromised key never does.
-func (z *step) keeps(k *key) bool {
-	return (z.movingBegun() || z.f.Orders.Insecure != 0) && !k.Compromised
-}
-
-// dataDue reports whether the key that signs our data needs a successor. One of a role
-// that the policy has no more does (PROTOCOL other-roles-by-new-keys).
-func (z *step) dataDue(k *key) bool {
-	if z.keeps(k) {
+// isToLeave reports whether key k holds no office, and is not to hold one.
+func (z *step) isToLeave(k int) bool {
+	key := &z.f.Keys[k]
+	if !key.published() || z.chosen[k] != notChosen || key.signing() || key.entry() || z.moves(key) {
 		return false
 	}
-	lifetime := z.p.LifetimeZSK
-	ordered := z.f.Orders.RollZSK
-	if k.Role == CSK {
-		lifetime, ordered = z.p.LifetimeKSK, max(ordered, z.f.Orders.RollKSK)
-	}
-	return ordered > k.DataOn || k.Role != z.p.dataRole() || k.Compromised || z.clashes(k) || z.expired(k.DataOn, lifetime)
+	return key.DataOn != 0 || key.EntryOn != 0 || !z.mayStandBy(key)
 }
 
-func (z *step) entryDue(k *key) bool {
-	if z.keeps(k) {
-		return false
+// entryUnneeded holds key k while it may have a DS, or may get one from a CDS of before. One that
+// never had an office may: where our state is old, others asked for it meanwhile, and a server
+// that no look sees may still do so.
+func (z *step) entryUnneeded(h *hold, k int) {
+	if z.f.Keys[k].Role.Entry() {
+		z.entryGone(h, k)
 	}
-	ordered := z.f.Orders.RollKSK
-	if k.Role == CSK {
-		ordered = max(ordered, z.f.Orders.RollZSK)
-	}
-	leaves := k.Role == CSK && k.DataOff != 0 // its successor takes over both offices
-	return leaves || ordered > k.EntryOn || k.Role != z.p.entryRole() || k.Compromised || z.clashes(k) || z.expired(k.EntryOn, z.p.LifetimeKSK)
 }
 
-func (z *step) expired(since moment, lifetime time.Duration) bool {
-	if lifetime <= 0 {
-		return false
-	}
-	z.wakeAt(since + moment(lifetime))
-	return z.t >= since+moment(lifetime)
-}
+func (z *step) leave(k int) { z.f.Keys[k].leave(z.t) }
 
 func (z *step) standStill(h *hold) {
 	if h.urgent {
 		return
 	}
 	if z.f.Orders.Frozen {
-		h.on(missing, "`thaw`: rollovers are frozen", z.name(0))
+		h.needs(thawed, noKey, all(0))
 	}
 	if z.red {
-		h.on(missing, "what is broken to be healed", "")
+		h.needs(healed, noKey)
 	}
-}
-
-// removeKeys takes keys of ours out of the DNSKEY RRset that nothing in any cache needs:
-// no signature by them, no DS of theirs, no CDS that would bring it back
-// (PROTOCOL withdraw-dnskey-after-rrsig).
-func (z *step) removeKeys() {
-	for _, k := range z.ours {
-		key := &z.f.Keys[k]
-		if !key.published() || z.chosen[k] != notChosen || key.signing() || key.entry() || z.moves(key) {
-			continue
-		}
-		z.rolling = z.rolling || key.DataOff != 0 || key.Out != 0
-		if key.DataOn == 0 && key.EntryOn == 0 && z.mayStandBy(key) {
-			continue
-		}
-		h := z.leaving(k)
-		z.signaturesGone(&h, k)
-		if key.EntryOn != 0 || key.Role.Entry() && (z.mayHaveDS(key) || z.askedOf(key.ID)) {
-			z.entryGone(&h, k)
-		}
-		z.standStill(&h)
-		if h.blocked {
-			z.wait(waitRemoval, key.ID, "withdraw "+label(key), &h)
-			continue
-		}
-		key.Gone = z.t
-	}
-}
-
-// mayStandBy reports whether key, which was never used, may be needed one day (RFC 7583
-// 4; PROTOCOL successor-stands-by).
-func (z *step) mayStandBy(key *key) bool {
-	return z.p.Standby && !key.Compromised && (key.Role == z.p.dataRole() || key.Role == z.p.entryRole())
 }
 
 // mayHaveDS reports whether a cache may have a DS of key, asked for or not.
@@ -277,13 +142,13 @@ func (z *step) mayHaveDS(key *key) bool {
 func (z *step) entryGone(h *hold, k int) {
 	next := z.incumbent((*key).entry)
 	if next < 0 {
-		h.on(missing, z.about("a successor of ", k, ""), z.name(0))
+		h.needs(successorThere, k, all(0))
 		return
 	}
 	z.servedAt(h, 0, next)
-	z.cdsHas(h, next)
-	if asked := z.f.Keys[next].Asked; asked != 0 && z.p.Parent != ParentNone {
-		z.olderCDS(h, next, asked)
+	if z.p.Parent != ParentNone {
+		z.cdsHas(h, next)
+		z.olderCDS(h, next, z.f.Keys[next].Asked) // observeCDS has noted since when that holds no more
 	}
 	if z.neverDS() {
 		return
@@ -334,10 +199,10 @@ func (z *step) cdsHas(h *hold, k int) {
 	}
 	id := z.f.Keys[k].ID
 	if len(z.seen.Published.CDS) > 0 && !contains(z.seen.Published.CDS, id) {
-		h.on(missing, z.about("our own servers to publish the CDS of ", k, ""), z.name(0))
+		h.needs(ownCDSNames, k, all(0))
 	}
 	for i := range z.f.Signers {
-		if i > 0 && !z.member(i) {
+		if !z.member(i) {
 			continue
 		}
 		if !z.fresh[i] && (i > 0 || z.f.Joining == 0) { // secondaries of a joiner get nothing yet
@@ -346,23 +211,10 @@ func (z *step) cdsHas(h *hold, k int) {
 		for n := range z.addresses(i) {
 			a := &z.views[i].Addresses[n]
 			if a.State == Good && !a.Transfer && !contains(a.CDS, id) && z.namesOurs(a.CDS) {
-				h.on(missing, z.about("every signer to publish the CDS of ", k, ""), z.whereIs(i, a))
+				h.needs(signersCDSName, k, at(i, n))
 			}
 		}
 	}
-}
-
-// askedOf reports whether the CDS RRset of any address names a key. Where our state is
-// old, others may ask for the DS of a key that it knows to have no office.
-func (z *step) askedOf(id KeyID) bool {
-	for i := range z.f.Signers {
-		for n := range z.addresses(i) {
-			if a := &z.views[i].Addresses[n]; a.State == Good && contains(a.CDS, id) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // namesOurs reports whether a CDS RRset names any key of ours. One of other software may
@@ -397,19 +249,16 @@ func (z *step) heal() {
 		for n := range z.seen.Parent.Addresses {
 			a := &z.seen.Parent.Addresses[n]
 			if a.State == Good && contains(a.DS, key.ID) && !z.enters(a.DS, k) {
-				z.alarm(AlarmWentBack, label(key), "the parent "+a.Addr+" has the DS of "+label(key)+", which is not published, and none that is: it is published again",
+				z.alarm(AlarmWentBack, label(key), "the parent "+a.Addr+" has the DS of "+label(key)+", which we do not publish, and of no key that we publish: it is published again",
 					"see why the parent or our own state went back")
 				switch {
 				case !z.ofZone(key):
 					z.signAgainWith(key.ID.Algorithm) // a DS of it needs signatures of it
 				case found: // it is what enters now
-					key.Pub, key.EntryOn, key.Out = z.t, z.t, 0
+					key.ask(z.t)
 					z.retireEntry(k)
 				}
-				if key.Pub == 0 {
-					key.Pub = z.t
-				}
-				key.Gone = 0
+				key.enter(z.t)
 				z.f.CDS = nil
 			}
 		}
@@ -429,7 +278,7 @@ func (z *step) signAgainWith(algorithm uint8) {
 func (z *step) retireEntry(next int) {
 	for _, k := range z.ours {
 		if old := &z.f.Keys[k]; k != next && old.entry() {
-			old.Out = z.t
+			old.retire(z.t)
 		}
 	}
 }

@@ -1,45 +1,57 @@
 package roll
 
-// peerKeys decides which of the peers' keys stand in our DNSKEY RRset: each from the
-// moment its owner shows it anywhere, until its owner was seen without it for so long
-// that nobody can need our copy (RFC 8901 6.2; PROTOCOL owner-withdraws-first). How many
-// there may be, PROTOCOL keys-have-limits says.
+// Which of the peers' keys stand in our DNSKEY RRset: each from the moment its owner shows it
+// anywhere, until its owner was seen without it for so long that nobody can need our copy
+// (RFC 8901 6.2; PROTOCOL owner-withdraws-first). How many there may be, PROTOCOL
+// keys-have-limits says.
+
+// peerKeys finds which of the peers' keys are shown by an owner, and which nobody owns any more.
 func (z *step) peerKeys() {
-	var out []int
+	for range z.f.Keys {
+		z.copies = append(z.copies, noCopy)
+	}
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
-		if key.Owner == 0 {
-			continue
-		}
-		if key.Owner < 0 && (!z.mayBeForeign(key) || z.expire(k)) {
-			continue
-		}
-		if z.ownerShows(k) {
-			if !z.knowsAlgorithm(key.ID.Algorithm) {
-				if z.moves(key) {
-					continue // we publish ours at the same time
-				}
-				z.alarm(AlarmPeerAlgorithm, label(key), "a peer publishes "+label(key)+" of algorithm "+itoa(int(key.ID.Algorithm))+", with which we do not sign: it is not taken over",
-					"give all signers the same algorithm")
-				continue
-			}
-			switch {
-			case key.published() && z.stays(k):
-			case key.published():
-				key.Gone = z.t
-			case z.takes(k):
-				key.Pub, key.Gone = z.t, 0
-			default:
-				out = append(out, k)
-			}
-			continue
-		}
-		if key.published() {
-			z.withdraw(k)
+		switch {
+		case key.Owner == 0, key.Owner < 0 && !z.mayBeForeign(key):
+		case key.Owner < 0 && z.expire(k):
+			z.copies[k] = expiredCopy
+		case !z.ownerShows(k):
+			z.copies[k] = unshownCopy
+		case z.knowsAlgorithm(key.ID.Algorithm):
+			z.copies[k] = shownCopy
+		case !z.moves(key): // else we publish ours at the same time
+			z.alarm(AlarmPeerAlgorithm, label(key), "a peer publishes "+label(key)+" of algorithm "+itoa(int(key.ID.Algorithm))+", with which we do not sign: it is not taken over",
+				"give all signers the same algorithm")
 		}
 	}
-	z.leftOut(out)
 }
+
+// peersKeys are those of which others have the private part.
+func peersKeys(z *step) []int {
+	z.theirs = z.theirs[:0]
+	for k := range z.f.Keys {
+		if z.f.Keys[k].Owner != 0 {
+			z.theirs = append(z.theirs, k)
+		}
+	}
+	return z.theirs
+}
+
+// isToYield reports whether our copy of key k goes at once: nobody owns it, or it shares a tag
+// with a key of ours and nobody signs with it.
+func (z *step) isToYield(k int) bool {
+	return z.f.Keys[k].published() && (z.copies[k] == expiredCopy || z.copies[k] == shownCopy && !z.stays(k))
+}
+
+// isCopyToLeave reports whether our copy of key k is to go because its owner was seen without it.
+func (z *step) isCopyToLeave(k int) bool {
+	key := &z.f.Keys[k]
+	return z.copies[k] == unshownCopy && key.published() && key.Absent != 0 && (!z.f.Orders.Frozen || key.Compromised)
+}
+
+// isToBeTaken reports whether key k is to be published for its owner, if there is room.
+func (z *step) isToBeTaken(k int) bool { return z.copies[k] == shownCopy && !z.f.Keys[k].published() }
 
 // mayBeForeign reports whether a key that was not seen to sign anything may belong to
 // a signer of other software. Signers of our kind sign their DNSKEY RRset with every
@@ -78,17 +90,12 @@ func (z *step) expire(k int) bool {
 	case key.Lacking == 0:
 		key.Lacking = z.t
 	}
-	if key.Lacking == 0 || z.still() {
+	if key.Lacking == 0 || z.f.Orders.Frozen {
 		return false
 	}
 	end := key.Lacking + 2*moment(z.p.retain())
 	z.wakeAt(end)
-	if z.t >= end {
-		key.Expired = true
-		if key.published() {
-			key.Gone = z.t
-		}
-	}
+	key.Expired = z.t >= end
 	return key.Expired
 }
 
@@ -119,38 +126,47 @@ func (z *step) knowsAlgorithm(algorithm uint8) bool {
 	return algorithm == z.f.Moving && z.publishes(algorithm)
 }
 
-// withdraw lets a peer's key go when its owner was seen without it long enough, and
-// nothing that it signed can be in a cache: the owner may be too fast with that. It is
-// Iret of RFC 7583 3.2.1, by two looks longer (PROTOCOL copy-out-of-use).
-func (z *step) withdraw(k int) {
+// ownerGone holds until no cache can hold a DNSKEY RRset of its owner with key k. It is Iret of
+// RFC 7583 3.2.1, by two looks longer (PROTOCOL copy-out-of-use).
+func (z *step) ownerGone(h *hold, k int) {
 	key := &z.f.Keys[k]
-	if key.Absent == 0 || z.still() && !key.Compromised {
-		return
-	}
-	looks := 2 * moment(z.p.interval())
-	var resign, way moment
 	slowest := &peaks{}
 	for i := 1; i < len(z.f.Signers); i++ {
 		if z.ownedBy(key, i) {
-			slowest, way = larger(slowest, &z.f.Signers[i].DNSKEYTTL), max(way, z.propagation(i))
+			slowest = larger(slowest, &z.f.Signers[i].DNSKEYTTL)
+		}
+	}
+	needed := z.copyNeeded(key)
+	stays, looks, way := ttlOf(ownersKeyTTL, -1, slowest), needed[2], needed[3]
+	if looks.long >= stays.long {
+		stays = looks
+	}
+	z.pass(h, ownerWithout, k, key.Absent, stays, way)
+}
+
+// copyUnneeded holds until nothing that key k, a peer's, has signed can be in a cache: its owner may
+// be too fast with it.
+func (z *step) copyUnneeded(h *hold, k int) {
+	if key := &z.f.Keys[k]; key.LastSig != 0 {
+		needed := z.copyNeeded(key)
+		z.pass(h, rrsigOutOfCaches, k, key.LastSig, needed[:]...)
+	}
+}
+
+// copyNeeded is for how long after a peer's key was last seen to sign data that data may be in a
+// cache: its TTL, until all was signed anew, two looks, and the way to the last server that
+// nobody sees (PROTOCOL copy-out-of-use).
+func (z *step) copyNeeded(key *key) [4]term {
+	var resign, way moment
+	for i := 1; i < len(z.f.Signers); i++ {
+		if z.ownedBy(key, i) {
+			way = max(way, z.propagation(i))
 			if z.peers[i] != nil {
 				resign = max(resign, moment(z.peers[i].Resign))
 			}
 		}
 	}
-	h, stays := z.leaving(k), ttlOf(ownersKeyTTL, -1, slowest)
-	if looks >= stays.long {
-		stays = plain(twoLooks, looks)
-	}
-	z.pass(&h, ownerWithout, k, key.Absent, stays, plain(propagation, way))
-	if key.LastSig != 0 {
-		z.pass(&h, rrsigOutOfCaches, k, key.LastSig, z.ownerTTL(key), plain(resigning, resign), plain(twoLooks, looks), plain(propagation, way))
-	}
-	if h.blocked {
-		z.wait(waitRemoval, key.ID, "drop "+z.name(z.ownerOf(key))+"'s "+label(key), &h)
-		return
-	}
-	key.Gone = z.t
+	return [...]term{z.ownerTTL(key), plain(resigning, resign), plain(twoLooks, 2*moment(z.p.interval())), plain(propagation, way)}
 }
 
 // still reports whether rollovers stand still: by order, or because something is broken

@@ -2,6 +2,9 @@ package roll
 
 import "time"
 
+// WhyBlind is why a Plan that is Blind refuses: each start begins so.
+const WhyBlind = "nobody has been looked at since the start"
+
 // Plan is what should be true now. It is complete: what it does not name is not
 // published and does not sign.
 type Plan struct {

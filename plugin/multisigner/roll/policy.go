@@ -1,6 +1,9 @@
 package roll
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // ParentMode says how the parent learns of a new DS.
 type ParentMode uint8
@@ -63,6 +66,11 @@ type Peer struct {
 	Push        bool          // we give it our keys; it does not fetch them
 	Resign      time.Duration // how long after a change of keys it may still serve older signatures
 	Propagation time.Duration // from what we see to the last of its servers that we cannot see
+}
+
+// names reports whether p names a peer.
+func (p *Policy) names(peer string) bool {
+	return slices.ContainsFunc(p.Peers, func(o Peer) bool { return o.Name == peer })
 }
 
 func (p Policy) interval() time.Duration { return orElse(p.Interval, 10*time.Minute) }

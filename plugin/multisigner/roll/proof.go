@@ -94,12 +94,8 @@ func (z *step) proven(i int, v *View) bool {
 // with the algorithm on its way.
 func (z *step) askForProof(h *hold, i int) {
 	if p := z.f.Signers[i].Proofs.of(z.f.Moving); p == nil || p.Lacks {
-		why := "a transfer that shows that all of it is signed with both algorithms"
-		if v := z.views[i]; v != nil && v.NoTransfer != "" && !z.p.Terse {
-			why += " (the last one failed: " + v.NoTransfer + ")"
-		}
-		h.on(missing, why, z.name(i))
+		h.needs(transferProves, noKey, all(i))
 	} else {
-		z.askEach(h, i, "every signer to serve a zone that is wholly signed with both algorithms", func(a *Address) bool { return a.reached(p.Serial) })
+		z.askEach(h, i, serversProved, noKey, func(a *Address) bool { return a.reached(p.Serial) })
 	}
 }

@@ -5,61 +5,55 @@ import "slices"
 // hold collects what stands in the way of a step. The zero hold lets it pass.
 type hold struct {
 	blocked bool
-	grave   int      // of the gravest reasons: only these are kept
+	grave   grave    // of the gravest reasons: only these are kept
 	reason           // the first of them
 	also    []reason // the others
 	until   moment   // the latest time that must come; 0: none is known
-	from    string   // what that time is made of
+	of      *span    // what that time is made of; nil: nobody reads it
 	least   moment   // what is missing cannot do without a time that comes after it; 0: none is known
-	then    string   // what that time is made of
+	then    *span    // what that time is made of
 	settled bool     // one of several alternatives is good
 
 	urgent bool // it is about a compromised key: nothing but its own reasons holds it
 	hasty  bool // the cost of not waiting for caches was accepted
 }
 
-// reason is what is waited for, and for whom; or, of time alone, which wait it is, for
-// which key.
+// reason is a gate that is not open: for which key, by its place, and who holds it up.
 type reason struct {
-	why  string
-	who  []string
-	wait cacheWait
-	key  KeyID
+	gate gate
+	key  int
+	who  []holder
 }
 
-// The reasons, the gravest first: something is unknown, something is seen to be
-// missing, only time must pass.
-const (
-	passing = iota
-	missing
-	unknown
-)
-
-// on holds for what someone has to do, or to be seen doing.
-func (h *hold) on(grave int, why, who string) {
-	if h.why == "" || grave > h.grave {
-		h.grave, h.reason, h.also = grave, reason{why: why}, nil
+// needs holds for what someone has to do, or to be seen doing. Without a holder nobody is named.
+func (h *hold) needs(g gate, k int, who ...holder) {
+	grave := g.grave()
+	if h.gate == 0 || grave > h.grave {
+		h.grave, h.reason, h.also = grave, reason{gate: g, key: k}, nil
 	}
 	h.blocked = true
 	if grave < h.grave {
 		return
 	}
-	if r := h.because(why); who != "" && !slices.Contains(r.who, who) {
-		r.who = append(r.who, who)
+	r := h.because(g, k)
+	for _, holder := range who {
+		if !slices.Contains(r.who, holder) {
+			r.who = append(r.who, holder)
+		}
 	}
 }
 
-// because returns the reason of a name.
-func (h *hold) because(why string) *reason {
-	if h.why == why {
+// because returns the reason for a gate.
+func (h *hold) because(g gate, k int) *reason {
+	if h.gate == g && h.key == k {
 		return &h.reason
 	}
 	for i := range h.also {
-		if h.also[i].why == why {
+		if h.also[i].gate == g && h.also[i].key == k {
 			return &h.also[i]
 		}
 	}
-	h.also = append(h.also, reason{why: why})
+	h.also = append(h.also, reason{gate: g, key: k})
 	return &h.also[len(h.also)-1]
 }
 
@@ -72,97 +66,26 @@ func (h *hold) merge(other *hold) {
 	case other.settled || !other.blocked:
 		return
 	case other.grave == passing:
-		if h.passes(other.until, other.from) {
+		if h.passes(other.until, other.of) {
 			h.reason = other.reason
 		}
 		return
 	case other.until > h.until:
-		h.until, h.from = other.until, other.from
+		h.until, h.of = other.until, other.of
 	}
 	if other.least > h.least {
 		h.least, h.then = other.least, other.then
 	}
-	h.join(other.grave, &other.reason)
+	h.join(&other.reason)
 	for i := range other.also {
-		h.join(other.grave, &other.also[i])
+		h.join(&other.also[i])
 	}
 }
 
-func (h *hold) join(grave int, r *reason) {
-	h.on(grave, r.why, "")
-	for _, who := range r.who {
-		h.on(grave, r.why, who)
-	}
-}
-
-// about names key k in a reason, for people.
-func (z *step) about(before string, k int, after string) string {
-	if z.p.Terse {
-		return before
-	}
-	key := &z.f.Keys[k]
-	if key.Owner > 0 {
-		before += z.name(int(key.Owner)) + "'s "
-	}
-	return before + label(key) + after
-}
-
-// aboutKeys names several keys in a reason, for people.
-func (z *step) aboutKeys(before string, ids []KeyID, after string) string {
-	if z.p.Terse {
-		return before
-	}
-	for i, id := range ids {
-		switch {
-		case i > 0 && i == len(ids)-1:
-			before += " and "
-		case i > 0:
-			before += ", "
-		}
-		if k := z.key(id); k >= 0 {
-			before = z.about(before, k, "")
-		} else {
-			before += "key " + itoa(int(id.Tag))
-		}
-	}
-	return before + after
-}
-
-// aboutAlgorithm names the algorithm on its way in a reason, for people.
-func (z *step) aboutAlgorithm(before, after string) string {
-	if z.p.Terse {
-		return before
-	}
-	return before + "algorithm " + itoa(int(z.f.Moving)) + after
-}
-
-// whereIs is an address as a person finds it.
-func (z *step) whereIs(i int, a *Address) string {
-	if z.p.Terse {
-		return a.Addr
-	}
-	switch {
-	case a.State == Good:
-		return z.name(i) + " " + a.Addr
-	case a.Unclaimed && i == 0:
-		return "nameserver " + a.Addr + " (" + a.State.String() + ")"
-	}
-	return z.name(i) + " " + a.Addr + " (" + a.State.String() + ")"
-}
-
-// whereParent is an address of the parent as a person finds it.
-func (z *step) whereParent(a *ParentAddress) string {
-	switch {
-	case z.p.Terse:
-		return a.Addr
-	case a.State == Good:
-		return "parent " + a.Addr
-	}
-	return "parent " + a.Addr + " (" + a.State.String() + ")"
-}
+func (h *hold) join(r *reason) { h.needs(r.gate, r.key, r.who...) }
 
 // onParent holds for the addresses of the parent that still do not do something.
-func (z *step) onParent(h *hold, why string, late func(*ParentAddress) bool) {
+func (z *step) onParent(h *hold, g gate, k int, late func(*ParentAddress) bool) {
 	if z.enough(h) {
 		return
 	}
@@ -170,7 +93,7 @@ func (z *step) onParent(h *hold, why string, late func(*ParentAddress) bool) {
 	for n := range z.seen.Parent.Addresses {
 		a := &z.seen.Parent.Addresses[n]
 		if silent = silent && a.State != Good; a.State == Good && late(a) {
-			h.on(missing, why, z.whereParent(a))
+			h.needs(g, k, at(theParent, n))
 			named = true
 		}
 	}
@@ -178,6 +101,6 @@ func (z *step) onParent(h *hold, why string, late func(*ParentAddress) bool) {
 	case silent: // what it has is not known
 		z.parentLooked(h)
 	case !named:
-		h.on(missing, why, "parent")
+		h.needs(g, k, all(theParent))
 	}
 }

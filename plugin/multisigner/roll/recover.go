@@ -5,8 +5,8 @@ import "time"
 // recover takes the keys in the key store for ours although no state tells what they
 // did. All are published, and all that may have signed last sign: whatever DNSKEY
 // RRset a cache has, one of them is in it. They go back to one when one is known to
-// be in all (see settleData). Those with a DS enter. It says why it cannot, or nothing.
-func (z *step) recover() string {
+// be in all (PROTOCOL one-key-when-everywhere). Those with a DS enter. It says why it cannot, or nothing.
+func (z *step) recover() refusal {
 	if z.p.Parent != ParentNone && !z.parentFresh {
 		return whyUnasked
 	}
@@ -18,26 +18,26 @@ func (z *step) recover() string {
 	}
 	switch { // before anything is changed: what was begun would be gone on with
 	case data < 0:
-		return "there is no private key in the key store that could sign the zone"
+		return whyNoDataKey
 	case entry < 0:
-		return "there is no private key in the key store that a DS could name"
+		return whyNoEntryKey
 	}
 	for _, k := range z.ours {
 		key := &z.f.Keys[k]
 		if !z.held[k] {
 			continue
 		}
-		key.Pub, key.Gone = z.t, 0
+		key.enter(z.t)
 		if key.Role.Data() {
-			key.DataOn = z.t
+			key.sign(z.t)
 		}
 		if key.Role.Entry() {
-			key.EntryOn = z.t
+			key.ask(z.t)
 		}
 	}
 	for _, k := range z.ours {
 		if key := &z.f.Keys[k]; key.entry() && k != entry && key.DSSince == 0 {
-			key.Out = z.t
+			key.retire(z.t)
 		}
 	}
 	z.f.Algorithm = z.f.Keys[data].ID.Algorithm
@@ -48,7 +48,7 @@ func (z *step) recover() string {
 	}
 	for _, k := range z.ours {
 		if key := &z.f.Keys[k]; !z.ofZone(key) {
-			key.EntryOn, key.Out = 0, 0 // as if it had been on its way in
+			key.unasked() // as if it had been on its way in
 		}
 	}
 	z.observeMoving()
@@ -64,7 +64,7 @@ func (z *step) recover() string {
 	} else if !z.knownToAll() {
 		z.f.Joining, z.f.Known = z.t, true // a peer may have forgotten us meanwhile: our answers are good when it knows us again
 	}
-	return ""
+	return refusesNobody
 }
 
 // mayHaveSigned are our keys that may have signed data before the state was lost.
@@ -109,12 +109,12 @@ func (z *step) bestKnown() int {
 // of which the state knows nothing, or none that we think signs our data, or, when
 // nothing is served yet, our secondaries serve what another key signed. Which key signed
 // last cannot always be told. So all that may have done so sign together, and whatever
-// DNSKEY RRset a cache has, one of them is in it, until one is known to be in all (see
-// settleData). CDS is silent until all is known anew (PROTOCOL shown-keys-are-taken-back,
-// all-that-may-have-signed-sign).
+// DNSKEY RRset a cache has, one of them is in it, until one is known to be in all
+// (PROTOCOL one-key-when-everywhere). CDS is silent until all is known anew (PROTOCOL
+// shown-keys-are-taken-back, all-that-may-have-signed-sign).
 func (z *step) restored() {
 	found := z.adoptShown()
-	if len(z.seen.Published.DNSKEY) == 0 {
+	if z.seen.Published.none() {
 		for n := range z.addresses(0) {
 			for _, id := range z.views[0].Addresses[n].DataSigners {
 				found = z.signToo(z.key(id)) || found
@@ -123,7 +123,7 @@ func (z *step) restored() {
 	}
 	for _, k := range z.ours {
 		if key := &z.f.Keys[k]; key.published() && !key.signing() && key.Role.Data() && z.ofZone(key) && z.shownInstead(k) && z.signToo(k) {
-			z.alarm(AlarmWentBack, label(key), "a peer has "+label(key)+" and no key that signs our data: it signs, too", "see which of us was restored to an old state")
+			z.alarm(AlarmWentBack, label(key), "a peer has "+label(key)+" and none of the keys that sign our data: that key signs again, too", "see which of us was restored to an old state")
 		}
 	}
 	for _, k := range z.ours { // a standby key, or a successor, may have been in use since
@@ -141,13 +141,14 @@ func (z *step) restored() {
 			if enters >= 0 && z.hasDS(z.f.Keys[enters].ID) {
 				continue // somebody asked for the standby key's, too
 			}
-			key.EntryOn, found = z.t, true // we must have asked for it
+			key.ask(z.t) // we must have asked for it
+			found = true
 			z.retireEntry(k)
 		}
 	}
 	if found {
 		z.f.CDS = nil
-		z.alarm(AlarmWentBack, "", "our state is older than what others know of us: every key that may have signed last signs now", "see why an old state was restored")
+		z.alarm(AlarmWentBack, "", "other servers know later keys of ours than our state: every key that may have signed last signs now", "see why an old state was restored")
 	}
 }
 
@@ -167,7 +168,8 @@ func (z *step) unshown() {
 			var h hold
 			z.everywhere(&h, k)
 			if h.blocked {
-				key.DataOn, old.DataOff = 0, 0
+				key.unsigned()
+				old.signsOn()
 				break
 			}
 		}
@@ -213,13 +215,13 @@ func (z *step) arrived() {
 	}
 	z.f.Algorithm, z.f.Orders.Algorithm, z.f.CDS = to, to, nil
 	key := &z.f.Keys[arrived]
-	if key.Pub == 0 {
-		key.Pub = z.t
+	if !key.published() {
+		key.enter(z.t)
 	}
-	key.Gone, key.EntryOn, key.Out = 0, z.t, 0
+	key.ask(z.t)
 	z.retireEntry(arrived)
 	z.observeMoving()
-	z.alarm(AlarmWentBack, label(key), "the parent has the DS of "+label(key)+", of another algorithm than our state has for the zone: it has been exchanged", "see why our state is older, if it was restored")
+	z.alarm(AlarmWentBack, label(key), "the parent has the DS of "+label(key)+", whose algorithm is not the zone's in our state: the DS was exchanged meanwhile", "see why our state is older, if it was restored")
 }
 
 // allReadyToMove reports whether nothing holds the exchange of the DS any more.
@@ -240,7 +242,7 @@ func (z *step) shownInstead(k int) bool {
 func (z *step) knownToAll() bool {
 	signers := z.signedBefore(z.t + 1)
 	for i := 1; i < len(z.f.Signers); i++ {
-		if (z.member(i) || z.peers[i] != nil) && !z.fresh[i] {
+		if z.awaited(i) && !z.fresh[i] {
 			return false
 		}
 	}
@@ -257,14 +259,15 @@ func (z *step) signedBefore(t moment) (signers keySet) {
 	return signers
 }
 
-// anyPeer reports whether the DNSKEY RRset of any address of a peer that is seen is so.
+// anyPeer reports whether the DNSKEY RRset of any address of a peer that is seen is so. One is
+// enough, whatever is not seen of the others: what it shows lets more keys sign, and none go.
 func (z *step) anyPeer(is func(*keySet) bool) bool {
 	for i := 1; i < len(z.f.Signers); i++ {
-		if !z.member(i) || !z.fresh[i] {
+		if !z.member(i) || z.views[i] == nil || !z.views[i].Trusted {
 			continue
 		}
 		for n := range z.addresses(i) {
-			if !z.views[i].Addresses[n].Transfer && is(&z.sight(i, n).keys) {
+			if a := &z.views[i].Addresses[n]; a.shows() && !a.Transfer && is(&z.sight(i, n).keys) {
 				return true
 			}
 		}
@@ -281,7 +284,8 @@ func (z *step) signToo(k int) bool {
 	if key.Owner != 0 || !z.held[k] || !key.Role.Data() || key.Compromised || key.signing() {
 		return false
 	}
-	key.Pub, key.Gone, key.DataOn, key.DataOff = z.t, 0, z.t, 0
+	key.enter(z.t)
+	key.sign(z.t)
 	return true
 }
 
@@ -295,7 +299,7 @@ func (z *step) adoptShown() bool {
 			continue
 		}
 		found = true
-		key.Pub = z.t
+		key.enter(z.t)
 		z.signToo(k)
 		switch {
 		case !z.ofZone(key): // an algorithm was on its way in
@@ -303,13 +307,13 @@ func (z *step) adoptShown() bool {
 				z.f.Orders.Algorithm = key.ID.Algorithm
 			}
 		case key.Role.Entry():
-			key.EntryOn, key.Out = z.t, z.t
-			if z.hasDS(key.ID) {
-				key.Out = 0
+			if key.ask(z.t); z.hasDS(key.ID) {
 				z.retireEntry(k)
+			} else {
+				key.retire(z.t)
 			}
 		}
-		z.alarm(AlarmWentBack, label(key), "others publish "+label(key)+", of which our state knows nothing: it is published again", "see why an old state was restored")
+		z.alarm(AlarmWentBack, label(key), "other signers publish "+label(key)+", which our state does not know: it is published again", "see why an old state was restored")
 	}
 	return found
 }
@@ -324,36 +328,26 @@ func (z *step) hasDS(id KeyID) bool {
 	return false
 }
 
-// settleData goes back to one key when several sign, as soon as one is known to be in
-// every cache. It prefers a key that is not due to be replaced, and the youngest.
-func (z *step) settleData() {
+// isToSignAlone reports whether key k is to sign our data alone, where several do: it is a key
+// that is not due to be replaced, and the youngest.
+func (z *step) isToSignAlone(k int) bool {
+	if !z.f.Keys[k].signing() {
+		return false
+	}
 	keep, several := -1, false
-	for _, k := range z.ours {
-		key := &z.f.Keys[k]
+	for _, n := range z.ours {
+		key := &z.f.Keys[n]
 		if !key.signing() || !z.ofZone(key) {
 			continue
 		}
 		if keep < 0 {
-			keep = k
+			keep = n
 			continue
 		}
 		several = true
 		if other := &z.f.Keys[keep]; key.Role == z.p.dataRole() && (other.Role != z.p.dataRole() || key.Created > other.Created) {
-			keep = k
+			keep = n
 		}
 	}
-	if !several {
-		return
-	}
-	var h hold
-	z.everywhere(&h, keep)
-	if h.blocked {
-		z.wait(waitAlone, z.f.Keys[keep].ID, "sign with "+label(&z.f.Keys[keep])+" alone", &h)
-		return
-	}
-	for _, k := range z.ours {
-		if key := &z.f.Keys[k]; key.signing() && k != keep && z.ofZone(key) {
-			key.DataOff = z.t
-		}
-	}
+	return several && keep == k
 }

@@ -2,6 +2,7 @@ package roll_test
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -254,4 +255,56 @@ func alarms(p roll.Plan) string {
 		text.WriteString(a.What + "\n")
 	}
 	return text.String()
+}
+
+// A zone may have had any number of peers by name: those that never became members make room.
+// Members are not forgotten, and where there is no room for another one nothing is done, for
+// nobody looks at it.
+func TestSignersHaveALimit(t *testing.T) {
+	own := []roll.OwnKey{{ID: roll.KeyID{Algorithm: 13, Tag: 1, Sum: 1}, Role: roll.KSK, SEP: true}, {ID: roll.KeyID{Algorithm: 13, Tag: 2, Sum: 2}, Role: roll.ZSK}}
+	var state roll.State
+	step := func(trusted bool, n int) roll.Plan {
+		name := fmt.Sprint("peer", n)
+		id := roll.KeyID{Algorithm: 13, Tag: uint16(100 + n), Sum: uint64(100 + n)}
+		v := roll.View{Name: name, Trusted: trusted, Addresses: []roll.Address{{Addr: name, State: roll.Good, Seen: start, DNSKEY: []roll.KeyID{id}, Entry: []roll.KeyID{id}, SEP: []roll.KeyID{id}, DataSigners: []roll.KeyID{id}}}}
+		policy := roll.Policy{Signer: "a", Split: true, Algorithm: 13, Peers: []roll.Peer{{Name: name}}}
+		var plan roll.Plan
+		state, plan = roll.Step(state, policy, roll.Observation{Looked: true, Own: own, Peers: []roll.View{v}}, start)
+		again, err := roll.Decode(state.Encode())
+		require.NoError(t, err)
+		state = again
+		return plan
+	}
+	for n := range 100 {
+		step(false, n)
+	}
+	for n := range 31 {
+		plan := step(true, 100+n)
+		require.Contains(t, plan.DNSKEY, roll.KeyID{Algorithm: 13, Tag: uint16(200 + n), Sum: uint64(200 + n)}, "the %dth member", n)
+		require.NotContains(t, alarms(plan), "cannot be counted")
+	}
+	require.Contains(t, alarms(step(true, 300)), "peer peer300 cannot be counted")
+	require.NotContains(t, alarms(step(true, 130)), "cannot be counted")
+}
+
+// A state whose record of a KSK's successor is lost, in whatever way, knows of no key of ours that is to have a DS. The old KSK
+// stays, and CDS goes on to name it, until another one is made and has a DS (PROTOCOL never-the-last-ksk).
+func TestSuccessorIsLost(t *testing.T) {
+	s := twoSigners(t)
+	s.tell("parent ds a1 b1")
+	entry := regexp.MustCompile(`"entry_on":(\d+)`)
+	require.Regexp(t, entry, string(s.state.Encode()))
+	state, err := roll.Decode(entry.ReplaceAll(s.state.Encode(), []byte(`"entry_on":$1,"out":$1`)))
+	require.NoError(t, err)
+	_, plan := roll.Step(state, s.policy, s.observation(), s.now)
+	require.Contains(t, s.list(plan.DNSKEY), "a1")
+	require.Equal(t, "a1 b1", s.list(plan.CDS))
+
+	s.state = state
+	s.step()
+	s.runUntil(start.Add(20 * time.Hour))
+	s.tell("parent ds a3 b1")
+	s.runUntil(start.Add(40 * time.Hour))
+	require.NotContains(t, s.list(s.plan.DNSKEY), "a1")
+	require.Equal(t, "a3 b1", s.list(s.plan.CDS))
 }

@@ -65,9 +65,13 @@ type story struct {
 	order     []string
 	parent    []roll.ParentAddress
 	self      []roll.Address
+	secondary bool      // self is one that serves what we do,
+	lags      bool      // or what we did when it began to lag
+	asked     time.Time // the last look at the parent, if it is looked at no more
 	steady    time.Time
 	useSteady bool
 	crashes   bool // between save and show, at the next step
+	blind     bool // a process has started, and has looked at nobody yet
 	shown     map[string]string
 	backupOwn []roll.OwnKey
 }
@@ -78,6 +82,9 @@ type peer struct {
 	own     []roll.KeyID
 	cds     []roll.KeyID  // of its own keys
 	whole   *roll.Address // what a transfer shows at the next step alone
+	kept    *roll.Address // what a transfer that is not made anew shows at each step
+	lags    bool          // its second address serves what it did
+	looked  time.Time     // the last look at it, if it is looked at no more
 }
 
 func begin(t *testing.T) *story {
@@ -96,6 +103,12 @@ func begin(t *testing.T) *story {
 
 func play(t *testing.T, text string) string {
 	s := begin(t)
+	s.plays(text)
+	return s.out.String()
+}
+
+func (s *story) plays(text string) {
+	t := s.t
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
 		if strings.HasPrefix(line, ">") {
@@ -105,8 +118,10 @@ func play(t *testing.T, text string) string {
 		if len(fields) > 2 && fields[0] == "at" {
 			s.runUntil(start.Add(duration(t, fields[1])))
 			s.out.WriteString(line + "\n")
-			s.do(fields[2:])
-			s.step()
+			if s.do(fields[2:]); !s.blind {
+				s.step()
+			}
+			s.blind = false
 			continue
 		}
 		s.out.WriteString(line + "\n")
@@ -114,7 +129,6 @@ func play(t *testing.T, text string) string {
 			s.configure(fields)
 		}
 	}
-	return s.out.String()
 }
 
 // runUntil steps at each wake time before end.
@@ -145,6 +159,8 @@ func (s *story) configure(f []string) {
 	case "peer":
 		n := roll.Peer{Name: f[1], Foreign: slices.Contains(f, "foreign")}
 		p.Peers = append(p.Peers, n)
+	case "no-peer": // its block was taken out
+		p.Peers = slices.DeleteFunc(slices.Clone(p.Peers), func(o roll.Peer) bool { return o.Name == f[1] })
 	case "keys":
 		p.Split = f[1] == "split"
 	case "lifetime":
@@ -179,6 +195,17 @@ func (s *story) configure(f []string) {
 		}
 	case "standby":
 		p.Standby = true
+	case "earlier":
+		p.EarlierTTL = duration(s.t, f[1])
+	case "propagation":
+		if f[1] == p.Signer {
+			p.Propagation = duration(s.t, f[2])
+		}
+		for i := range p.Peers {
+			if p.Peers[i].Name == f[1] {
+				p.Peers[i].Propagation = duration(s.t, f[2])
+			}
+		}
 	case "steady":
 		s.useSteady, s.steady = true, start
 	default:
@@ -214,8 +241,15 @@ func (s *story) do(f []string) {
 	case "parent":
 		s.doParent(f[1:])
 	case "nameserver": // that nobody has named
-		s.self = nil
-		if f[2] != "is-gone" {
+		if f[2] == "lags" || f[2] == "catches-up" {
+			s.lags = f[2] == "lags"
+			break
+		}
+		s.self, s.secondary = nil, f[2] == "is-named"
+		switch {
+		case s.secondary: // for TTL; it serves what we do
+			s.self = []roll.Address{{Addr: f[1], State: roll.Good, Since: s.now, Named: duration(s.t, f[3])}}
+		case f[2] != "is-gone":
 			state := map[string]roll.AddressState{"is-not-found": roll.Unfound, "is-silent": roll.Unreachable}[f[2]]
 			s.self = []roll.Address{{Addr: f[1], State: state, Unclaimed: true}}
 		}
@@ -253,8 +287,9 @@ func (s *story) do(f []string) {
 			s.own = slices.Clone(s.backupOwn)
 		}
 		s.start()
-	case "restart":
+	case "restart": // slowly: the first look ends with the next line
 		s.start()
+		s.blind = len(f) > 1
 	case "clock":
 		s.now = s.now.Add(duration(s.t, f[1]))
 	default:
@@ -286,7 +321,30 @@ func (s *story) doPeer(name string, f []string) {
 		s.order = append(s.order, name)
 	}
 	a := &p.view.Addresses[0]
+	if f[0] == "second" { // of two addresses; it serves what the first one does, unless it lags
+		if f = f[1:]; len(p.view.Addresses) < 2 {
+			p.view.Addresses = append(p.view.Addresses, *a)
+			p.view.Addresses[1].Addr, p.view.Addresses[1].Since = name+"2", s.now
+		}
+		a = &p.view.Addresses[1]
+	}
 	switch f[0] {
+	case "is-named": // a nameserver, for TTL
+		a.Named = duration(s.t, f[1])
+	case "is-gone": // nothing names the last of its addresses, and nobody looks at it any more
+		p.view.Addresses = p.view.Addresses[:1]
+	case "is-looked-at":
+		p.looked = time.Time{}
+	case "is-looked-at-no-more": // and is as it was
+		p.looked = s.now
+	case "lags":
+		p.lags = true
+	case "catches-up":
+		p.lags = false
+	case "gives-a-transfer": // of what it has now, and none later
+		kept := *a
+		kept.Transfer = true
+		p.kept = &kept
 	case "publishes": // its own keys: b1 b2 ...; ksk, zsk or csk, idle, mute or copy before a name says what it does
 		p.own, a.SEP, a.Entry, a.DataSigners, a.DNSKEY = nil, nil, nil, nil, nil
 		role := ""
@@ -317,6 +375,8 @@ func (s *story) doPeer(name string, f []string) {
 				p.cds = append(p.cds, id)
 			}
 		}
+	case "cds-unknown": // so many more records, of keys that nobody has seen
+		a.UnknownCDS = int(s.number(f[1]))
 	case "cds-uneven": // in a digest type that these keys do not have
 		a.UnevenCDS = s.ids(f[1:])
 	case "signs": // with these algorithms, whether their keys are published or not
@@ -337,7 +397,7 @@ func (s *story) doPeer(name string, f []string) {
 	case "stops-mirroring":
 		p.mirrors = false
 	case "is":
-		a.State = map[string]roll.AddressState{"good": roll.Good, "unreachable": roll.Unreachable, "bogus": roll.Bogus, "unsigned": roll.Unsigned}[f[1]]
+		a.State = map[string]roll.AddressState{"good": roll.Good, "unreachable": roll.Unreachable, "partial": roll.Partial, "bogus": roll.Bogus, "unsigned": roll.Unsigned}[f[1]]
 		if a.State == roll.Good {
 			a.Since = s.now
 		}
@@ -367,6 +427,12 @@ func (s *story) doParent(f []string) {
 		p = &s.parent[1]
 	}
 	switch f[0] {
+	case "is-looked-at":
+		s.asked = time.Time{}
+	case "is-looked-at-no-more": // and is as it was
+		s.asked = s.now
+	case "has-no-address": // that anybody knows
+		s.parent = nil
 	case "ds":
 		p.DS = s.ids(f[1:])
 	case "ds-uneven":
@@ -449,11 +515,11 @@ func (s *story) publish() {
 	if len(s.plan.SignData) == 0 {
 		return
 	}
+	s.serial++
 	if s.plan.Unsigned {
-		s.published = roll.Published{MaxTTL: s.maxTTL}
+		s.published = roll.Published{MaxTTL: s.maxTTL, Serial: s.serial}
 		return
 	}
-	s.serial++
 	s.published = roll.Published{DNSKEY: s.plan.DNSKEY, DNSKEYTTL: s.policy.DNSKEYTTL, MaxTTL: s.maxTTL, Serial: s.serial,
 		Signers: s.plan.SignData, Entry: s.plan.SignDNSKEY, CDS: s.plan.CDS, CDSDelete: s.plan.CDSDelete}
 	for _, id := range s.plan.SignData {
@@ -468,8 +534,22 @@ func (s *story) observation() roll.Observation {
 	if s.useSteady {
 		o.Steady = s.steady
 	}
+	if v := s.published; s.secondary {
+		a := &s.self[0]
+		if a.Seen = s.now; !s.lags {
+			a.State, a.Serial, a.DNSKEYTTL, a.MaxTTL = roll.Good, v.Serial, v.DNSKEYTTL, v.MaxTTL
+			a.DNSKEY, a.Entry, a.DataSigners, a.Algorithms, a.CDS, a.CDNSKEY, a.CDSDelete = v.DNSKEY, v.Entry, v.Signers, v.Algorithms, v.CDS, v.CDS, v.CDSDelete
+			if s.plan.Unsigned {
+				a.State = roll.Unsigned
+			} else if len(v.CDS) > 0 || v.CDSDelete { // a look asks for CDS, too
+				a.DataSigners = slices.Concat(v.Signers, s.plan.SignCDS)
+			}
+		}
+	}
 	for i := range o.Parent.Addresses {
-		o.Parent.Addresses[i].Seen = s.now
+		if o.Parent.Addresses[i].Seen = s.now; !s.asked.IsZero() {
+			o.Parent.Addresses[i].Seen = s.asked
+		}
 	}
 	for _, name := range s.order {
 		v := s.peers[name].view
@@ -477,8 +557,13 @@ func (s *story) observation() roll.Observation {
 		if whole := s.peers[name].whole; whole != nil {
 			v.Addresses = append(v.Addresses, *whole)
 		}
+		if kept := s.peers[name].kept; kept != nil {
+			v.Addresses = append(v.Addresses, *kept)
+		}
 		for i := range v.Addresses {
-			v.Addresses[i].Seen = s.now
+			if v.Addresses[i].Seen = s.now; !s.peers[name].looked.IsZero() {
+				v.Addresses[i].Seen = s.peers[name].looked
+			}
 		}
 		o.Peers = append(o.Peers, v)
 	}
@@ -490,6 +575,7 @@ func (s *story) mirror() {
 	for _, name := range s.order {
 		p := s.peers[name]
 		a := &p.view.Addresses[0]
+		s.follow(p)
 		if !p.mirrors || a.State != roll.Good || len(s.published.DNSKEY) == 0 && len(a.DNSKEY) > 0 {
 			continue
 		}
@@ -505,6 +591,20 @@ func (s *story) mirror() {
 			}
 		}
 		a.CDS, a.CDNSKEY = s.published.CDS, s.published.CDS
+		s.follow(p)
+	}
+}
+
+// follow lets the second address of a peer serve what the first does, if it answers and does
+// not lag.
+func (s *story) follow(p *peer) {
+	if len(p.view.Addresses) < 2 || p.lags {
+		return
+	}
+	if b := &p.view.Addresses[1]; b.State == roll.Good || b.State == roll.Partial {
+		next := p.view.Addresses[0]
+		next.Addr, next.State, next.Since, next.Named = b.Addr, b.State, b.Since, b.Named
+		*b = next
 	}
 }
 
@@ -516,6 +616,7 @@ func (s *story) show() {
 		{"signs dnskey", s.list(s.plan.SignDNSKEY)},
 		{"signs data", s.list(s.plan.SignData)},
 		{"cds", s.list(s.plan.CDS) + map[bool]string{true: "delete"}[s.plan.CDSDelete]},
+		{"prints", map[bool]string{true: "no DS set"}[len(s.plan.CDS) > 0 && len(s.plan.DS) == 0]},
 		{"serves", map[bool]string{true: "the zone unsigned", false: "it signed"}[s.plan.Unsigned]},
 	}
 	at := s.now.Sub(start).String()

@@ -130,7 +130,7 @@ func (z *step) olderStill() {
 	oldest := &z.f.Served[0]
 	for n := range z.addresses(0) {
 		a := &z.views[0].Addresses[n]
-		if a.State != Good || a.Unclaimed || oldest.First == 0 || int32(a.Serial-oldest.First) >= 0 {
+		if a.State != Good || oldest.First == 0 || int32(a.Serial-oldest.First) >= 0 {
 			continue
 		}
 		z.f.assume(z.mayHaveSigned(), moment(unknownTTL), 0)
@@ -194,7 +194,7 @@ func (z *step) signaturesGone(h *hold, k int) {
 		}
 		named = true
 		if v.Passed == 0 {
-			z.onThose(h, 0, z.about("all our servers to serve data without signatures by ", k, ""), func(a *Address) bool {
+			z.onThose(h, 0, ownDataWithout, k, func(a *Address) bool {
 				return i+1 < len(z.f.Served) && !z.reached(a, z.f.Served[i+1].First)
 			})
 		}

@@ -67,22 +67,22 @@ func TestServedWhenTTLsChangeOften(t *testing.T) {
 // signatures are waited for by what is known of the key itself.
 func TestServedByNobodyThatIsNamed(t *testing.T) {
 	s := begin(t)
-	s.maxTTL = 24 * time.Hour
+	s.maxTTL, s.policy.Propagation = 24*time.Hour, 3*time.Hour
 	s.tell("parent ds")
 	s.runUntil(start.Add(8 * time.Hour))
 	s.tell("parent ds a1")
 	s.runUntil(start.Add(60 * time.Hour))
 	s.tell("roll zsk")
-	s.runUntil(start.Add(63 * time.Hour))
+	s.runUntil(start.Add(66 * time.Hour))
 	require.Equal(t, "a3", s.list(s.plan.SignData))
 	ledger := regexp.MustCompile(`"served":\[.*?\}\],`)
 	require.Regexp(t, ledger, string(s.state.Encode()))
 	state, err := roll.Decode(ledger.ReplaceAll(s.state.Encode(), nil))
 	require.NoError(t, err)
 	s.state = state
-	s.runUntil(start.Add(86 * time.Hour))
+	s.runUntil(start.Add(92 * time.Hour))
 	s.step()
 	require.Contains(t, s.list(s.plan.DNSKEY), "a2")
-	s.runUntil(start.Add(90 * time.Hour))
+	s.runUntil(start.Add(96 * time.Hour))
 	require.NotContains(t, s.list(s.plan.DNSKEY), "a2")
 }

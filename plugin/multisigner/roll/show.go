@@ -44,9 +44,9 @@ func (z *step) plan() (State, Plan) {
 	out.Unsigned, out.Frozen = z.f.Unsigned, z.f.Orders.Frozen
 	out.CDSDelete = z.f.Orders.Insecure != 0 && !out.Unsigned && z.p.Parent != ParentNone && z.begun() && z.mayAskForDeletion()
 	out.Disowned = z.f.Orders.Disowned
-	out.Refuse, out.Outrun = z.refuse, z.f.Outrun
+	out.Outrun = z.f.Outrun
 	if out.Refuse == "" && (len(out.SignDNSKEY) == 0 || len(out.SignData) == 0) {
-		out.Refuse = "the zone has no keys yet"
+		out.Refuse = refusals[hasNoKeys].why
 	}
 	z.alarms()
 	z.keyStatus()
@@ -60,17 +60,17 @@ func (z *step) alarms() {
 		v := z.views[i]
 		switch {
 		case z.peers[i] == nil && z.member(i): // PROTOCOL member-counts-on
-			z.alarm(AlarmPeerGone, z.name(i), "peer "+z.name(i)+" is no longer in the configuration, and nothing can be done without looking at it",
+			z.alarm(AlarmPeerGone, z.name(i), "peer "+z.name(i)+" is no longer in the configuration, and no rollover goes on without looking at it",
 				"put its block back: a signer cannot leave the group yet; signatures are renewed all the same")
 		case v != nil && !v.Trusted && v.silent():
-			z.alarm(AlarmPeerSilent, z.name(i), "peer "+z.name(i)+" does not answer: "+v.Why, "see that it runs and can be reached; what waits for it holds")
+			z.alarm(AlarmPeerSilent, z.name(i), "peer "+z.name(i)+" does not answer: "+v.Why, "see that it runs and can be reached; steps wait for it until then")
 		case v != nil && !v.Trusted && v.Why != "" && z.f.Orders.Insecure == 0:
 			z.distrusts(i, v)
 		}
 	}
 	z.unevenAlarms()
 	if z.orphaned {
-		z.alarm(AlarmNoParent, "", "the configuration has no parent, and the parent has had a DS: nothing that it could break is done", "write the `parent` line back; to be without a parent, give `insecure` first")
+		z.alarm(AlarmNoParent, "", "the configuration has no parent, but the parent had a DS: no step that needs the parent is taken", "write the `parent` line back; to be without a parent, give `insecure` first")
 	}
 	if z.f.Algorithm != 0 && z.p.Algorithm != 0 && z.f.Algorithm != z.p.Algorithm && z.f.Orders.Algorithm != z.p.Algorithm {
 		cure := "give `roll algorithm`, or set the algorithm back"
@@ -112,14 +112,14 @@ func (z *step) unevenAlarms() {
 	for i := range z.f.Signers {
 		for n := range z.addresses(i) {
 			if a := &z.views[i].Addresses[n]; len(a.UnevenCDS) > 0 {
-				z.alarm(AlarmPeerUneven, z.name(i)+" "+a.Addr, z.aboutKeys("the CDS of "+z.whereIs(i, a)+" lacks ", a.UnevenCDS, " in a digest type that it has for other keys: validators go by the strongest type, and would not find that signer"),
+				z.alarm(AlarmPeerUneven, z.name(i)+" "+a.Addr, z.keysText("the CDS of "+z.whereIs(i, a)+" lacks ", a.UnevenCDS, " in a digest type that it has for other keys: validators use only the strongest type, and would not accept that signer"),
 					"let it publish CDS by SHA-256 alone (BIND: cds-digest-types, Knot: cds-digest-type), or of every key in each type")
 			}
 		}
 	}
 	for n := range z.seen.Parent.Addresses {
 		if a := &z.seen.Parent.Addresses[n]; len(a.UnevenDS) > 0 {
-			z.alarm(AlarmParentUneven, a.Addr, z.aboutKeys("the DS set at the parent "+a.Addr+" lacks ", a.UnevenDS, " in a digest type that it has for other keys: validators go by the strongest type, and do not find that signer"),
+			z.alarm(AlarmParentUneven, a.Addr, z.keysText("the DS set at the parent "+a.Addr+" lacks ", a.UnevenDS, " in a digest type that it has for other keys: validators use only the strongest type, and do not accept that signer"),
 				"put the lines of `ds` in place at the parent, and no others")
 		}
 	}
@@ -135,6 +135,7 @@ func (z *step) keyStatus() {
 	if z.p.Terse {
 		return
 	}
+	z.out.Keys = make([]KeyStatus, 0, len(z.f.Keys)) // they are kept
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
 		s := KeyStatus{ID: key.ID, Owner: z.name(z.ownerOf(key)), Ours: key.Owner == 0, Role: key.Role, Published: key.published(),
@@ -184,28 +185,31 @@ func (z *step) stateOf(k int) (string, moment) {
 	return "published", key.Pub
 }
 
+// dnskeyState is the phase of a key's DNSKEY record over all signers. Where one of them has
+// withdrawn it, it goes.
 func (z *step) dnskeyState(k int) string {
 	key := &z.f.Keys[k]
-	shown, all := false, true
+	shown, all, stays := key.published(), true, moment(0)
 	for i := range z.f.Signers {
-		if i > 0 && !z.member(i) {
+		if !z.member(i) {
 			continue
 		}
-		shown = shown || z.spread(i, k) != 0
+		for n := range z.addresses(i) {
+			shown = shown || z.sight(i, n).keys.has(k)
+		}
+		stays = max(stays, z.ends(0, z.keyTTL(i), z.way(i)))
 		var h hold
 		z.servedAt(&h, i, k)
 		all = all && !h.blocked
 	}
+	left := max(key.Gone, key.Absent)
 	switch {
-	case all && !(key.Pub != 0 && key.Gone != 0):
+	case left == 0 && all:
 		return "omnipresent"
-	case key.Pub != 0 && key.Gone != 0:
-		if shown || z.t < z.ends(key.Gone, z.keyTTL(0)) {
-			return "unretentive"
-		}
-		return "hidden"
-	case shown:
+	case left == 0 && shown:
 		return "rumoured"
+	case left != 0 && (shown || z.t < max(left, key.Shown)+stays):
+		return "unretentive"
 	}
 	return "hidden"
 }

@@ -37,13 +37,14 @@ type facts struct {
 	Joining   moment `json:"joining,omitempty"`    // keys were made although others had a DS: outsiders get no answers yet
 	CDS       keyIDs `json:"cds,omitempty"`        // what our CDS RRset is to be
 	CDSSince  moment `json:"cds_since,omitempty"`
-	Known     bool   `json:"known,omitempty"`   // while we join: our DS has been there all along
-	Outrun    bool   `json:"outrun,omitempty"`  // while we join: our keys went on without us
-	Started   moment `json:"started,omitempty"` // the last start: nobody had been looked at since
-	Past      keyIDs `json:"past,omitempty"`    // forgotten keys that were ours, or have tags of ours, the oldest first
-	Asked     moment `json:"asked,omitempty"`   // while we join: since when no peer asks for a DS RRset without ours
-	Told      moment `json:"told,omitempty"`    // when the parent was told of CDS
-	Had       bool   `json:"had,omitempty"`     // the parent had a DS of what CDS names, since CDS names anything
+	Known     bool   `json:"known,omitempty"`     // while we join: our DS has been there all along
+	Outrun    bool   `json:"outrun,omitempty"`    // while we join: our keys went on without us
+	Started   moment `json:"started,omitempty"`   // the last start: nobody had been looked at since
+	Past      keyIDs `json:"past,omitempty"`      // forgotten keys that were ours, or have tags of ours, the oldest first
+	PastFrom  moment `json:"past_from,omitempty"` // nobody noted what was forgotten before
+	Asked     moment `json:"asked,omitempty"`     // while we join: since when no peer asks for a DS RRset without ours
+	Told      moment `json:"told,omitempty"`      // when the parent was told of CDS
+	Had       bool   `json:"had,omitempty"`       // the parent had a DS of what CDS names, since CDS names anything
 
 	Algorithm uint8     `json:"algorithm,omitempty"` // of the zone: new keys have it
 	Moving    uint8     `json:"moving,omitempty"`    // another one that comes or goes
@@ -146,16 +147,16 @@ type address struct {
 
 // waiting remembers since when something is waited for.
 type waiting struct {
-	What  waitKind  `json:"what"`
-	Key   KeyID     `json:"key"`
-	Since moment    `json:"since"`
-	Held  moment    `json:"held,omitempty"` // for more than time to pass, since then
-	For   cacheWait `json:"for,omitempty"`  // what only has to pass,
-	Of    KeyID     `json:"of,omitzero"`    // for which key,
-	Due   moment    `json:"due,omitempty"`  // when that was first to have, but for what held it since,
-	End   moment    `json:"end,omitempty"`  // when it is to have by now,
-	Anew  int       `json:"anew,omitempty"` // and how often that was put off
-	Why   uint64    `json:"why,omitempty"`  // in formats 1 to 4, for For and Of: the hash of a sentence
+	What  waitKind `json:"what"`
+	Key   KeyID    `json:"key"`
+	Since moment   `json:"since"`
+	Held  moment   `json:"held,omitempty"` // for more than time to pass, since then
+	For   gate     `json:"for,omitempty"`  // what only has to pass,
+	Of    KeyID    `json:"of,omitzero"`    // for which key,
+	Due   moment   `json:"due,omitempty"`  // when that was first to have, but for what held it since,
+	End   moment   `json:"end,omitempty"`  // when it is to have by now,
+	Anew  int      `json:"anew,omitempty"` // and how often that was put off
+	Why   uint64   `json:"why,omitempty"`  // in formats 1 to 4, for For and Of: the hash of a sentence
 }
 
 // Empty reports whether s holds nothing: no Step made it.
@@ -174,6 +175,32 @@ func (s State) Differs(old State) bool {
 	return a.Orders != b.Orders || a.NoDS != b.NoDS || a.ParentMet != b.ParentMet || a.Joining != b.Joining || a.Asked != b.Asked || a.Known != b.Known || a.Outrun != b.Outrun || a.CDSSince != b.CDSSince || a.Told != b.Told || a.Had != b.Had ||
 		a.Algorithm != b.Algorithm || a.Moving != b.Moving || a.Unsigned != b.Unsigned || a.Deletion != b.Deletion || a.Secured != b.Secured || !slices.Equal(a.CDS, b.CDS) || !slices.Equal(a.Past, b.Past) || !slices.Equal(a.Spread, b.Spread) ||
 		!slices.EqualFunc(a.Keys, b.Keys, sameKey) || !slices.Equal(a.Named, b.Named) || !slices.EqualFunc(a.Served, b.Served, func(v, o served) bool { return v.same(&o) }) || !slices.EqualFunc(a.Signers, b.Signers, sameSigner)
+}
+
+// Sharing is s, with those of its lists that old has as well in old's memory.
+func (s State) Sharing(old State) State {
+	f, o := &s.f, &old.f
+	share(&f.Behind, o.Behind)
+	share(&f.Keys, o.Keys)
+	share(&f.Spread, o.Spread)
+	share(&f.Signers, o.Signers)
+	share(&f.Addresses, o.Addresses)
+	share(&f.Named, o.Named)
+	share(&f.CDS, o.CDS)
+	share(&f.Past, o.Past)
+	share(&f.Waiting, o.Waiting)
+	if slices.EqualFunc(f.Served, o.Served, func(v, w served) bool {
+		return slices.Equal(v.Signers, w.Signers) && v.MaxTTL == w.MaxTTL && v.KeyTTL == w.KeyTTL && v.First == w.First && v.Last == w.Last && v.Passed == w.Passed
+	}) {
+		f.Served = slices.Clip(o.Served)
+	}
+	return s
+}
+
+func share[S ~[]T, T comparable](list *S, old S) {
+	if slices.Equal(*list, old) {
+		*list = slices.Clip(old)
+	}
 }
 
 // sameKey leaves out the moments that move with every look.
@@ -232,6 +259,9 @@ func Decode(b []byte) (State, error) {
 		return State{}, fmt.Errorf("decode the state of the keys: %w", err)
 	}
 	e.Facts.dropHashes()
+	if format.Format < 5 {
+		e.Facts.PastFrom = e.Facts.Clock
+	}
 	return State{e.Facts}, e.Facts.check()
 }
 

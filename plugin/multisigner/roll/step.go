@@ -17,26 +17,32 @@ type step struct {
 	first      []int   // by signer: the place in sights of its first address
 	sights     []sight // by address: what it was seen to have
 	places     places
-	next       int     // where the next address should stand in facts.Addresses
-	nextSigner int     // and the next signer in facts.Signers
-	nextName   int     // and the next address in facts.Named
-	peers      []*Peer // by signer; nil: it is not configured (any more)
-	fresh      []bool  // by signer: all its addresses were good at a look that is not old
-	held       []bool  // by key: its private key is there
-	ours       []int   // the places of our keys
+	next       int      // where the next address should stand in facts.Addresses
+	nextSigner int      // and the next signer in facts.Signers
+	nextName   int      // and the next address in facts.Named
+	peers      []*Peer  // by signer; nil: it is not configured (any more)
+	fresh      []bool   // by signer: all its addresses were good at a look that is not old
+	held       []bool   // by key: its private key is there
+	ours       []int    // the places of our keys
+	theirs     []int    // and those of the peers' keys
+	copies     []copyOf // by key
 
+	goal    goal
 	chosen  []choice // by key
 	rolling bool     // some rollover of ours has begun and not ended
 
 	parentFresh bool
-	orphaned    bool // the configuration has no parent although it had a DS (PROTOCOL parent-none-forgets-no-ds)
-	restarted   bool // something may have come and gone unseen at a peer
-	unknownDS   int  // DS records at an address of the parent that belong to no known key
-	red         bool // something that signs now is missing somewhere: no step but healing
+	orphaned    bool     // the configuration has no parent although it had a DS (PROTOCOL parent-none-forgets-no-ds)
+	restarted   bool     // something may have come and gone unseen at a peer
+	strange     []string // peers for which there is no room
+	unknownDS   int      // DS records at an address of the parent that belong to no known key
+	red         bool     // something that signs now is missing somewhere: no step but healing
 
 	waited []waiting // before this step
 	out    Plan
-	refuse string
+
+	refusal    refusal
+	refusedFor reason // what it waits for
 }
 
 // choice is what a key of ours that holds no office yet is kept for.
@@ -48,11 +54,21 @@ const (
 	successor        // an office is about to be its
 )
 
+// copyOf is what was found of a peer's key, which we may publish for it.
+type copyOf uint8
+
+const (
+	noCopy      copyOf = iota // it is not for us to publish
+	shownCopy                 // an owner shows it
+	unshownCopy               // none does
+	expiredCopy               // nobody owns it
+)
+
 // end forgets everything but memory that the next step can use.
 func (z *step) end() {
 	clear(z.views)
 	clear(z.peers)
-	*z = step{views: z.views[:0], peers: z.peers[:0], fresh: z.fresh[:0], held: z.held[:0], chosen: z.chosen[:0], first: z.first[:0], sights: z.sights[:0], ours: z.ours[:0]}
+	*z = step{views: z.views[:0], peers: z.peers[:0], fresh: z.fresh[:0], held: z.held[:0], chosen: z.chosen[:0], first: z.first[:0], sights: z.sights[:0], ours: z.ours[:0], theirs: z.theirs[:0], copies: z.copies[:0]}
 }
 
 // begin copies what Step may change, so that the caller's State stays as it is.
@@ -80,7 +96,9 @@ func (z *step) begin(r *room, s *State, p *Policy, seen *Observation, now time.T
 	}
 	z.index()
 	for i := range p.Peers {
-		z.peers[z.signer(p.Peers[i].Name)] = &p.Peers[i]
+		if n := z.signer(p.Peers[i].Name); n > 0 {
+			z.peers[n] = &p.Peers[i]
+		}
 	}
 	z.views[0] = &z.seen.Self
 	for i := range seen.Peers {
@@ -103,13 +121,32 @@ func (z *step) begin(r *room, s *State, p *Policy, seen *Observation, now time.T
 // is not known yet must not be taken for absent.
 func (z *step) blind() (State, Plan) {
 	z.f.Waiting, z.f.Started = append(z.f.Waiting, z.waited...), z.t
-	return State{z.f}, Plan{Blind: true, Busy: true, Frozen: z.f.Orders.Frozen, Refuse: "nobody has been looked at since the start"}
+	return State{z.f}, Plan{Blind: true, Busy: true, Frozen: z.f.Orders.Frozen, Refuse: WhyBlind}
 }
 
-// meet gives a signer its index. The first is us, whatever we are called now.
+// signersAtMost is how many signers a state knows, those that were configured once included:
+// key.Candidates has a bit for each.
+const signersAtMost = 32
+
+// PeersAtMost is how many peers a zone may have: our choice, which leaves room for names that
+// were members and are configured no more.
+const PeersAtMost = 20
+
+// meet gives a signer its index. The first is us, whatever we are called now. Where there is no
+// room the place of a name that never became a member is taken.
 func (z *step) meet(name string) {
-	if len(z.f.Signers) > 0 && (name == z.p.Signer || z.signer(name) > 0) {
+	switch {
+	case len(z.f.Signers) > 0 && (name == z.p.Signer || z.signer(name) > 0):
 		z.f.Signers[0].Name = z.p.Signer
+		return
+	case len(z.f.Signers) >= signersAtMost:
+		for i := 1; i < len(z.f.Signers); i++ {
+			if !z.member(i) && !z.p.names(z.f.Signers[i].Name) {
+				z.rename(i, name)
+				return
+			}
+		}
+		z.strange = append(z.strange, name)
 		return
 	}
 	old := len(z.f.Signers)
@@ -119,6 +156,25 @@ func (z *step) meet(name string) {
 		spread = append(append(spread, z.f.Spread[k*old:(k+1)*old]...), 0)
 	}
 	z.f.Spread = spread
+}
+
+// rename gives the place of a signer to another one.
+func (z *step) rename(i int, name string) {
+	z.f.Signers[i] = signer{Name: name}
+	for k := range z.f.Keys {
+		z.setSpread(i, k, 0)
+		if key := &z.f.Keys[k]; int(key.Owner) == i {
+			key.Owner, key.Candidates = -1, 0
+		} else {
+			key.Candidates &^= 1 << i
+		}
+	}
+	for n := range z.f.Named {
+		if int(z.f.Named[n].Signer) == i {
+			z.f.Named[n].Signer = 0 // it counts for us until it is seen whose it is
+		}
+	}
+	z.f.Addresses = slices.DeleteFunc(z.f.Addresses, func(a address) bool { return int(a.Signer) == i })
 }
 
 // signer returns the index of a peer, or -1.
@@ -133,9 +189,13 @@ func (z *step) signer(name string) int {
 	return -1
 }
 
-// member reports whether signer i, a peer, counts: its keys were once ours to
+// member reports whether signer i counts: we do, and a peer whose keys were once ours to
 // publish. One that was never reached or trusted holds up nothing but the first DS.
-func (z *step) member(i int) bool { return z.f.Signers[i].Since != 0 }
+func (z *step) member(i int) bool { return i == 0 || z.f.Signers[i].Since != 0 }
+
+// awaited reports whether signer i is a member or, by configuration, is to become one: CDS is
+// for all of them (PROTOCOL first-ds-waits-for-all).
+func (z *step) awaited(i int) bool { return z.member(i) || z.peers[i] != nil }
 
 // full reports whether no more keys can be remembered.
 func (z *step) full() bool { return len(z.f.Keys) == keysAtMost }

@@ -15,7 +15,8 @@ func (z *step) yield() {
 			continue
 		}
 		if other.Owner == 0 || z.inUse(other) || z.p.Signer > z.name(z.ownerOf(other)) {
-			key.Compromised, key.Gone = true, z.t // never to be used; a new one is made
+			key.Compromised = true // never to be used; a new one is made
+			key.leave(z.t)
 		}
 	}
 }
@@ -36,12 +37,12 @@ func (z *step) clash(k *key) *key {
 }
 
 // clashes reports whether k, a key of ours that signs, must be rolled because of its tag.
-// One rollover at a time: where tags are few, the next key may clash as well. A CSK that
+// One rollover of an office at a time: where tags are few, the next key may clash as well. A CSK that
 // has left one of its offices for that leaves the other, too
 // (PROTOCOL used-key-with-a-shared-tag-rolls).
 func (z *step) clashes(k *key) bool {
 	for n := range z.f.Keys {
-		if old := &z.f.Keys[n]; old != k && old.Owner == 0 && old.published() && (old.DataOff != 0 || old.Out != 0) {
+		if old := &z.f.Keys[n]; old != k && old.Owner == 0 && old.published() && (k.Role.Data() && old.DataOff != 0 || k.Role.Entry() && old.Out != 0) {
 			return false
 		}
 	}

@@ -32,7 +32,7 @@ func (s *signing) unsigned() (*zone.Version, error) {
 		edit.Delete(s.apex, zone.TypeNSEC3PARAM)
 	}
 	next = edit.Version()
-	if err := denial.Put(edit, s.Old, next, s.Denial, ttl); err != nil {
+	if err := denial.Put(edit, s.Old, next, s.Denial, ttl, s.Place); err != nil {
 		return nil, err
 	}
 	return edit.Version(), nil

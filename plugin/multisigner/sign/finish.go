@@ -3,8 +3,6 @@ package sign
 import (
 	"fmt"
 	"iter"
-	"runtime"
-	"sync"
 	"sync/atomic"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
@@ -27,6 +25,9 @@ func (l look) finish(work iter.Seq[job]) (v *zone.Version, signed int, err error
 	}
 	if !l.whole || l.next.Names() < wholePages {
 		return l.signJobs(soa, work)
+	}
+	if l.First != nil && l.Old == nil && len(l.data) > 0 {
+		return l.signAsked(soa)
 	}
 	v, signed, err = l.signPages()
 	if err != nil {
@@ -106,32 +107,18 @@ func (l look) signJobs(soa job, work iter.Seq[job]) (v *zone.Version, signed int
 // signAll does jobs, on as many processors as there are.
 func (s *signing) signAll(jobs []job) ([]zone.RRset, error) {
 	sets := make([]zone.RRset, len(jobs))
-	var next atomic.Int64
-	var failed atomic.Pointer[error]
-	worker := func() {
+	err := zone.Share(len(jobs), func() (func(i int) error, func()) {
 		h := s.hand()
-		defer h.end()
-		for failed.Load() == nil {
-			i := int(next.Add(1)) - 1
-			if i >= len(jobs) {
-				return
-			}
+		return func(i int) error {
 			sigs, err := h.sign(&jobs[i])
-			if err != nil {
-				failed.CompareAndSwap(nil, &err)
-				return
+			if err == nil {
+				sets[i] = jobs[i].set.WithSigs(sigs)
 			}
-			sets[i] = jobs[i].set.WithSigs(sigs)
-		}
-	}
-	var others sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(jobs)) - 1 {
-		others.Go(worker)
-	}
-	worker()
-	others.Wait()
-	if err := failed.Load(); err != nil {
-		return nil, *err
+			return err
+		}, h.end
+	})
+	if err != nil {
+		return nil, err
 	}
 	return sets, nil
 }

@@ -49,6 +49,12 @@ type Input struct {
 	// is called after some RRsets each, which may wait as well, and what is called at
 	// the end. nil: there is room for all.
 	Place func() (keep, leave func())
+	// First is given the version before it is whole, where it is the first and large: all is there
+	// but signatures, and those are made when they are asked for (zone.Version.Signatures). It
+	// may be answered from until Zone returns: what comes of it is the same, and whole. An error
+	// ends the call. Nobody may ask with keys that are not safe in many goroutines, or sign
+	// the same data otherwise each time. nil: nobody wants it.
+	First func(*zone.Version) error
 	// Progress is told, while a large zone is signed as a whole, how many of how many
 	// names are done; from any of the goroutines, and at times. nil: nobody.
 	Progress func(done, all int)

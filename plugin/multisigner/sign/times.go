@@ -80,6 +80,12 @@ func (t times) end(n zone.Name, typ zone.Type) uint32 {
 	return uint32(t.expiration - int64(time.Duration(spread(n, typ)%jitterSteps)*step/time.Second))
 }
 
+// first is the earliest end that a signature made now may have.
+func (t times) first() int64 {
+	step := (t.Validity - t.Refresh) / jitterShare / jitterSteps
+	return t.expiration - int64((jitterSteps-1)*step/time.Second)
+}
+
 // spread is FNV-1a over a name and a type: equal for equal RRsets, so that
 // signing again gives what it gave.
 func spread(n zone.Name, t zone.Type) uint32 {

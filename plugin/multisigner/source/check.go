@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/rdata"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -17,7 +18,7 @@ import (
 // RRsets with differing TTLs.
 func Check(v *zone.Version) []Problem {
 	var t tally
-	for f := range findings(v) {
+	for f := range findings(v, true) {
 		t.add(Problem{Name: f.name.String(), Text: f.text, Fatal: f.fatal})
 	}
 	return most(t.problems)
@@ -32,10 +33,11 @@ type finding struct {
 	text    string
 }
 
-// findings judges all names of a version.
-func findings(v *zone.Version) iter.Seq[finding] {
+// findings judges all names of a version. came: it did not come from a file, whose data is
+// read by its types.
+func findings(v *zone.Version, came bool) iter.Seq[finding] {
 	return func(yield func(finding) bool) {
-		c := &checker{v: v, yield: yield}
+		c := &checker{v: v, came: came, yield: yield}
 		c.apex()
 		for n := range v.All() {
 			if c.stopped {
@@ -48,6 +50,7 @@ func findings(v *zone.Version) iter.Seq[finding] {
 
 type checker struct {
 	v       *zone.Version
+	came    bool
 	yield   func(finding) bool
 	stopped bool
 }
@@ -86,6 +89,9 @@ func (c *checker) node(n *zone.Node) {
 		if s.Rdata.Len() > 1 && isSingleton(s.Type) {
 			c.fatal(s.Name, s.Type, "the name has %d %s records, at most one may be: remove the others", s.Rdata.Len(), s.Type)
 		}
+		if c.came {
+			c.data(s)
+		}
 	}
 	if !n.Empty() {
 		c.limits(n)
@@ -95,6 +101,17 @@ func (c *checker) node(n *zone.Node) {
 	}
 	c.shape(n)
 	c.targets(n)
+}
+
+// data holds records to the form of their type. A zone file with others is refused; from a
+// primary they are served as they came, for it serves them itself.
+func (c *checker) data(s zone.RRset) {
+	for data := range s.Rdata.All() {
+		if err := rdata.Check(uint16(s.Type), []byte(data)); err != nil {
+			c.warn(s.Name, s.Type, "the data of a record of type %s is none of that type (%v): secondaries of other makes may refuse the zone; mend it at the primary", s.Type, err)
+			return
+		}
+	}
 }
 
 // hidden reports whether the name is below a cut or a DNAME, and says what is lost there.

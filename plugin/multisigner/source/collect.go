@@ -122,7 +122,7 @@ func (c *collector) finish(mistakes bool) *zone.Version {
 		b.Put(g.data.RRset(g.name, g.t, g.ttl))
 	}
 	v := b.Version()
-	for f := range findings(v) {
+	for f := range findings(v, false) {
 		if f.absence && mistakes {
 			continue
 		}

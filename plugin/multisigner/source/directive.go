@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/rdata"
+	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
 // directive carries out a line that begins with a dollar sign.
@@ -24,7 +25,7 @@ func (f *feed) carryOut(words []rdata.Word, e *entry) (err error) {
 	case "$ORIGIN":
 		return f.setOrigin(args)
 	case "$TTL":
-		return f.setTTL(args)
+		return f.setTTL(args, e.line)
 	case "$INCLUDE":
 		return f.include(args, e.line)
 	case "$GENERATE":
@@ -46,13 +47,16 @@ func (f *feed) setOrigin(args []rdata.Word) error {
 	return nil
 }
 
-func (f *feed) setTTL(args []rdata.Word) error {
+func (f *feed) setTTL(args []rdata.Word, line int) error {
 	if len(args) != 1 {
 		return errors.New("$TTL takes one number of seconds, or a time like 1h30m")
 	}
-	ttl, err := parseTTL(string(args[0].Text))
+	ttl, over, err := parseTTL(string(args[0].Text))
 	if err != nil {
 		return fmt.Errorf("$TTL: %w", err)
+	}
+	if over {
+		f.l.within.warn(position{f.path, line}, zone.Name(f.scope.origin), "$TTL: "+countsAsNone)
 	}
 	f.scope.ttl, f.scope.hasTTL, f.scope.fixed = ttl, true, true
 	return nil

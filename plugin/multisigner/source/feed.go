@@ -103,6 +103,9 @@ func (f *feed) read(e *entry) (line int, err error) {
 	if err != nil {
 		return h.line, fmt.Errorf("%s: %w", h.typ, err)
 	}
+	if h.over {
+		f.l.within.warn(position{f.path, e.line}, r.Name, countsAsNone)
+	}
 	f.l.within.add(r, e, position{f.path, e.line})
 	return 0, nil
 }
@@ -113,7 +116,8 @@ type head struct {
 	typ    string // as it is written
 	ttl    uint32
 	hasTTL bool
-	line   int // of the word that was looked at last
+	over   bool // ttl is 0 because it is written too large
+	line   int  // of the word that was looked at last
 }
 
 // head reads TTL and class, in either order, and the type; rest is the data.
@@ -129,7 +133,7 @@ func (f *feed) head(words []rdata.Word) (h head, rest []rdata.Word, err error) {
 			continue
 		}
 		if !h.hasTTL && text != "" && isDigit(text[0]) && !w.Quoted {
-			if h.ttl, err = parseTTL(text); err == nil {
+			if h.ttl, h.over, err = parseTTL(text); err == nil {
 				h.hasTTL = true
 				continue
 			} else if errors.Is(err, errTTL) {

@@ -174,6 +174,7 @@ func (v *visit) take(c xfr.Change) error {
 	if c.Kind == xfr.Whole {
 		next = Take(c.Version)
 	}
+	next.judged = v.rejudge(next, c)
 	v.is.Taken, v.is.Diffs, v.is.Result.SOA = next, c.Diffs, timers(next.Came)
 	fatal := v.judge(next, c)
 	v.is.Result.Outcome = primary.Took
@@ -188,6 +189,21 @@ func timers(v *zone.Version) primary.Timers {
 		return primary.TimersOf(rdata)
 	}
 	return primary.Timers{}
+}
+
+// rejudge judges the content that came: by its changes, where it came by differences from
+// content that was judged.
+func (v *visit) rejudge(next Taken, c xfr.Change) *judged {
+	if c.Kind == xfr.Whole {
+		return judge(next.Content)
+	}
+	var changed []zone.Name
+	for _, d := range c.Diffs {
+		for _, change := range d.Changes {
+			changed = append(changed, change.Name())
+		}
+	}
+	return v.have.judged.after(next.Content, changed)
 }
 
 // judge finds the problems of what came, and gives the first that is fatal.
@@ -209,7 +225,7 @@ func (v *visit) judge(next Taken, c xfr.Change) (fatal string) {
 	} else if len(next.Dropped) > 0 {
 		t.add(Problem{Name: apex, Text: "records that the signer makes are left out (" + next.Dropped.String() + ")"})
 	}
-	for f := range findings(next.Content) {
+	for _, f := range next.judged.findings {
 		t.add(Problem{Name: f.name.String(), Text: f.text, Fatal: f.fatal})
 	}
 	for _, p := range t.problems {

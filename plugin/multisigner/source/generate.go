@@ -54,8 +54,11 @@ func newGenerator(text []byte, line int) (*generator, error) {
 		return nil, err
 	}
 	for _, p := range g.parts {
-		if p.number && (g.at+p.offset < 0 || g.stop+p.offset > math.MaxInt32) {
-			return nil, fmt.Errorf("$GENERATE: the offset %d leads below 0 or above 2147483647", p.offset)
+		switch {
+		case p.number && g.stop+p.offset > math.MaxInt32:
+			return nil, fmt.Errorf("$GENERATE: the offset %d leads above 2147483647", p.offset)
+		case p.number && g.at+p.offset < 0 && p.base != 'd':
+			return nil, fmt.Errorf("$GENERATE: the offset %d leads below 0, and such a number is written with the base d alone", p.offset)
 		}
 	}
 	return g, nil

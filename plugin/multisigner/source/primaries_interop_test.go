@@ -3,6 +3,7 @@
 package source_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/ecdsa"
@@ -13,6 +14,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/pem"
 	"fmt"
 	"math/big"
@@ -36,6 +38,7 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/source"
 	"github.com/multisigner/multisigner/plugin/multisigner/source/primary"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+	"github.com/multisigner/multisigner/test/loopback"
 )
 
 var transferKey = &ask.TSIG{Name: "transfer-key.", Algorithm: dns.HmacSHA256, Secret: "NoTCJU+DMqFWywaPyxSijrDEA/eC3nK0xi3AMEZuPVk="}
@@ -256,16 +259,42 @@ func (r *running) serves(serial uint32) {
 	}
 }
 
-// change has it serve another zone.
+// change has it serve another zone, and waits until nothing of it serves the one before:
+// NSD begins new processes, and its old ones still take connections for a moment.
 func (r *running) change(text string, serial uint32) {
 	r.t.Helper()
 	r.write(text)
+	before := len(r.children())
 	if r.load != nil {
 		r.do(r.load)
 	} else {
 		require.NoError(r.t, r.cmd.Process.Signal(syscall.SIGHUP))
 	}
 	r.serves(serial)
+	require.Eventually(r.t, func() bool { return len(r.children()) <= before }, time.Minute, 5*time.Millisecond,
+		"%s keeps old processes\n%s", r.name, r.log)
+}
+
+// children are the processes that it has begun: those of its group but itself.
+func (r *running) children() (pids []int) {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	require.NoError(r.t, err)
+	for _, path := range stats {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		var pid, parent, group int
+		var state string
+		before, after, _ := strings.Cut(string(text), "(")
+		after = after[strings.LastIndex(after, ")")+1:]
+		_, err = fmt.Sscan(before+after, &pid, &state, &parent, &group)
+		require.NoError(r.t, err)
+		if group == r.cmd.Process.Pid && pid != group && state != "Z" {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 func (r *running) server() ask.Server {
@@ -310,19 +339,9 @@ func certificate(t *testing.T, name string, by *x509.Certificate, byKey *ecdsa.P
 }
 
 func freePort(t *testing.T) netip.AddrPort {
-	for range 20 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		at := l.Addr().(*net.TCPAddr).AddrPort()
-		u, err := net.ListenPacket("udp", at.String())
-		l.Close()
-		if err == nil {
-			u.Close()
-			return at
-		}
-	}
-	require.FailNow(t, "no free port")
-	return netip.AddrPort{}
+	at, err := loopback.Free("127.0.0.1")
+	require.NoError(t, err)
+	return at
 }
 
 // editor writes one version of a zone after another.
@@ -454,49 +473,85 @@ func unlike(want, got *zone.Version) []zone.Change {
 	})
 }
 
-// dies kills the primary while it sends a large zone.
+// dies kills the primary before each message of what it sends, or every few of them: of a
+// large zone, and of a large difference where it has those. What we have then is whole: the
+// zone, or the one before.
 func dies(t *testing.T, r *running, e *editor) {
 	for i := range 20_000 {
 		e.records[fmt.Sprintf("n%d 300 TXT \"%060d\"", i, i)] = true
 	}
-	have := source.Take(content("soa 1\n" + apexNS))
 	e.edit(1)
 	r.change(e.file(), e.serial)
-	for _, after := range []int{100, 60_000, 700_000} {
-		client := &ask.Client{Timeout: 10 * time.Second, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
-			return &deadly{Conn: conn, left: after, kill: r.kill}, err
-		}}
-		got := visitOf(t, client, r.server(), have)
-		if got.Result.Outcome == primary.Took { // all was on its way already
-			require.Empty(t, unlike(content(e.lines()), got.Taken.Came))
-		} else {
-			require.Equal(t, primary.Failed, got.Result.Outcome, got.String())
-			require.Equal(t, have, got.Taken)
-		}
-		t.Logf("killed after %d octets: %s", after, got.String())
-		r.run()
-		r.serves(e.serial)
+	before := visitOf(t, patient, r.server(), source.Taken{}).Taken
+	for i := range 4000 { // more than half of the records would be a whole zone
+		delete(e.records, fmt.Sprintf("n%d 300 TXT \"%060d\"", i, i))
+		e.records[fmt.Sprintf("n%d 300 TXT \"%060d\"", i, i+1)] = true
 	}
-	got := visitOf(t, patient, r.server(), have)
-	require.Equal(t, primary.Took, got.Result.Outcome, got.String())
-	require.Empty(t, unlike(content(e.lines()), got.Taken.Came))
+	e.edit(1)
+	r.change(e.file(), e.serial)
+	for i, have := range []source.Taken{source.Take(content("soa 1\n" + apexNS)), before} {
+		whole := visitOf(t, patient, r.server(), have)
+		require.Equal(t, primary.Took, whole.Result.Outcome, whole.String())
+		require.Equal(t, r.ixfr && i == 1, len(whole.Diffs) > 0, whole.String())
+		cut, places := 0, min(whole.Told.Messages, 10)
+		for k := range places {
+			at := k * whole.Told.Messages / places
+			client := &ask.Client{Timeout: 10 * time.Second, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+				conn, err := narrow.DialContext(ctx, network, address)
+				return &deadly{Conn: conn, in: bufio.NewReader(conn), left: &at, kill: r.kill}, err
+			}}
+			got := visitOf(t, client, r.server(), have)
+			if got.Result.Outcome == primary.Took { // all was on its way already
+				require.Empty(t, unlike(content(e.lines()), got.Taken.Came))
+			} else {
+				cut++
+				require.Equal(t, primary.Failed, got.Result.Outcome, got.String())
+				require.Equal(t, have, got.Taken)
+			}
+			r.run()
+			r.serves(e.serial)
+		}
+		t.Logf("%d of %d messages cut: %s", cut, whole.Told.Messages, whole.String())
+		require.Greater(t, cut, 2)
+		got := visitOf(t, patient, r.server(), have)
+		require.Equal(t, primary.Took, got.Result.Outcome, got.String())
+		require.Empty(t, unlike(content(e.lines()), got.Taken.Came))
+	}
 }
 
-// deadly kills the other side when so much was read.
+// narrow has the other side wait for us: little of what it sends is on its way.
+var narrow = net.Dialer{Control: func(network, _ string, c syscall.RawConn) error {
+	if network == "udp4" {
+		return nil
+	}
+	return c.Control(func(fd uintptr) {
+		syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, 1000)
+		syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096)
+	})
+}}
+
+// deadly kills the other side when so many messages were read.
 type deadly struct {
 	net.Conn
-	left int
+	in   *bufio.Reader
+	left *int // over all connections
 	kill func()
-	once sync.Once
+	of   int // octets of this message that have not been read
 }
 
 func (d *deadly) Read(b []byte) (int, error) {
-	if d.left <= 0 {
-		d.once.Do(d.kill)
+	if d.of == 0 {
+		if *d.left--; *d.left == -1 {
+			d.kill()
+		}
+		size, err := d.in.Peek(2)
+		if err != nil {
+			return 0, err
+		}
+		d.of = 2 + int(binary.BigEndian.Uint16(size))
 	}
-	n, err := d.Conn.Read(b[:min(len(b), max(d.left, 4096))])
-	d.left -= n
+	n, err := d.in.Read(b[:min(len(b), d.of)])
+	d.of -= n
 	return n, err
 }
 

@@ -20,6 +20,8 @@ type Taken struct {
 	Content *zone.Version
 	// Dropped counts the records that Content lacks, by type.
 	Dropped Dropped
+
+	judged *judged // of Content; nil: nobody has judged it
 }
 
 // Dropped counts records that are left out because the signer makes them: RRSIG, NSEC,

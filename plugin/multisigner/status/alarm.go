@@ -25,7 +25,9 @@ const (
 	AlarmExpired         AlarmName = "content-expired"
 	AlarmPrimaryBack     AlarmName = "primary-went-back"
 	AlarmRejected        AlarmName = "content-refused"
+	AlarmReview          AlarmName = "review-held"
 	AlarmNotKept         AlarmName = "content-not-kept"
+	AlarmLost            AlarmName = "content-lost"
 	AlarmParked          AlarmName = "updates-not-served"
 	AlarmSignature       AlarmName = "signature-bad"
 	AlarmGuard           AlarmName = "guard-objects"
@@ -41,6 +43,15 @@ const (
 	AlarmContent         AlarmName = "content-differs"
 	AlarmClockAhead      AlarmName = "clock-ahead"
 	AlarmSize            AlarmName = "dnskey-too-long"
+
+	// Those of a catalog, whose name stands where a zone's does.
+	AlarmCatalogNotSaved  AlarmName = "catalog-not-saved"
+	AlarmCatalogBroken    AlarmName = "catalog-broken"
+	AlarmCatalogBack      AlarmName = "catalog-went-back"
+	AlarmCatalogFailing   AlarmName = "catalog-not-fetched"
+	AlarmCatalogMass      AlarmName = "catalog-removes-many"
+	AlarmCatalogHeld      AlarmName = "catalog-member-held"
+	AlarmRemovedDelegated AlarmName = "removed-zone-delegated"
 )
 
 // Alarm is something that a person must see to. Name and About together tell it from

@@ -15,7 +15,7 @@ type Zone struct {
 	Reload *Reload `json:"reload,omitempty"` // the last reload of the Corefile, if it was refused
 
 	Serving  bool   `json:"serving"`            // everybody is answered; else only those who look at us
-	Refuse   string `json:"refuse,omitempty"`   // why outsiders get SERVFAIL
+	Refuse   string `json:"refuse,omitempty"`   // why resolvers get SERVFAIL
 	Frozen   bool   `json:"frozen"`             // rollovers stand still until told to thaw
 	Insecure bool   `json:"insecure,omitempty"` // it has gone insecure: it is served without DNSSEC
 	Serial   uint32 `json:"serial"`
@@ -26,6 +26,7 @@ type Zone struct {
 	DNSKEYOctets int `json:"dnskey_octets"` // how long the answer with the DNSKEY RRset is; 1232 fit UDP
 
 	Source      Source      `json:"source"`
+	Reviews     []Review    `json:"reviews,omitempty"` // content that waits for a review, or was held by it
 	Signatures  Signatures  `json:"signatures"`
 	Keys        []Key       `json:"keys"`                // of every signer, as we know them
 	DS          []string    `json:"ds"`                  // the whole set that the parent should have now, in presentation form without owner, class and type; empty: none is safe yet
@@ -35,6 +36,7 @@ type Zone struct {
 	Self        []Address   `json:"self"`                // our own addresses and our secondaries', as seen from outside
 	Secondaries []Secondary `json:"secondaries"`
 	Peers       []Peer      `json:"peers"`
+	Contents    []Content   `json:"contents,omitempty"` // of every signer of a group, ours first
 	Parent      Parent      `json:"parent"`
 	Waits       []Wait      `json:"waits"`
 	Alarms      []Alarm     `json:"alarms"`
@@ -74,11 +76,42 @@ type Source struct {
 	Expired   bool      `json:"expired,omitempty"`
 	Failing   time.Time `json:"failing,omitzero"` // since when no primary is good
 	Why       string    `json:"why,omitempty"`    // what the last that was not good said
+	// Retransfer: all of the zone is taken from the next primary that gives it, by order.
+	Retransfer bool `json:"retransfer,omitempty"`
+
+	// Writer says that the content is changed here, and not at a primary; Given is its serial
+	// as other signers transfer it from here, 0 where they do not. Epoch counts how often the
+	// role has changed here, and Since is when it did last.
+	Writer bool      `json:"writer"`
+	Given  uint32    `json:"given,omitempty"`
+	Epoch  uint32    `json:"epoch,omitempty"`
+	Since  time.Time `json:"since,omitzero"`
 
 	// Updated is how many RRsets are otherwise than in the file because of updates, and
 	// UpdatesHeld that no update is taken until resume-updates.
 	Updated     int  `json:"updated,omitempty"`
 	UpdatesHeld bool `json:"updates_held,omitempty"`
+}
+
+// Update is what updates have made of one RRset.
+type Update struct {
+	Name      string    `json:"name"`
+	Type      string    `json:"type"`
+	Added     []string  `json:"added"`   // data in presentation form
+	Removed   []string  `json:"removed"` // the same, of records that the file has
+	TTL       *uint32   `json:"ttl,omitempty"`
+	By        string    `json:"by"` // the TSIG key of the last update
+	Since     time.Time `json:"since"`
+	NotServed string    `json:"not_served,omitempty"` // why
+}
+
+// Review is content that is looked at by a command before it is served.
+type Review struct {
+	Stage  string    `json:"stage"` // content: before it is signed; signed: before it is shown
+	Serial uint32    `json:"serial"`
+	Since  time.Time `json:"since"` // when the command was begun
+	Held   bool      `json:"held"`  // it was not taken; else the command runs, or is about to
+	Why    string    `json:"why,omitempty"`
 }
 
 // Problem is something wrong with the content of a zone.
@@ -94,6 +127,8 @@ type Progress struct {
 	Percent int `json:"percent"`
 	Names   int `json:"names"` // that are done
 	Of      int `json:"of"`
+	// Answers: the zone is answered from although it is signed for the first time.
+	Answers bool `json:"answers,omitempty"`
 }
 
 // Signatures says how long the zone's signatures live.
@@ -150,6 +185,24 @@ type Peer struct {
 	Hand      *Hand     `json:"hand,omitempty"` // what a person carries to a foreign one; absent while what it publishes is not known
 }
 
+// Content is which content a signer of the group serves, whatever the serial of its zone.
+type Content struct {
+	Signer string  `json:"signer"`
+	Serial *uint32 `json:"serial,omitempty"` // the content's own, which its primary counts; absent: not known
+	State  string  `json:"state"`
+	Why    string  `json:"why,omitempty"` // by what State is known
+	// Since is when a look first found it so; zero: it was not looked at since the start.
+	Since time.Time `json:"since,omitzero"`
+}
+
+// The states of a Content.
+const (
+	ContentOurs    = "ours"
+	ContentSame    = "same"
+	ContentDiffers = "differs"
+	ContentUnknown = "not known"
+)
+
 // Hand is what belongs into the DNSKEY, CDS and CDNSKEY RRsets of a foreign signer
 // beside the records of its own keys, which are its own business.
 type Hand struct {
@@ -182,6 +235,7 @@ type Notify struct {
 	Serial uint32    `json:"serial"` // that it told of
 	Taken  bool      `json:"taken"`
 	Answer string    `json:"answer"` // NOERROR, or why it was not taken
+	Cure   string    `json:"cure,omitempty"`
 }
 
 // Transfer is what came of a transfer.

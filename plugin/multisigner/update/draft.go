@@ -2,6 +2,7 @@ package update
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
@@ -53,15 +54,13 @@ func (d *draft) put(s zone.RRset) {
 
 func (d *draft) remove(n zone.Name, t zone.Type) { d.put(zone.RRset{Name: n, Type: t}) }
 
-// undo takes the RRset of k back to what it was.
-func (d *draft) undo(k Key) {
-	delete(d.sets, k)
-	if d.types[k.Name] = slices.DeleteFunc(d.types[k.Name], func(t zone.Type) bool { return t == k.Type }); len(d.types[k.Name]) == 0 {
-		delete(d.types, k.Name)
-	}
+// touched lists the names of which something was touched, in canonical order: what is found
+// at the first of them is told, and a start tells the same.
+func (d *draft) touched() []zone.Name {
+	return slices.SortedFunc(maps.Keys(d.types), zone.Name.Compare)
 }
 
-// at lists the types at n, in no order.
+// at lists the types at n, in their order.
 func (d *draft) at(n zone.Name) []zone.Type {
 	var all []zone.Type
 	if node := d.of.Get(n); node != nil {
@@ -76,6 +75,7 @@ func (d *draft) at(n zone.Name) []zone.Type {
 			all = append(all, t)
 		}
 	}
+	slices.Sort(all)
 	return all
 }
 
@@ -89,23 +89,24 @@ func (d *draft) dnameAbove(n zone.Name) zone.Name {
 	return ""
 }
 
-// below is a name strictly below n that has records, "" without any.
-func (d *draft) below(n zone.Name) zone.Name {
+// below is the first name strictly below n, in canonical order, that has records; "" without any.
+func (d *draft) below(n zone.Name) (first zone.Name) {
 	for node := range d.of.From(n) {
 		m := node.Name()
 		if !m.Under(n) {
 			break
 		}
 		if m != n && !node.Empty() && len(d.at(m)) > 0 {
-			return m
+			first = m
+			break
 		}
 	}
 	for m := range d.types {
-		if m != n && m.Under(n) && len(d.at(m)) > 0 {
-			return m
+		if m != n && m.Under(n) && len(d.at(m)) > 0 && (first == "" || m.Compare(first) < 0) {
+			first = m
 		}
 	}
-	return ""
+	return first
 }
 
 // digestSizes are those of the digest types of DS records, in octets.

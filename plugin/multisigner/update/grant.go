@@ -39,7 +39,9 @@ const (
 var errPattern = errors.New("write @, a NAME, *.NAME, sub NAME or self")
 
 // ParsePatterns reads what stands behind `name` in a grant: @, NAME, *.NAME, sub NAME
-// and self. A name without a final dot is below the apex.
+// and self. A name without a final dot is below the apex. *.NAME is every name of one
+// label more but the wildcard: that answers for all names there are not, at any depth, and
+// is written \*.NAME.
 func ParsePatterns(words []string, apex zone.Name) ([]Pattern, error) {
 	var all []Pattern
 	for i := 0; i < len(words); i++ {
@@ -108,7 +110,7 @@ func (p Pattern) covers(n zone.Name, key string) bool {
 	case below:
 		return n.Under(p.name)
 	case oneLabel:
-		return n != zone.Root && n.Parent() == p.name
+		return n != zone.Root && n.Parent() == p.name && !n.IsWildcard()
 	case self:
 		name, err := zone.ParseName(key)
 		return err == nil && n == name
@@ -131,8 +133,11 @@ func (g Grant) covers(n, apex zone.Name, t zone.Type) bool {
 }
 
 // Permit finds out whether the holder of a key may ask for all of m (RFC 2136 3.3). To
-// remove all of a name takes a grant for each type that is there. algorithm is what the
-// message was signed with: a secret is for its own only (RFC 8945 6).
+// remove all of a name takes a grant for each type that is there: content has them, as far
+// as they are known; nil for not at all. A prerequisite may ask about names that a grant
+// covers, of whatever type, and about the SOA: by others a key would find out what the
+// zone holds. algorithm is what the message was signed with: a secret is for its own only
+// (RFC 8945 6).
 func (m *Message) Permit(content *zone.Version, grants []Grant, key, algorithm string) *Refusal {
 	of := slices.DeleteFunc(slices.Clone(grants), func(g Grant) bool { return g.Key != key })
 	switch {
@@ -142,6 +147,11 @@ func (m *Message) Permit(content *zone.Version, grants []Grant, key, algorithm s
 		return refusal("no grant", "key %s may not update this zone: an update line of the zone must name it", key)
 	case of[0].Algorithm != algorithm:
 		return refusal("algorithm", "key %s is of %s, and the message was signed with %s", key, plain(of[0].Algorithm), plain(algorithm))
+	}
+	for _, r := range m.Prerequisites {
+		if !granted(of, key, r.Name, m.Apex, 0) && (r.Name != m.Apex || r.Type != zone.TypeSOA) {
+			return refusal("no grant", "key %s has no grant for %s, and may not ask about it in a prerequisite either", key, r.Name)
+		}
 	}
 	allowed := func(n zone.Name, t zone.Type) *Refusal {
 		if granted(of, key, n, m.Apex, t) {
@@ -162,6 +172,9 @@ func (m *Message) Permit(content *zone.Version, grants []Grant, key, algorithm s
 		}
 		if bad := allowed(r.Name, 0); bad != nil {
 			return bad
+		}
+		if content == nil {
+			continue
 		}
 		node := content.Get(r.Name)
 		if node == nil {

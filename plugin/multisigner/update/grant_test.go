@@ -29,6 +29,7 @@ func TestPermit(t *testing.T) {
 		grant(t, "sub.", "sub dyn @", zone.TypeA),
 		grant(t, "sub.", "h", zone.TypeTXT),
 		grant(t, "apex.", "@", zone.TypeSOA, zone.TypeNS),
+		grant(t, "wild.", `\*.acme`, zone.TypeTXT),
 	}
 	for _, tc := range []struct{ key, update, why string }{
 		{"all.", "add a.example. 60 A 192.0.2.1\ndelete h.example.\nadd s.example. 60 NS ns.example.", ""},
@@ -41,6 +42,9 @@ func TestPermit(t *testing.T) {
 		{"acme.", "delete x.acme.example. TXT x", ""},
 		{"acme.", "add x.y.acme.example. 60 TXT x", "no grant for x.y.acme.example. TXT"},
 		{"acme.", "add acme.example. 60 TXT x", "no grant for acme.example. TXT"},
+		{"acme.", "add *.acme.example. 60 TXT x", "no grant for *.acme.example. TXT"}, // it would answer at any depth
+		{"wild.", "add *.acme.example. 60 TXT x", ""},
+		{"wild.", "add x.acme.example. 60 TXT x", "no grant for x.acme.example. TXT"},
 		{"acme.", "add x.acme.example. 60 A 192.0.2.1", "no grant for x.acme.example. A"},
 		{"acme.", "add x.acme.example. 60 TXT x\nadd h.example. 60 TXT x", "no grant for h.example. TXT"},
 		{"host.example.", "add host.example. 60 A 192.0.2.1", ""},
@@ -50,6 +54,11 @@ func TestPermit(t *testing.T) {
 		{"sub.", "delete h.example.", "no grant for h.example. A"},      // every type that is there
 		{"sub.", "delete z.example.", "no grant for z.example. record"}, // and none is no leave to ask
 		{"other.", "add a.example. 60 A 192.0.2.1", "must name it"},
+		{"acme.", "prereq nxrrset x.acme.example. A\nprereq yxdomain _acme-challenge.example.\nadd x.acme.example. 60 TXT x", ""},
+		{"acme.", "prereq yxrrset example. SOA\nadd x.acme.example. 60 TXT x", ""},
+		{"acme.", "prereq yxdomain h.example.\nadd x.acme.example. 60 TXT x", "no grant for h.example., and may not ask about it"},
+		{"acme.", "prereq yxrrset example. NS", "no grant for example., and may not ask about it"},
+		{"acme.", "prereq yxdomain example.", "no grant for example., and may not ask about it"},
 		{"other.", "prereq yxdomain a.example.", "must name it"}, // nobody probes a zone
 		{"", "", "with a TSIG key only"},
 	} {
@@ -65,6 +74,8 @@ func TestPermit(t *testing.T) {
 			require.Contains(t, bad.Text, tc.why)
 		})
 	}
+	require.Nil(t, read(t, "delete h.example.").Permit(nil, all, "sub.", dns.HmacSHA256), "what is there is not known")
+	require.NotNil(t, read(t, "delete a.example. A").Permit(nil, all, "sub.", dns.HmacSHA256))
 	bad := read(t, "").Permit(had, all, "all.", dns.HmacSHA512)
 	require.NotNil(t, bad)
 	require.Equal(t, "key all. is of hmac-sha256, and the message was signed with hmac-sha512", bad.Text)

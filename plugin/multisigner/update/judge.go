@@ -6,6 +6,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/rdata"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
@@ -35,15 +36,20 @@ func (m *Message) Judge(content *zone.Version, serial uint32) (Result, *Refusal)
 	if bad := m.hold(content, serial); bad != nil {
 		return Result{}, bad
 	}
+	if bad := m.MadeHere(); bad != nil {
+		return Result{}, bad
+	}
 	j := &judging{draft: newDraft(content), apex: m.Apex, serial: serial}
 	for _, r := range m.Updates {
-		if r.Type.SignerMade() || r.Type == zone.TypeCSYNC && r.Name == m.Apex {
-			return Result{}, refusal("made here", "%s %s: the signer makes these records; leave them out", r.Name, r.Type)
+		if r.Class == IN {
+			if err := rdata.Check(uint16(r.Type), []byte(r.Rdata)); err != nil {
+				return Result{}, refusal("content", "%s %s: %v", r.Name, r.Type, err)
+			}
 		}
 		j.take(r)
 	}
 	j.orphans()
-	for n := range j.types {
+	for _, n := range j.touched() {
 		if why := j.unfit(n); why != "" {
 			return Result{}, refusal("content", "%s", why)
 		}
@@ -212,7 +218,7 @@ func (j *judging) removeRecord(r Record) {
 // orphans removes the DS records of names that are not delegated, or are no longer: they
 // would mean nothing. In which order NS and DS come in a message is all the same.
 func (j *judging) orphans() {
-	for n := range j.types {
+	for _, n := range j.touched() {
 		if n == j.apex || j.has(n, zone.TypeNS) || !j.has(n, zone.TypeDS) {
 			continue
 		}

@@ -129,6 +129,9 @@ func TestRefusedContent(t *testing.T) {
 		{"d.example. 60 DNAME b.example.", "add d.example. 60 NS ns.example.", "a DNAME beside NS"},
 		{"", "add *.example. 60 NS ns.example.", "a wildcard cannot delegate"},
 		{"s.example. 60 NS ns.example.", "add s.example. 60 DS 1 13 2 00", "digest is cut off"},
+		{"", `add a.example. 60 NAPTR 1 1 "u" "E2U+sip" "sip:a@example" .`, "the expression: "},
+		{"", `add a.example. 60 SVCB 1 . alpn="h2" dohpath="q{?dns}"`, "begins with a slash"},
+		{"", "add a.example. 60 TYPE57 \\# 5 0001030801", "the flags must be 0"},
 	} {
 		t.Run(tc.update, func(t *testing.T) {
 			_, bad := read(t, tc.update+"\nadd ok.example. 60 A 192.0.2.1").Judge(content(t, tc.had), served)

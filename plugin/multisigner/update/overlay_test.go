@@ -19,7 +19,7 @@ type side struct {
 	t       testing.TB
 	base    *zone.Version
 	overlay update.Overlay
-	parked  []update.Parked
+	parked  update.Parked
 	content *zone.Version
 	judged  *zone.Version // what the last update made
 	now     time.Time
@@ -39,11 +39,9 @@ func (s *side) update(text string) *update.Refusal {
 	if bad != nil {
 		return bad
 	}
-	s.overlay = s.overlay.With(m.Strike(s.overlay, s.parked, []update.Grant{{Key: "k."}}, "k.")).With(update.Edits(s.base, r.Diff.Changes, "k.", s.now))
-	s.judged, s.content = r.Content, r.Content
-	if len(s.parked) > 0 {
-		s.content, s.parked = update.Compose(s.base, s.overlay)
-	}
+	edits := m.Edits(s.base, s.overlay, s.parked, r, []update.Grant{{Key: "k."}}, "k.", s.now)
+	s.overlay, s.judged = s.overlay.With(edits), r.Content
+	s.content, s.parked = update.Recompose(s.base, r.Content, s.overlay, s.parked, edits)
 	return nil
 }
 
@@ -116,8 +114,8 @@ func TestParked(t *testing.T) {
 	require.Nil(t, s.update("add b.example. 60 TXT x\nadd b.example. 60 A 192.0.2.1\nadd c.example. 60 A 192.0.2.1"))
 	s.rebase(content(t, cname))
 	require.Equal(t, cname+"c.example. 60 A 192.0.2.1\n", show(s.content))
-	require.Len(t, s.parked, 2)
-	require.Equal(t, "b.example. would have a CNAME beside other records (RFC 1034 3.6.2)", s.parked[0].Why)
+	require.Equal(t, 2, s.parked.Len())
+	require.Equal(t, "b.example. would have a CNAME beside other records (RFC 1034 3.6.2)", s.parked.Why(update.Key{Name: zone.MustName("b.example."), Type: zone.TypeA}))
 	s.rebase(content(t, ""))
 	require.Empty(t, s.parked)
 	require.Contains(t, show(s.content), "b.example. 60 TXT \"x\"\n")
@@ -143,15 +141,18 @@ func TestParkedIsGranted(t *testing.T) {
 	other, err := zone.ParseText("example. 3600 SOA ns.example. other.example. 7 3600 600 86400 300\nexample. 3600 NS b.example.\nb.example. 60 CNAME a.example.\n")
 	require.NoError(t, err)
 	s.rebase(other)
-	require.Len(t, s.parked, 3)
+	require.Equal(t, 3, s.parked.Len())
+	require.Equal(t, update.Key{Name: apex, Type: zone.TypeSOA}, s.parked.First())
 	grants := []update.Grant{{Key: "k.", Types: []zone.Type{zone.TypeA, zone.TypeCNAME}}, {Key: "other."}}
 	m := read(t, "delete b.example.\ndelete example.")
 	require.Nil(t, m.Permit(s.content, []update.Grant{{Key: "k.", Types: grants[0].Types}}, "k.", ""))
 	var struck []string
-	for _, e := range m.Strike(s.overlay, s.parked, grants, "k.") {
+	r, bad := m.Judge(s.content, served)
+	require.Nil(t, bad)
+	for _, e := range m.Edits(s.base, s.overlay, s.parked, r, grants, "k.", s.now) {
 		struck = append(struck, e.Name.String()+" "+e.Type.String())
 	}
-	require.Equal(t, []string{"b.example. A"}, struck)
+	require.Equal(t, []string{"b.example. CNAME", "b.example. A"}, struck)
 }
 
 // What came after something was parked is served on when the file lets the parked part
@@ -160,12 +161,97 @@ func TestParkedStaysBehind(t *testing.T) {
 	s := newSide(t, "a.example. 60 A 192.0.2.1\n")
 	require.Nil(t, s.update("add b.example. 60 CNAME a.example."))
 	s.rebase(content(t, "b.example. 60 A 192.0.2.1\n"))
-	require.Len(t, s.parked, 1)
+	require.Equal(t, 1, s.parked.Len())
 	require.Nil(t, s.update("add b.example. 60 TXT x"))
 	s.rebase(content(t, ""))
 	require.Equal(t, "b.example. 60 TXT \"x\"\n", show(s.content))
-	require.Len(t, s.parked, 1)
-	require.Equal(t, zone.TypeCNAME, s.parked[0].Type)
+	require.Equal(t, 1, s.parked.Len())
+	require.Equal(t, zone.TypeCNAME, s.parked.First().Type)
+}
+
+// An update that goes on with an RRset of which a part is parked leaves that part what it
+// does not speak of: it was acknowledged, too.
+func TestParkedIsGoneOnWith(t *testing.T) {
+	const cname = "b.example. 60 CNAME a.example.\n"
+	for _, tc := range []struct{ what, base, update, next, then, is, left string }{
+		{"what makes room adds to it", "", "add b.example. 60 A 192.0.2.1", cname,
+			"delete b.example. CNAME\nadd b.example. 300 A 192.0.2.9", "b.example. 300 A 192.0.2.1\nb.example. 300 A 192.0.2.9\n", "b.example. A +2 -0 ttl 300\nb.example. CNAME +0 -1\n"},
+		{"and removes some of it", "", "add b.example. 60 A 192.0.2.1\nadd b.example. 60 A 192.0.2.2", cname,
+			"delete b.example. CNAME\ndelete b.example. A 192.0.2.1\nadd b.example. 60 A 192.0.2.9", "b.example. 60 A 192.0.2.2\nb.example. 60 A 192.0.2.9\n", "b.example. A +2 -0 ttl 60\nb.example. CNAME +0 -1\n"},
+		{"of CNAMEs there is one, the later", cname, "add b.example. 60 CNAME c.example.", "b.example. 60 CNAME d.example.\n",
+			"add b.example. 60 CNAME e.example.", "b.example. 60 CNAME e.example.\n", "b.example. CNAME +1 -1\n"},
+		{"and the earlier is back where the file's goes", cname, "add b.example. 60 CNAME c.example.", "b.example. 60 CNAME d.example.\n",
+			"delete b.example. CNAME d.example.", "b.example. 60 CNAME c.example.\n", "b.example. CNAME +1 -1\n"},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			s := newSide(t, tc.base)
+			require.Nil(t, s.update(tc.update))
+			s.rebase(content(t, tc.next))
+			require.Equal(t, 1, s.parked.Len())
+			require.Nil(t, s.update(tc.then))
+			require.Equal(t, tc.is, show(s.content))
+			require.Equal(t, tc.left, s.list())
+			require.Empty(t, s.parked)
+		})
+	}
+}
+
+// A record that was to be removed, and could not be, stays when an update adds it again.
+func TestParkedRemovalIsTakenBack(t *testing.T) {
+	apexNS := func(names ...string) *zone.Version {
+		text := "example. 3600 SOA ns.example. root.example. 7 3600 600 86400 300\n"
+		for _, n := range names {
+			text += "example. 3600 NS " + n + "\n"
+		}
+		v, err := zone.ParseText(text)
+		require.NoError(t, err)
+		return v
+	}
+	s := newSide(t, "")
+	s.rebase(apexNS("a.", "b."))
+	require.Nil(t, s.update("delete example. NS b."))
+	s.rebase(apexNS("b."))
+	require.Equal(t, 1, s.parked.Len(), "the last one stays")
+	require.Nil(t, s.update("add example. 3600 NS b."))
+	require.Empty(t, s.parked)
+	s.rebase(apexNS("b.", "c."))
+	require.Equal(t, sortedShow(apexNS("b.", "c.")), sortedShow(s.content))
+}
+
+// What an update has moved below a DNAME is there after a start as well: what only removes
+// makes room for what adds at names before it.
+func TestDNAMEInTheWay(t *testing.T) {
+	s := newSide(t, "x.d.example. 60 A 192.0.2.1\n")
+	require.Nil(t, s.update("delete x.d.example.\nadd d.example. 60 DNAME b.example."))
+	again, parked := update.Compose(s.base, s.overlay)
+	require.Empty(t, parked)
+	require.Equal(t, show(s.content), show(again))
+}
+
+// Of several names that are in a DNAME's way the first is told, each time the same.
+func TestFirstInTheWayOfADNAME(t *testing.T) {
+	const want = "b.d.example. would be below the DNAME of d.example. (RFC 6672 2.4)"
+	const c, b, below = "c.d.example. 60 A 192.0.2.1\n", "b.d.example. 60 A 192.0.2.1\n", "x.b.d.example. 60 A 192.0.2.1\n"
+	for _, tc := range []struct{ base, added string }{
+		{"z.d.example. 60 A 192.0.2.1\n", c + below + b},
+		{c, below + b},
+		{b, c + below},
+		{b + c, below},
+	} {
+		s := newSide(t, "")
+		require.Nil(t, s.update("add d.example. 60 DNAME b.example."))
+		s.rebase(content(t, tc.base))
+		require.Nil(t, s.update("add "+strings.ReplaceAll(strings.TrimSpace(tc.added), "\n", "\nadd ")))
+		for range 20 {
+			_, parked := update.Compose(s.base, s.overlay)
+			require.Equal(t, want, parked.Why(update.Key{Name: zone.MustName("d.example."), Type: zone.TypeDNAME}), "%+v", tc)
+		}
+	}
+	for range 20 {
+		_, bad := read(t, "add c.d.example. 60 A 192.0.2.1\nadd b.d.example. 60 A 192.0.2.1\nadd d.example. 60 DNAME b.example.").Judge(content(t, ""), served)
+		require.NotNil(t, bad)
+		require.Equal(t, want, bad.Text)
+	}
 }
 
 // No overlay takes the apex its NS records, or hides names behind a DNAME: the base is
@@ -189,7 +275,7 @@ func TestParkedForms(t *testing.T) {
 				next = content(t, tc.next)
 			}
 			s.rebase(next)
-			require.Len(t, s.parked, 1)
+			require.Equal(t, 1, s.parked.Len())
 			require.Equal(t, show(next), show(s.content))
 		})
 	}
@@ -213,5 +299,26 @@ func TestEncode(t *testing.T) {
 	} {
 		_, err := update.Decode([]byte(text), apex)
 		require.Error(t, err, text)
+	}
+}
+
+// What an update costs while something else is parked: not the whole overlay.
+func BenchmarkBesideParked(b *testing.B) {
+	s := newSide(b, "")
+	for i := range 50 {
+		var lines []string
+		for j := range 200 {
+			lines = append(lines, fmt.Sprintf("add n%d-%d.example. 60 A 192.0.2.1", i, j))
+		}
+		require.Nil(b, s.update(strings.Join(lines, "\n")))
+	}
+	s.rebase(content(b, "n0-0.example. 60 CNAME a.example.\n"))
+	require.Equal(b, 1, s.parked.Len())
+	m := read(b, "add x.example. 60 A 192.0.2.1")
+	for b.Loop() {
+		r, bad := m.Judge(s.content, served)
+		require.Nil(b, bad)
+		edits := m.Edits(s.base, s.overlay, s.parked, r, []update.Grant{{Key: "k."}}, "k.", s.now)
+		update.Recompose(s.base, r.Content, s.overlay, s.parked, edits)
 	}
 }

@@ -28,13 +28,13 @@ func (g *guard) entries() (faults []Fault) {
 	return faults
 }
 
-// answers holds the keys against what other signers serve: some resolver has taken
-// them from us, and asks there.
+// answers holds the keys against what other servers give out, and what caches have of the
+// version before: some resolver has taken the keys from us, and has the rest from there.
 func (g *guard) answers() (faults []Fault) {
 	if !g.rekeyed || g.old == nil {
 		return nil
 	}
-	for _, a := range g.Answers {
+	for _, a := range append(slices.Clone(g.Answers), Seen{"the version before", g.old.SOA()}) {
 		t := newTrial(g.new.Apex())
 		why := t.accepts(g.own, a.Set, 0, g.ends, "")
 		if why != nil && t.accepts(g.was, a.Set, 0, g.ends, "") == nil {

@@ -86,8 +86,13 @@ func (c Guard) Faults(old *zone.Version, d zone.Diff, new *zone.Version) []Fault
 		pairs = g.sampled(g.pairs(d))
 	}
 	faults = append(faults, g.parallel(len(pairs), func(i int) []Fault { return g.pair(pairs[i]) })...)
-	places := g.places(d)
-	faults = append(faults, g.parallel(len(places), func(i int) []Fault { return g.link(places[i]) })...)
+	var places []place
+	if old == nil {
+		faults = append(faults, g.firstLinks()...)
+	} else {
+		places = g.places(d)
+		faults = append(faults, g.parallel(len(places), func(i int) []Fault { return g.link(places[i]) })...)
+	}
 	faults = append(faults, g.strays(d, places)...)
 	return faults[:min(len(faults), maxFaults)]
 }

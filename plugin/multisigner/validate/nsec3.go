@@ -5,7 +5,6 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
@@ -27,15 +26,52 @@ type circle struct {
 // insecure, some any at all (RFC 9276 3.2).
 const maxIterations = 50
 
-var base32hex = base32.HexEncoding.WithPadding(base32.NoPadding)
+// base32hex is RFC 4648's, in lower case as all names are here.
+var base32hex = base32.NewEncoding(alphabet).WithPadding(base32.NoPadding)
+
+// nameHash is the NSEC3 hash of a name.
+type nameHash [sha1.Size]byte
+
+// readHash reads the first label of an NSEC3 owner.
+func readHash(label string) (d nameHash, ok bool) {
+	if len(label) != len(d)*8/5 {
+		return d, false
+	}
+	got, bits := uint(0), 0
+	at := 0
+	for i := range len(label) {
+		c := uint(label[i])
+		switch {
+		case '0' <= c && c <= '9':
+			c -= '0'
+		case 'a' <= c && c <= 'v':
+			c -= 'a' - 10
+		default:
+			return d, false
+		}
+		got, bits = got<<5|c, bits+5
+		if bits >= 8 {
+			bits -= 8
+			d[at] = byte(got >> bits)
+			at++
+		}
+	}
+	return d, true
+}
+
+// hashOf is the hash of a name without iterations and salt.
+func hashOf(n zone.Name) nameHash {
+	var wire [zone.MaxName]byte
+	return sha1.Sum(wire[:copy(wire[:], n)])
+}
 
 func readNSEC3(owner, apex zone.Name, rdata string) (n nsec3, c circle, err error) {
 	broken := errors.New("its rdata is broken")
 	if owner.Parent() != apex || owner == apex {
 		return n, c, errors.New("its owner is not a hash below the apex")
 	}
-	hash, err := base32hex.DecodeString(strings.ToUpper(owner.Label()))
-	if err != nil || len(hash) != sha1.Size {
+	hash, ok := readHash(owner.Label())
+	if !ok {
 		return n, c, errors.New("its owner is not a hash")
 	}
 	if len(rdata) < 5 || len(rdata) < 5+int(rdata[4])+1+sha1.Size {
@@ -55,7 +91,7 @@ func readNSEC3(owner, apex zone.Name, rdata string) (n nsec3, c circle, err erro
 	if rest[0] != sha1.Size {
 		return n, c, broken
 	}
-	n = nsec3{owner: string(hash), next: rest[1 : 1+sha1.Size], optOut: rdata[1] == 1}
+	n = nsec3{owner: string(hash[:]), next: rest[1 : 1+sha1.Size], optOut: rdata[1] == 1}
 	n.types, err = readBitmap(rest[1+sha1.Size:])
 	return n, c, err
 }

@@ -15,37 +15,38 @@ type pair struct{ was, is zone.RRset }
 const sampleSize = 8
 
 // first lists the RRsets whose signatures are to be checked of a version before which
-// there was none: as pairs and sampled do, but without a list of all, which is half as
-// large as a zone.
+// there was none: as pairs and sampled do, but without a look at all, for which others
+// wait. Of the names, and of the NSEC3 records, each step-th is looked at, and of such
+// a name one RRset, which takes turns.
 func (g *guard) first() (pairs []pair) {
-	count := 0
-	for range g.signedNow() {
+	count := g.new.Names()
+	for range g.new.Hashed() {
 		count++
 	}
 	step, at := g.every(count)
 	i := 0
-	for s := range g.signedNow() {
-		if s.Name == g.new.Apex() || i%step == at {
-			pairs = append(pairs, pair{is: s})
-		}
-		i++
-	}
-	return pairs
-}
-
-// signedNow yields all RRsets of the new version that are to be signed.
-func (g *guard) signedNow() iter.Seq[zone.RRset] {
-	return func(yield func(zone.RRset) bool) {
-		for _, nodes := range []iter.Seq[*zone.Node]{g.new.All(), g.new.Hashed()} {
-			for n := range nodes {
-				for s := range n.All() {
-					if authoritativeAt(n, s.Type) && !yield(s) {
-						return
-					}
+	var sets []zone.RRset
+	for _, nodes := range []iter.Seq[*zone.Node]{g.new.All(), g.new.Hashed()} {
+		for n := range nodes {
+			if i++; i%step != at && !n.IsApex() {
+				continue
+			}
+			sets = sets[:0]
+			for s := range n.All() {
+				if authoritativeAt(n, s.Type) {
+					sets = append(sets, s)
 				}
+			}
+			if turn := i / step; step > 1 && len(sets) > 1 && !n.IsApex() {
+				sets = sets[turn%len(sets):][:1]
+			}
+			for _, s := range sets {
+				s.Sigs, _ = g.new.Signatures(s, true) // of a draft, too
+				pairs = append(pairs, pair{is: s})
 			}
 		}
 	}
+	return pairs
 }
 
 // pairs lists the RRsets whose signatures are to be checked.

@@ -72,7 +72,7 @@ func BenchmarkAXFR(b *testing.B) {
 func BenchmarkPacked(b *testing.B) {
 	v := signedNames(benchNames)
 	for b.Loop() {
-		for range xfr.Packed(v, 1, 32<<10) {
+		for range xfr.Packed(v, asked(v, 1), 32<<10) {
 		}
 	}
 	perName(b, benchNames)

@@ -18,6 +18,7 @@ type deframer struct {
 	apex     zone.Name
 	messages int
 	records  int
+	owner    [zone.MaxName]byte // room for the name at hand
 }
 
 func (d *deframer) get(b []byte) error {

@@ -20,7 +20,7 @@ func (d *deframer) message(m []byte, do func(zone.Record) error) error {
 	at := headerSize
 	switch {
 	case questions == 1 && d.apex == "":
-		apex, end, err := name(m, at)
+		apex, end, err := d.name(m, at)
 		if err == nil {
 			d.apex, _, err = zone.NameFromWire(apex)
 		}
@@ -32,7 +32,7 @@ func (d *deframer) message(m []byte, do func(zone.Record) error) error {
 		return fmt.Errorf("it has %d questions", questions)
 	}
 	for i := range answers {
-		r, end, err := readRecord(m, at)
+		r, end, err := d.readRecord(m, at)
 		if err == nil {
 			err = check(r, d.apex)
 		}
@@ -51,8 +51,8 @@ func (d *deframer) message(m []byte, do func(zone.Record) error) error {
 	return nil
 }
 
-func readRecord(m []byte, at int) (r zone.Record, end int, err error) {
-	owner, at, err := name(m, at)
+func (d *deframer) readRecord(m []byte, at int) (r zone.Record, end int, err error) {
+	owner, at, err := d.name(m, at)
 	if err != nil {
 		return r, 0, err
 	}
@@ -76,9 +76,9 @@ func readRecord(m []byte, at int) (r zone.Record, end int, err error) {
 }
 
 // name reads a name that may end in a pointer to an earlier one, in uncompressed
-// wire form.
-func name(m []byte, at int) (n []byte, end int, err error) {
-	var wire [zone.MaxName]byte
+// wire form. It is good until the next.
+func (d *deframer) name(m []byte, at int) (n []byte, end int, err error) {
+	wire := &d.owner
 	size := 0
 	before := at // pointers lead backwards only, so that they come to an end
 	for {

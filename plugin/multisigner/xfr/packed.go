@@ -7,15 +7,37 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
+// Asked is what a transfer repeats of its request.
+type Asked struct {
+	ID          uint16
+	RD          bool
+	Name        []byte // the question's, as it came, in wire form; the first message has it
+	Incremental bool   // IXFR was asked for, whatever is given
+}
+
 // Packed yields v as whole messages of a full transfer in wire form, each at most
-// size octets (up to 65,535), owner names compressed, to be signed and framed by the
-// caller. id and the question (in the first message) are the request's. A message
-// is valid until the next is asked for.
-func Packed(v *zone.Version, id uint16, size int) iter.Seq[[]byte] {
+// size octets (up to 65,535; one record that is larger makes its message so), owner names
+// compressed, to be signed and framed by the caller. All names are compressed where size is at
+// most 16,384 octets. A message is valid until the next is asked for, and records may be appended to it.
+func Packed(v *zone.Version, a Asked, size int) iter.Seq[[]byte] { return packed(full(v), a, size) }
+
+// PackedDiffs yields a chain of differences so, as IXFR has it.
+func PackedDiffs(a Asked, size int, chain ...zone.Diff) iter.Seq[[]byte] {
+	return packed(incremental(chain, differing), a, size)
+}
+
+func packed(records iter.Seq[record], a Asked, size int) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		p := newPacker(id, size)
-		p.question(v.Apex(), typeAXFR)
-		for r := range full(v) {
+		p := newPacker(a.ID, size)
+		if a.RD {
+			p.buf[2] |= 1
+		}
+		t := uint16(typeAXFR)
+		if a.Incremental {
+			t = typeIXFR
+		}
+		p.question(zone.Name(a.Name), t)
+		for r := range records {
 			if !p.add(r) {
 				if !yield(p.message()) {
 					return
@@ -50,7 +72,7 @@ type packer struct {
 }
 
 func newPacker(id uint16, size int) *packer {
-	p := &packer{buf: make([]byte, headerSize, size), max: size, names: map[string]int{}}
+	p := &packer{buf: make([]byte, headerSize, size+1<<9), max: size, names: map[string]int{}}
 	binary.BigEndian.PutUint16(p.buf, id)
 	p.buf[2] = 0x84 // QR, AA
 	return p
@@ -58,7 +80,7 @@ func newPacker(id uint16, size int) *packer {
 
 func (p *packer) reset() {
 	p.buf = p.buf[:headerSize]
-	binary.BigEndian.PutUint16(p.buf[4:], 0)
+	clear(p.buf[4:]) // also the counts of what others have appended
 	p.records, p.last = 0, ""
 	clear(p.names)
 }

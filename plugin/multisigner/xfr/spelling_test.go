@@ -34,7 +34,7 @@ func TestLettersAreCarried(t *testing.T) {
 		require.Equal(t, text(v), text(got))
 
 		var rrs []dns.RR
-		for m := range xfr.Packed(v, 1, size) {
+		for m := range xfr.Packed(v, asked(v, 1), size) {
 			var unpacked dns.Msg
 			require.NoError(t, unpacked.Unpack(m))
 			rrs = append(rrs, unpacked.Answer...)

@@ -126,7 +126,7 @@ func TestPackedAgreesWithAXFR(t *testing.T) {
 		}
 	}
 	first := true
-	for wire := range xfr.Packed(awkward, 4711, 400) {
+	for wire := range xfr.Packed(awkward, asked(awkward, 4711), 400) {
 		m := new(dns.Msg)
 		require.NoError(t, m.Unpack(wire))
 		require.Equal(t, uint16(4711), m.Id)
@@ -199,7 +199,7 @@ func TestDamagedSnapshot(t *testing.T) {
 // says, or an RRset that stands twice, is refused.
 func TestSnapshotThatDoesNotAddUp(t *testing.T) {
 	a := zone.MustVersion("example. 1 SOA a. b. 1 2 3 4 5\na.example. 1 A 192.0.2.1\na.example. 1 TXT x")
-	for wire := range xfr.Packed(a, 0, 1<<15) {
+	for wire := range xfr.Packed(a, asked(a, 0), 1<<15) {
 		_, err := xfr.Read(bytes.NewReader(framed(wire, 4, true)))
 		require.NoError(t, err)
 		_, err = xfr.Read(bytes.NewReader(framed(wire, 5, true)))
@@ -344,3 +344,6 @@ func TestCollectRefuses(t *testing.T) {
 	require.Nil(t, v)
 	require.Equal(t, uint32(7), partial.Serial())
 }
+
+// asked is a request for all of a zone.
+func asked(v *zone.Version, id uint16) xfr.Asked { return xfr.Asked{ID: id, Name: []byte(v.Apex())} }

@@ -3,7 +3,6 @@ package zone
 import (
 	"encoding/hex"
 	"fmt"
-	"strings"
 
 	"github.com/miekg/dns"
 )
@@ -225,14 +224,4 @@ func Faithful(t Type) bool {
 		return true
 	}
 	return false
-}
-
-// Text gives the RRset and its signatures as lines of a zone file.
-func Text(s RRset) string {
-	var b strings.Builder
-	for _, rr := range append(s.RRs(), s.SigRRs()...) {
-		b.WriteString(rr.String())
-		b.WriteByte('\n')
-	}
-	return b.String()
 }

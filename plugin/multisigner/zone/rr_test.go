@@ -198,7 +198,7 @@ example.	1	IN	SOA	ns.example. root.example. 7 3600 600 86400 300
 a.example.	1	IN	A	192.0.2.1
 a.example.	1	IN	AAAA	2001:db8::1
 a.example.	1	IN	RRSIG	AAAA 13 2 1 20280101000000 20270101000000 1 example. AAAA
-k.example.	1	CLASS1	TYPE65280	\# 2 abcd
+k.example.	1	IN	TYPE65280	\# 2 abcd
 l.example.	1	IN	LOC	52 22 23.000 N 04 53 32.000 E -2m 1m 10000m 10m
 t.example.	1	IN	TXT	"a" "" "\"\\"
 `

@@ -1,11 +1,5 @@
 package zone
 
-import (
-	"runtime"
-	"sync"
-	"sync/atomic"
-)
-
 // Signatures gives the signatures that an RRset of n, which is never changed, is to
 // have. A Packed that is equal to that of s leaves it as it is.
 type Signatures func(n *Node, s RRset) (Packed, error)
@@ -17,11 +11,13 @@ type Signatures func(n *Node, s RRset) (Packed, error)
 // each builds whole pages of the new version, so that none waits for another that
 // puts them together. begin is called once in each, for a Signatures of its own and
 // a function to call at its end. The first error ends the call, with no version.
-func (v *Version) WithSigs(begin func() (sign Signatures, end func())) (*Version, error) {
+//
+// Where v is a draft, who answers from it gets what is signed page by page.
+func (v *Version) WithSigs(begin Begin[Signatures]) (*Version, error) {
 	leaves := appendLeaves(nil, v.names.root)
 	names := len(leaves)
 	leaves = appendLeaves(leaves, v.hashed.root)
-	if err := signPages(leaves, begin); err != nil {
+	if err := v.signPages(leaves, begin); err != nil {
 		return nil, err
 	}
 	is := &Version{apex: v.apex}
@@ -34,36 +30,18 @@ func (v *Version) WithSigs(begin func() (sign Signatures, end func())) (*Version
 }
 
 // signPages puts the page with other signatures into the place of each.
-func signPages(leaves []*page, begin func() (Signatures, func())) error {
-	var next atomic.Int64
-	var failed atomic.Pointer[error]
-	worker := func() {
+func (v *Version) signPages(leaves []*page, begin Begin[Signatures]) error {
+	return Share(len(leaves), func() (func(int) error, func()) {
 		sign, end := begin()
-		defer end()
 		w := new(pageSigner)
-		for failed.Load() == nil {
-			i := int(next.Add(1)) - 1
-			if i >= len(leaves) {
-				return
+		return func(i int) error {
+			p, err := w.pageOf(v.draft, leaves[i], sign)
+			if err == nil {
+				leaves[i] = p
 			}
-			p, err := w.page(leaves[i], sign)
-			if err != nil {
-				failed.CompareAndSwap(nil, &err)
-				return
-			}
-			leaves[i] = p
-		}
-	}
-	var others sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(leaves)) - 1 {
-		others.Go(worker)
-	}
-	worker()
-	others.Wait()
-	if err := failed.Load(); err != nil {
-		return *err
-	}
-	return nil
+			return err
+		}, end
+	})
 }
 
 // pageSigner is room that one goroutine uses again and again.
@@ -72,38 +50,56 @@ type pageSigner struct {
 	sets []RRset
 }
 
+// pageOf gives a leaf of a version, which may be a draft, with other signatures.
+func (w *pageSigner) pageOf(d *draft, p *page, sign Signatures) (*page, error) {
+	if d != nil {
+		return d.page(w, p, sign)
+	}
+	return w.page(p, sign)
+}
+
 // page gives a leaf with other signatures; p itself when they are the same.
 func (w *pageSigner) page(p *page, sign Signatures) (*page, error) {
-	var signed *page
-	for i := range p.nodes {
-		n := &p.nodes[i]
-		w.sets = w.sets[:0]
-		changed := false
+	return w.with(p, func(n *Node) (changed bool, err error) {
 		for s := range n.All() {
 			sigs, err := sign(n, s)
 			if err != nil {
-				return nil, err
+				return false, err
 			}
 			changed = changed || sigs != s.Sigs
 			w.sets = append(w.sets, s.WithSigs(sigs))
 		}
-		if !changed {
+		return changed, nil
+	})
+}
+
+// with gives a leaf of which some nodes have other RRsets: change adds to w.sets those of a node,
+// and says whether they are others. It gives p itself when they are the same.
+func (w *pageSigner) with(p *page, change func(n *Node) (changed bool, err error)) (*page, error) {
+	var is *page
+	for i := range p.nodes {
+		n := &p.nodes[i]
+		w.sets = w.sets[:0]
+		switch changed, err := change(n); {
+		case err != nil:
+			return nil, err
+		case !changed:
 			continue
 		}
-		if signed == nil {
-			signed = &page{nodes: append(make([]Node, 0, len(p.nodes)), p.nodes...), heads: p.heads, skip: p.skip, dirty: true}
+		if is == nil {
+			is = &page{nodes: append(make([]Node, 0, len(p.nodes)), p.nodes...), index: p.index, dirty: true}
 		}
 		w.key = append(w.key[:0], n.key()...)
-		is := newNode(n.Name(), w.key, w.sets)
-		is.shadow, is.apex = n.shadow, n.apex
-		signed.nodes[i] = is
+		made := newNode(n.Name(), w.key, w.sets)
+		made.shadow, made.apex = n.shadow, n.apex
+		is.nodes[i] = made
 	}
 	clear(w.sets)
-	if signed == nil {
+	if is == nil {
 		return p, nil
 	}
-	signed.seal()
-	return signed, nil
+	is.seal()
+	return is, nil
 }
 
 // appendLeaves lists the leaves below p in order.
@@ -131,7 +127,7 @@ func (p *page) withLeaves(leaves *[]*page) *page {
 		*leaves = (*leaves)[1:]
 		return is
 	}
-	is := &page{kids: make([]*page, len(p.kids)), keys: make([]string, len(p.kids)), heads: p.heads, skip: p.skip, dirty: true}
+	is := &page{kids: make([]*page, len(p.kids)), keys: make([]string, len(p.kids)), index: p.index, dirty: true}
 	same := true
 	for i, kid := range p.kids {
 		is.kids[i] = kid.withLeaves(leaves)

@@ -54,21 +54,21 @@ func (p *page) seal() {
 		p.sum.add(kid.sum)
 	}
 	if p.heads == nil {
-		p.index()
+		p.makeIndex()
 	}
 }
 
-// index makes the heads.
-func (p *page) index() {
+func (p *page) makeIndex() {
 	first, last := p.key(0), p.key(p.size()-1)
 	// What the first and the last have in common all between them have, too.
-	p.skip = 0
-	for p.skip < min(len(first), len(last)) && first[p.skip] == last[p.skip] {
-		p.skip++
+	skip := 0
+	for skip < min(len(first), len(last)) && first[skip] == last[skip] {
+		skip++
 	}
-	p.heads = make([]uint64, p.size())
+	p.index = index{heads: make([]uint64, p.size()), skip: uint16(skip)}
+	copy(p.common[:], first[:skip])
 	for i := range p.heads {
-		p.heads[i] = head(p.key(i)[p.skip:])
+		p.heads[i] = head(p.key(i)[skip:])
 	}
 }
 

@@ -1,5 +1,7 @@
 package zone
 
+import "bytes"
+
 // A tree is a persistent B+ tree of nodes in canonical order. Pages that a
 // version refers to are never changed: an edit copies the pages on its path and
 // shares all others. Every page sums up what is below it, so that a version
@@ -13,16 +15,22 @@ type tree struct {
 const pageMax = 32
 
 type page struct {
-	owner *editor
-	nodes []Node   // of a leaf
+	index          // first: a search reads it of each page on its way
 	kids  []*page  // of an inner page
+	nodes []Node   // of a leaf
 	keys  []string // of an inner page: the least key below each kid
-	// heads makes a search cheap: of each key the eight octets after the skip
-	// that all have in common. nil while the keys are being edited.
-	heads []uint64
-	skip  int
+	owner *editor
 	sum   summary
 	dirty bool // sum does not hold; only while owner edits
+}
+
+// index makes a search cheap. While the keys of a page are being edited it has none.
+type index struct {
+	heads []uint64 // of each key the eight octets after those that all have in common; nil: there is no index
+	skip  uint16   // how many all have in common
+	// common are those, as far as there is room: our choice, two labels and what the names of a
+	// page share of a third. So a search need not read a key, which lies elsewhere in memory.
+	common [46]byte
 }
 
 // size counts the entries.
@@ -64,7 +72,7 @@ func (t tree) get(key []byte) *Node {
 
 // after gives the index of the first entry whose key comes after key.
 func (p *page) after(key []byte) int {
-	if p.heads != nil && len(key) >= p.skip {
+	if p.heads != nil && len(key) >= int(p.skip) {
 		return p.afterHead(key)
 	}
 	return p.search(key, 0, p.size())
@@ -82,10 +90,11 @@ func (p *page) search(key []byte, lo, hi int) int {
 	return lo
 }
 
-// afterHead is after by the heads. As a rule it reads one of the keys: that of the
-// entry which a lookup reads anyway.
+// afterHead is after by the heads. As a rule it reads none of the keys but that of the entry
+// which a lookup reads anyway.
 func (p *page) afterHead(key []byte) int {
-	h := head(key[p.skip:])
+	skip := int(p.skip)
+	h := head(key[skip:])
 	lo, hi := 0, len(p.heads)
 	for lo < hi {
 		if mid := int(uint(lo+hi) / 2); p.heads[mid] <= h {
@@ -95,15 +104,24 @@ func (p *page) afterHead(key []byte) int {
 		}
 	}
 	// Heads tell only keys apart that begin as all in the page do.
-	if one := p.key(max(lo-1, 0)); string(key[:p.skip]) != one[:p.skip] {
-		if string(key) < one {
-			return 0
+	if skip > len(p.common) {
+		if one := p.key(max(lo-1, 0))[:skip]; string(key[:skip]) != one {
+			return p.beyond(string(key[:skip]) < one)
 		}
-		return len(p.heads)
+	} else if string(key[:skip]) != string(p.common[:skip]) {
+		return p.beyond(bytes.Compare(key[:skip], p.common[:skip]) < 0)
 	}
 	same := lo
 	for same > 0 && p.heads[same-1] == h {
 		same--
 	}
 	return p.search(key, same, lo)
+}
+
+// beyond is after for a key that comes before all keys of the page, or after all.
+func (p *page) beyond(before bool) int {
+	if before {
+		return 0
+	}
+	return len(p.heads)
 }

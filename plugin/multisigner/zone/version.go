@@ -13,6 +13,7 @@ type Version struct {
 	names  tree
 	hashed tree // owners of NSEC3, which are no names of the zone's namespace
 	top    *Node
+	draft  *draft // nil: it is whole
 }
 
 // Apex is the zone's name.
@@ -104,10 +105,13 @@ func (v *Version) MaxTTL() uint32 {
 	return max(v.names.summary().maxTTL, v.hashed.summary().maxTTL)
 }
 
-// Earliest is the end of the signature that ends first; ok is false when the
-// version has none.
+// Earliest is the end of the signature that ends first, of those that it has and those that it
+// is to have; ok is false when the version has none.
 func (v *Version) Earliest() (end time.Time, ok bool) {
 	first := min(v.names.summary().earliest, v.hashed.summary().earliest)
+	if v.draft != nil {
+		first = min(first, v.draft.ends)
+	}
 	return Time(first), first != never
 }
 

@@ -13,6 +13,8 @@ import (
 
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/test/loopback"
 )
 
 // running is a registry in this process.
@@ -55,10 +57,9 @@ func run(t *testing.T, c Config) *running {
 }
 
 func freeAddress(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	at, err := loopback.Free("127.0.0.1")
 	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	return at.String()
 }
 
 func configOf(t *testing.T, g group) Config {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -104,6 +105,27 @@ func (c *Client) Plan(ctx context.Context, name string) (status.Plan, error) {
 	return p, err
 }
 
+// Export writes a view of a zone, signed or content, as a zone file to w. After an error w
+// has a part of it at most.
+func (c *Client) Export(ctx context.Context, name, view string, w io.Writer) error {
+	resp, err := c.send(ctx, http.MethodGet, path(name)+"/export?"+url.Values{"view": {view}}.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return fmt.Errorf("the zone file is not whole: %w", err)
+	}
+	return nil
+}
+
+// Updates lists what updates have changed in a zone beside its file.
+func (c *Client) Updates(ctx context.Context, name string) ([]status.Update, error) {
+	var list []status.Update
+	err := c.call(ctx, http.MethodGet, path(name)+"/updates", nil, &list)
+	return list, err
+}
+
 // path is the zone's; the root's dot is escaped, since a path that ends in "/."
 // means the one above it.
 func path(name string) string {
@@ -114,28 +136,38 @@ func path(name string) string {
 }
 
 func (c *Client) call(ctx context.Context, method, path string, body, answer any) error {
-	var text bytes.Buffer
-	if body != nil {
-		if err := json.NewEncoder(&text).Encode(body); err != nil {
-			return err
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://multisigner"+path, &text)
+	resp, err := c.send(ctx, method, path, body)
 	if err != nil {
 		return err
 	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return c.explain(err)
-	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return refusal(resp)
-	}
 	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
 		return fmt.Errorf("answer of the server: %w", err)
 	}
 	return nil
+}
+
+// send asks, and gives an answer that is none of a refusal.
+func (c *Client) send(ctx context.Context, method, path string, body any) (*http.Response, error) {
+	var text bytes.Buffer
+	if body != nil {
+		if err := json.NewEncoder(&text).Encode(body); err != nil {
+			return nil, err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://multisigner"+path, &text)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.explain(err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		defer resp.Body.Close()
+		return nil, refusal(resp)
+	}
+	return resp, nil
 }
 
 // Refused is what the server answers to what it cannot or will not do.

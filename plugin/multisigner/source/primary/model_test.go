@@ -96,9 +96,10 @@ type model struct {
 	good     bool
 	forced   bool
 	forcing  bool
+	whole    bool
 	failures int
 	next     float64 // of the round's own accord
-	ended    float64
+	paced    float64
 	notice   *primary.Notice
 	noticeAt float64
 }
@@ -189,33 +190,42 @@ func (m *model) tell(at float64, e primary.Event) {
 		if !f.has {
 			m.next = at
 		}
+		m.noticed(e)
 	case primary.Retransfer:
 		m.forced = true
 	case primary.Notify:
 		if f.has && !zone.SerialAfter(e.Serial, f.serial) || contains(f.rejected, e.Serial) {
 			return
 		}
-		serial := e.Serial
-		if m.notice != nil && zone.SerialAfter(m.notice.Serial, serial) {
-			serial = m.notice.Serial
-		}
-		m.notice, m.noticeAt = &primary.Notice{From: e.From, Serial: serial}, 0
+		m.noticed(e)
 	}
 	m.history = append(m.history, told{at, e})
 	if e.Kind == primary.Ended {
-		m.round, m.busy, m.ended = m.round[1:], false, at
+		m.round, m.busy, m.paced = m.round[1:], false, max(m.paced, at)+1
 		m.end(at, e.Result)
 	}
+}
+
+// noticed takes in a NOTIFY, or a start, at which one may have been missed.
+func (m *model) noticed(e primary.Event) {
+	n := &primary.Notice{From: e.From, Serial: e.Serial, Known: e.Known}
+	if was := m.notice; was != nil && was.Known && (!n.Known || zone.SerialAfter(was.Serial, n.Serial)) {
+		n.Serial, n.Known = was.Serial, true
+	}
+	m.notice, m.noticeAt = n, 0
 }
 
 // end is what a visit's end does to the round.
 func (m *model) end(at float64, r primary.Result) {
 	f := m.facts()
 	m.good = m.good || r.Outcome == primary.Same || r.Outcome == primary.Took
-	if r.Outcome == primary.Took {
-		m.forcing = false
+	switch {
+	case r.Outcome == primary.Took:
+		m.forcing, m.whole = false, false
+	case r.Outcome == primary.Rejected && m.forcing:
+		m.whole = false
 	}
-	missing := m.notice != nil && (!f.has || zone.SerialAfter(m.notice.Serial, f.serial))
+	missing := m.notice != nil && m.notice.Known && (!f.has || zone.SerialAfter(m.notice.Serial, f.serial))
 	if len(m.round) > 0 && (!m.good || missing && m.notice.Asked) {
 		return
 	}
@@ -235,7 +245,7 @@ func (m *model) end(at float64, r primary.Result) {
 		m.next = at + m.spread(min(wait, m.config.RetryMax.Seconds()))
 	}
 	switch {
-	case m.notice == nil || !m.notice.Asked && missing:
+	case m.notice == nil || !m.notice.Asked && (missing || !m.notice.Known):
 	case !missing || !m.good:
 		m.notice = nil
 	case m.notice.Tries == 1:
@@ -259,11 +269,12 @@ func (m *model) begins(at float64) string {
 		return ""
 	}
 	if len(m.round) == 0 {
-		noticed := m.notice != nil && at >= m.ended+1 && at >= m.noticeAt
+		noticed := m.notice != nil && at >= m.paced-4 && at >= m.noticeAt
 		if !m.forced && !noticed && at < m.next {
 			return ""
 		}
-		m.round, m.forcing, m.forced = slices.Clone(m.config.Primaries), m.forced, false
+		m.whole = m.whole || m.forced
+		m.round, m.forcing, m.forced = slices.Clone(m.config.Primaries), m.whole, false
 		if m.notice != nil {
 			m.notice.Asked = true
 			if i := slices.Index(m.round, m.notice.From); i > 0 {
@@ -434,12 +445,13 @@ func agree(t *testing.T, s primary.State, m *model, now time.Time, at float64) b
 		Rejected, Broken   string
 		Back               string
 		Expired, Half      bool
+		Whole              bool
 	}
-	want := view{Has: f.has, Serial: f.serial, Failures: m.failures, Broken: fmt.Sprint(f.broken), Back: fmt.Sprint(f.back), Rejected: "map[]"}
+	want := view{Has: f.has, Serial: f.serial, Failures: m.failures, Broken: fmt.Sprint(f.broken), Back: fmt.Sprint(f.back), Rejected: "map[]", Whole: m.whole}
 	for _, serial := range f.rejected {
 		want.Rejected = fmt.Sprint(serial)
 	}
-	got := view{Has: s.Has, Serial: s.Serial, Failures: s.Failures, Broken: "map[]", Back: "map[]", Rejected: "map[]"}
+	got := view{Has: s.Has, Serial: s.Serial, Failures: s.Failures, Broken: "map[]", Back: "map[]", Rejected: "map[]", Whole: s.Whole}
 	if len(s.Broken) > 0 {
 		got.Broken = fmt.Sprint(s.Broken)
 	}

@@ -26,7 +26,7 @@ type Kind uint8
 // The kinds of events.
 const (
 	Tick       Kind = iota // nothing but time: Action.Until has come
-	Start                  // the process begins: what it had begun before has not ended
+	Start                  // the process begins: what it had begun before has not ended, and NOTIFYs may have been missed
 	Notify                 // a primary says that the zone has changed (RFC 1996)
 	Retransfer             // an operator wants all of the zone, whatever its serial
 	Ended                  // a Fetch has ended
@@ -143,6 +143,7 @@ func Next(s State, c Config, e Event, now time.Time) (State, Action) {
 		if s.Busy, s.Left, s.Good, s.Forcing = "", nil, false, false; !s.Has {
 			s.Next = s.Seen
 		}
+		s.notified(e) // one may have been sent while nobody was here
 	case Notify:
 		s.notified(e)
 	case Retransfer:
@@ -172,7 +173,8 @@ func (s State) act(c Config) (State, Action) {
 // a change comes first.
 func (s *State) begin(c Config) {
 	s.Left, s.Good = slices.Clone(c.Primaries), false
-	s.Forcing, s.Forced = s.Forced, false
+	s.Whole = s.Whole || s.Forced
+	s.Forcing, s.Forced = s.Whole, false
 	if s.Told == nil {
 		return
 	}

@@ -26,11 +26,13 @@ type State struct {
 	Failures  int       `json:"failures,omitempty"` // rounds in a row in which no primary was good
 	Why       string    `json:"why,omitempty"`      // of the last primary that was not
 	Failing   time.Time `json:"failing,omitzero"`   // since when: the end of the first of these rounds
-	EndedAt   time.Time `json:"ended,omitzero"`     // when the last fetch ended
-	Forced    bool      `json:"forced,omitempty"`   // all is to be taken, whatever its serial
-	Told      *Notice   `json:"told,omitempty"`     // of what nobody has given yet
-	Back      *Backward `json:"back,omitempty"`     // a primary has less than we have
-	Rejected  *Bad      `json:"rejected,omitempty"` // what a primary has cannot be served
+	Paced     time.Time `json:"paced,omitzero"`     // by when the fetches so far have had their seconds: see noticeGap
+	Forced    bool      `json:"forced,omitempty"`   // all is to be taken now, whatever its serial
+	// Whole: rounds take all, until a primary has given something.
+	Whole    bool      `json:"whole,omitempty"`
+	Told     *Notice   `json:"told,omitempty"`     // of what nobody has given yet
+	Back     *Backward `json:"back,omitempty"`     // a primary has less than we have
+	Rejected *Bad      `json:"rejected,omitempty"` // what a primary has cannot be served
 	// Broken has the serial from which IXFR has failed at a primary, until a full transfer was tried.
 	Broken map[string]uint32 `json:"broken,omitempty"`
 
@@ -93,7 +95,7 @@ func copied[T any](p *T) *T {
 // waited for is still.
 func (s *State) rebase(now time.Time) {
 	if back := now.Sub(s.Seen); back < 0 && !s.Seen.IsZero() {
-		for _, at := range []*time.Time{&s.Took, &s.Refreshed, &s.Expires, &s.Next, &s.Failing, &s.EndedAt} {
+		for _, at := range []*time.Time{&s.Took, &s.Refreshed, &s.Expires, &s.Next, &s.Failing, &s.Paced} {
 			if !at.IsZero() {
 				*at = at.Add(back)
 			}
@@ -111,9 +113,14 @@ func (s *State) rebase(now time.Time) {
 	s.Seen = now
 }
 
-// noticeGap is how soon after a fetch a NOTIFY begins another: our choice. Some primaries
-// change several times a second, and anybody may send NOTIFYs in their names.
-const noticeGap = time.Second
+// In the long run NOTIFYs begin one fetch in each noticeGap, and noticesAtOnce when there
+// were none before: our choice. A person who changes things one after the other waits for
+// nothing; some primaries change several times a second, and anybody may send NOTIFYs in
+// their names.
+const (
+	noticeGap     = time.Second
+	noticesAtOnce = 5
+)
 
 // due is when the next round begins, or should have.
 func (s *State) due() time.Time {
@@ -122,7 +129,7 @@ func (s *State) due() time.Time {
 		return s.Seen
 	}
 	if s.Told != nil {
-		soon := s.EndedAt.Add(noticeGap)
+		soon := s.Paced.Add(-(noticesAtOnce - 1) * noticeGap)
 		if s.Told.After.After(soon) {
 			soon = s.Told.After
 		}
@@ -131,6 +138,13 @@ func (s *State) due() time.Time {
 		}
 	}
 	return at
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // notified takes in a NOTIFY.
@@ -154,7 +168,7 @@ func (s *State) ended(c Config, e Event) {
 		return // of an earlier process, or told twice
 	}
 	s.Left = slices.DeleteFunc(s.Left, func(p string) bool { return p == s.Busy })
-	s.Busy, s.EndedAt = "", s.Seen
+	s.Busy, s.Paced = "", later(s.Paced, s.Seen).Add(noticeGap)
 	r := e.Result
 	delete(s.Broken, e.From) // once
 	switch r.Outcome {
@@ -182,8 +196,9 @@ func (s *State) ended(c Config, e Event) {
 		s.Expires = time.Time{} // what it was before is of another content
 		s.fresh(c, r)
 		s.settle(e.From)
-		s.Back, s.Rejected, s.Broken, s.Forcing = nil, nil, nil, false
+		s.Back, s.Rejected, s.Broken, s.Forcing, s.Whole = nil, nil, nil, false, false
 	case Rejected:
+		s.Whole = s.Whole && !s.Forcing // it was given, and would be refused again
 		if s.Rejected == nil || s.Rejected.Serial != r.Serial {
 			s.Rejected = &Bad{Primary: e.From, Serial: r.Serial, Since: s.Seen, Why: r.Why}
 		}

@@ -1,0 +1,28 @@
+package loopback_test
+
+import (
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/test/loopback"
+)
+
+// A port that was found can be had over both.
+func TestFree(t *testing.T) {
+	at, err := loopback.Free("127.0.0.1")
+	require.NoError(t, err)
+	l, err := net.Listen("tcp", at.String())
+	require.NoError(t, err)
+	defer l.Close()
+	u, err := net.ListenPacket("udp", at.String())
+	require.NoError(t, err)
+	defer u.Close()
+	given, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer given.Close()
+	require.Less(t, at.Port(), given.Addr().(*net.TCPAddr).AddrPort().Port(), "the system gives such to those who ask others")
+	_, err = loopback.Free("192.0.2.1")
+	require.Error(t, err, "it is no address of this machine")
+}
