@@ -17,6 +17,8 @@ import (
 
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
+
+	"github.com/multisigner/multisigner/test/loopback"
 )
 
 // The test binary is the server when it is told so: what is tested is the real
@@ -43,24 +45,7 @@ func newProcess(t *testing.T) *process {
 	dir, err := os.MkdirTemp("", "ms")
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	return &process{t: t, dir: dir, addr: freeAddress(t)}
-}
-
-// freeAddress is free for UDP and TCP alike.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		tcp, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		udp, err := net.ListenPacket("udp", tcp.Addr().String())
-		tcp.Close()
-		if err == nil {
-			udp.Close()
-			return tcp.Addr().String()
-		}
-	}
-	t.Fatal("no address is free for both UDP and TCP")
-	return ""
+	return &process{t: t, dir: dir, addr: loopback.Address(t).String()}
 }
 
 func (p *process) write(file, text string) {

@@ -3,8 +3,8 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multisigner/multisigner/test/lab"
+	"github.com/multisigner/multisigner/test/loopback"
 )
 
 // What the page of each example has somebody type works, line by line, in its order.
@@ -71,10 +72,7 @@ func movePorts(t *testing.T, dir string) {
 		}
 		moved := regexp.MustCompile(`\b(?:53|91)\d\d\b`).ReplaceAllStringFunc(string(text), func(port string) string {
 			if free[port] == "" {
-				c, err := net.ListenPacket("udp", "127.0.0.1:0")
-				require.NoError(t, err)
-				free[port] = fmt.Sprint(c.LocalAddr().(*net.UDPAddr).Port)
-				c.Close()
+				free[port] = fmt.Sprint(loopback.Address(t).Port())
 			}
 			return free[port]
 		})
@@ -87,10 +85,15 @@ func serve(t *testing.T, dir, command string) {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", "exec "+command)
 	cmd.Dir = dir
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
 	require.NoError(t, lab.Start(cmd))
 	t.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // NSD has children
 		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s\n%s", command, out.String())
+		}
 	})
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
+	"github.com/multisigner/multisigner/test/loopback"
 )
 
 // foreignServer is a server of other software that signs example.org.
@@ -100,7 +101,7 @@ func (s foreignServer) published(t *testing.T, good func([]string) bool) []strin
 }
 
 func startBIND(t *testing.T) foreignServer {
-	dir, address := t.TempDir(), freeAddress(t)
+	dir, address := t.TempDir(), loopback.Address(t).String()
 	_, port, _ := net.SplitHostPort(address)
 	write(t, dir, "zone", unsigned)
 	write(t, dir, "conf", fmt.Sprintf(`options { directory %q; pid-file none; session-keyfile none; listen-on port %s { 127.0.0.1; }; listen-on-v6 { none; }; recursion no; notify no; };
@@ -115,7 +116,7 @@ zone "example.org" { type primary; file "zone"; dnssec-policy default; inline-si
 }
 
 func startKnot(t *testing.T) foreignServer {
-	dir, address := t.TempDir(), freeAddress(t)
+	dir, address := t.TempDir(), loopback.Address(t).String()
 	write(t, dir, "zone", unsigned)
 	write(t, dir, "conf", fmt.Sprintf(`
 server:
@@ -142,7 +143,7 @@ zone:
 }
 
 func startPowerDNS(t *testing.T) foreignServer {
-	dir, address := t.TempDir(), freeAddress(t)
+	dir, address := t.TempDir(), loopback.Address(t).String()
 	_, port, _ := net.SplitHostPort(address)
 	write(t, dir, "zone", unsigned)
 	write(t, dir, "pdns.conf", fmt.Sprintf(`launch=gsqlite3
@@ -209,12 +210,4 @@ func runUntilEnd(t *testing.T, program string, args ...string) {
 			t.Log(out.String())
 		}
 	})
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -33,6 +33,8 @@ import (
 	_ "github.com/coredns/coredns/plugin/tsig"
 	_ "github.com/coredns/coredns/plugin/view"
 	_ "github.com/coredns/coredns/plugin/whoami"
+
+	"github.com/multisigner/multisigner/test/loopback"
 )
 
 func TestMain(m *testing.M) {
@@ -217,9 +219,10 @@ func reason(m *dns.Msg) (code uint16, text string) {
 
 func freePort(t *testing.T) (port int, busy net.Listener) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	at := loopback.Address(t)
+	l, err := net.Listen("tcp", at.String())
 	require.NoError(t, err)
-	return l.Addr().(*net.TCPAddr).Port, l
+	return int(at.Port()), l
 }
 
 func writeFile(t testing.TB, path, text string) {

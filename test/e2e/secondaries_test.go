@@ -24,6 +24,7 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/status"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 	"github.com/multisigner/multisigner/test/lab"
+	"github.com/multisigner/multisigner/test/loopback"
 )
 
 const secret = "NoTCJU+DMqFWywaPyxSijrDEA/eC3nK0xi3AMEZuPVk="
@@ -124,7 +125,7 @@ func changes() int {
 func TestSecondaries(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	signer := lab.Signer{Name: "a", Address: freeAddress(t), State: "state", Corefile: "Corefile"}
+	signer := lab.Signer{Name: "a", Address: loopback.Address(t).String(), State: "state", Corefile: "Corefile"}
 	host, port, err := net.SplitHostPort(signer.Address)
 	require.NoError(t, err)
 	g := &group{dir: dir}
@@ -133,11 +134,11 @@ func TestSecondaries(t *testing.T) {
 	addresses := make([]string, len(secondaries))
 	var told, keys strings.Builder
 	for i := range secondaries {
-		addresses[i] = freeAddress(t)
+		addresses[i] = loopback.Address(t).String()
 		fmt.Fprintf(&told, "        secondary %s key %s\n", addresses[i], secondaries[i].key())
 		fmt.Fprintf(&keys, "        secret %s %s\n", secondaries[i].key(), secret)
 	}
-	zonePath, metrics := filepath.Join(dir, "db"), freeAddress(t)
+	zonePath, metrics := filepath.Join(dir, "db"), loopback.Address(t).String()
 	names := make([]string, 300)
 	write := func() {
 		text := "$ORIGIN example.test.\n$TTL 2\n@ SOA ns hostmaster 1 3600 60 86400 2\n@ NS ns\nns A 127.0.0.1\n*.wild TXT made\nsub NS ns.sub\nsub DS 1 13 2 e2d3c916f6deeac73294e8268fb5885044a833fc5459588f4a9184cfc41a5766\nns.sub A 127.0.0.9\n"
@@ -319,10 +320,10 @@ func (s secondary) run(t *testing.T, address, primary, primaryPort string) {
 func TestSecondaryOverTLS(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	signer := lab.Signer{Name: "a", Address: freeAddress(t), State: "state", Corefile: "Corefile"}
+	signer := lab.Signer{Name: "a", Address: loopback.Address(t).String(), State: "state", Corefile: "Corefile"}
 	host, port, err := net.SplitHostPort(signer.Address)
 	require.NoError(t, err)
-	secure, metrics, address := freeAddress(t), freeAddress(t), freeAddress(t)
+	secure, metrics, address := loopback.Address(t).String(), loopback.Address(t).String(), loopback.Address(t).String()
 	secureHost, securePort, err := net.SplitHostPort(secure)
 	require.NoError(t, err)
 	g := &group{dir: dir}

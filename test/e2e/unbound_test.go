@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multisigner/multisigner/test/lab"
+	"github.com/multisigner/multisigner/test/loopback"
 )
 
 // unbound is a validating resolver that trusts nothing but the lab's parent zone.
@@ -30,7 +31,7 @@ type unbound struct {
 // carry no port, so it is told by stub zones.
 func startUnbound(t *testing.T, g *group, signers ...lab.Signer) *unbound {
 	dir := t.TempDir()
-	u := &unbound{address: freeAddress(t), log: filepath.Join(dir, "log"), control: filepath.Join(dir, "control")}
+	u := &unbound{address: loopback.Address(t).String(), log: filepath.Join(dir, "log"), control: filepath.Join(dir, "control")}
 	host, port, err := net.SplitHostPort(u.address)
 	require.NoError(t, err)
 	var b strings.Builder
@@ -82,13 +83,6 @@ func stub(b *strings.Builder, zone string, addresses ...string) {
 	for _, a := range addresses {
 		fmt.Fprintf(b, "\tstub-addr: %s\n", strings.Replace(a, ":", "@", 1))
 	}
-}
-
-// freeAddress is one that nobody has at the moment.
-func freeAddress(t *testing.T) string {
-	addresses, err := lab.FreeAddresses(1, 0)
-	require.NoError(t, err)
-	return addresses[0]
 }
 
 // runServer runs a program until the test ends. Debian keeps servers in sbin.

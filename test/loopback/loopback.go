@@ -8,19 +8,39 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"sync"
 )
 
+// found has the addresses that Free has found.
+var found sync.Map
+
+// Address gives a test what Free finds at 127.0.0.1, and ends the test if there is none.
+func Address(t interface {
+	Helper()
+	Fatal(...any)
+}) netip.AddrPort {
+	t.Helper()
+	at, err := Free("127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
 // Free gives a port of host, an address of this machine, at which nobody listens over UDP
-// or TCP: a DNS server needs both. It holds nothing: somebody else may take it before the caller
-// does.
+// or TCP: a DNS server needs both. No other call in this process has had it. It holds nothing:
+// another process may take it before the caller does.
 func Free(host string) (netip.AddrPort, error) {
 	address, err := netip.ParseAddr(host)
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
-	var taken error
+	taken := errors.New("each that was tried had been found before")
 	for range 100 {
 		at := netip.AddrPortFrom(address, uint16(Port()))
+		if _, had := found.LoadOrStore(at, true); had {
+			continue
+		}
 		if taken = Check(at.String()); taken == nil {
 			return at, nil
 		}

@@ -2,6 +2,7 @@ package loopback_test
 
 import (
 	"net"
+	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,6 +24,12 @@ func TestFree(t *testing.T) {
 	require.NoError(t, err)
 	defer given.Close()
 	require.Less(t, at.Port(), given.Addr().(*net.TCPAddr).AddrPort().Port(), "the system gives such to those who ask others")
+	had := map[netip.AddrPort]bool{}
+	for range 200 {
+		another := loopback.Address(t)
+		require.False(t, had[another], "servers that are started later find their ports taken")
+		had[another] = true
+	}
 	_, err = loopback.Free("192.0.2.1")
 	require.Error(t, err, "it is no address of this machine")
 }

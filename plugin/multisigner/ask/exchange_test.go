@@ -3,7 +3,6 @@ package ask_test
 import (
 	"context"
 	"net"
-	"net/netip"
 	"testing"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/test/loopback"
 )
 
 // A truncated answer is asked for again over TCP, and only the whole one is given:
@@ -117,17 +117,9 @@ func TestWhatIsNoAnswer(t *testing.T) {
 
 // Nothing listens there: that is known at once, and without waiting.
 func TestNobodyThere(t *testing.T) {
-	_, err := (&ask.Client{}).Exchange(t.Context(), ask.Server{Addr: free(t)}, ask.Question("example.org.", dns.TypeSOA))
+	_, err := (&ask.Client{}).Exchange(t.Context(), ask.Server{Addr: loopback.Address(t)}, ask.Question("example.org.", dns.TypeSOA))
 	require.ErrorIs(t, err, ask.ErrUnreachable)
 	require.ErrorContains(t, err, "connection refused")
-}
-
-// free is an address of loopback where nothing listens.
-func free(t *testing.T) netip.AddrPort {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).AddrPort()
 }
 
 // An answer signed by the key is accepted over both transports, also one whose
@@ -236,7 +228,7 @@ func TestNotify(t *testing.T) {
 // Every address of a set is asked at once: one that is silent holds up none of the others.
 func TestAll(t *testing.T) {
 	silent, fine := serve(t, nil, nil), serve(t, udpGood, nil)
-	servers := []ask.Server{{Addr: silent.addr}, {Addr: fine.addr}, {Addr: free(t)}}
+	servers := []ask.Server{{Addr: silent.addr}, {Addr: fine.addr}, {Addr: loopback.Address(t)}}
 	results := ask.All(servers, func(s ask.Server) bool {
 		_, err := client().Exchange(t.Context(), s, ask.Question("example.org.", dns.TypeSOA))
 		return err == nil

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/test/loopback"
 )
 
 // All addresses of a nameserver are found: each is asked, since the one left out
@@ -50,7 +51,7 @@ func TestReachable(t *testing.T) {
 	require.Equal(t, both, ask.Reachable(both, func(netip.Addr) bool { return true }))
 	require.Equal(t, both[:1], ask.Reachable(both, onlyFour))
 	require.Equal(t, both[1:], ask.Reachable(both[1:], onlyFour))
-	require.True(t, client().Routed(t.Context(), free(t)), "that nobody listens there is not ours to know")
+	require.True(t, client().Routed(t.Context(), loopback.Address(t)), "that nobody listens there is not ours to know")
 	// From an address that is not this machine's, nothing leads anywhere.
 	elsewhere := ask.From(t.Context(), []netip.Addr{netip.MustParseAddr("198.51.100.77")})
 	require.False(t, client().Routed(elsewhere, netip.AddrPortFrom(four, 53)))

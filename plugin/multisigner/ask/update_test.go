@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/test/loopback"
 )
 
 // updating is an UPDATE of the zone test. that is larger than a UDP query may be if so told.
@@ -129,7 +130,7 @@ func TestForward(t *testing.T) {
 	_, overTCP = silent.asked()
 	require.Equal(t, 1, overTCP)
 
-	_, sent, err = client().Forward(t.Context(), ask.Server{Addr: free(t), TSIG: key}, updating(false), time.Minute)
+	_, sent, err = client().Forward(t.Context(), ask.Server{Addr: loopback.Address(t), TSIG: key}, updating(false), time.Minute)
 	require.ErrorIs(t, err, ask.ErrUnreachable)
 	require.False(t, sent)
 	_, _, err = client().Forward(t.Context(), ask.Server{Addr: s.addr, TSIG: otherKey}, updating(false), time.Minute)

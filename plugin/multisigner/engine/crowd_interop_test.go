@@ -21,6 +21,7 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+	"github.com/multisigner/multisigner/test/loopback"
 )
 
 // Validators try every key of a signature's tag, and give up after a few. A peer that
@@ -114,7 +115,7 @@ func crowd(tag uint16, n int) (keys []string) {
 
 // unboundFor validates example.org., asked at addr, by its DS.
 func unboundFor(t *testing.T, addr netip.AddrPort, ds *dns.DS) netip.AddrPort {
-	dir, at := t.TempDir(), free(t)
+	dir, at := t.TempDir(), loopback.Address(t)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "conf"), fmt.Appendf(nil, `server:
 	interface: 127.0.0.1@%d
 	do-daemonize: no
@@ -140,7 +141,7 @@ stub-zone:
 
 // namedFor does the same with BIND.
 func namedFor(t *testing.T, addr netip.AddrPort, ds *dns.DS) netip.AddrPort {
-	dir, at := t.TempDir(), free(t)
+	dir, at := t.TempDir(), loopback.Address(t)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "conf"), fmt.Appendf(nil, `options { directory %q; pid-file none; session-keyfile none;
 	listen-on port %d { 127.0.0.1; }; listen-on-v6 { none; }; recursion yes; allow-recursion { any; }; dnssec-validation yes; max-cache-ttl 1; max-ncache-ttl 1; };
 controls { };

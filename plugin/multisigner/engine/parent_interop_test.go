@@ -5,7 +5,6 @@ package engine_test
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -20,12 +19,13 @@ import (
 
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
 	"github.com/multisigner/multisigner/plugin/multisigner/engine"
+	"github.com/multisigner/multisigner/test/loopback"
 )
 
 // startBIND serves org., signed, and takes the DS of example.org. by UPDATE.
 func startBIND(t *testing.T) netip.AddrPort {
 	dir := t.TempDir()
-	addr := free(t)
+	addr := loopback.Address(t)
 	write := func(name, text string) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
@@ -75,7 +75,7 @@ func startUnbound(t *testing.T, named netip.AddrPort) (resolver netip.AddrPort, 
 		return anchor != ""
 	}, time.Minute, 100*time.Millisecond)
 	dir := t.TempDir()
-	resolver = free(t)
+	resolver = loopback.Address(t)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "conf"), fmt.Appendf(nil, `server:
 	interface: 127.0.0.1@%d
 	do-daemonize: no
@@ -96,13 +96,6 @@ stub-zone:
 `, resolver.Port(), dir, anchor, named.Port()), 0o600))
 	runServer(t, "unbound", "-d", "-c", filepath.Join(dir, "conf"))
 	return resolver, anchor
-}
-
-func free(t *testing.T) netip.AddrPort {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).AddrPort()
 }
 
 // With BIND as the parent the first DS comes by UPDATE, and so does the next at a KSK

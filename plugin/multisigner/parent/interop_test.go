@@ -5,7 +5,6 @@ package parent_test
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -21,6 +20,7 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
 	"github.com/multisigner/multisigner/plugin/multisigner/parent"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+	"github.com/multisigner/multisigner/test/loopback"
 )
 
 // bind is a parent that BIND signs and that takes UPDATE, and an Unbound that trusts it.
@@ -38,7 +38,7 @@ const nowhere = "127.77.0.1"
 // they are, signed or not.
 func startBIND(t *testing.T, others map[string]string, keys ...*dns.DS) bind {
 	dir := t.TempDir()
-	b := bind{named: freeAddr(t), unbound: freeAddr(t), anchors: filepath.Join(dir, "anchors")}
+	b := bind{named: loopback.Address(t), unbound: loopback.Address(t), anchors: filepath.Join(dir, "anchors")}
 	write := func(name, text string) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
@@ -117,13 +117,6 @@ zone "test" { type primary; file "test.zone"; dnssec-policy default; inline-sign
 		return err == nil && m.AuthenticatedData
 	}, 30*time.Second, 100*time.Millisecond, "Unbound does not validate")
 	return b
-}
-
-func freeAddr(t *testing.T) netip.AddrPort {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).AddrPort()
 }
 
 // rdataOf is a record's rdata as RFC 3597 writes it, without its mark.
@@ -295,10 +288,10 @@ func TestRealFaults(t *testing.T) {
 		if anchor == "" {
 			require.Equal(t, parent.Unsigned.String(), look(w, "plain.").Status.String())
 		}
-		w.Servers = []netip.AddrPort{freeAddr(t)}
+		w.Servers = []netip.AddrPort{loopback.Address(t)}
 		require.Equal(t, parent.Unreachable.String(), look(w, "test.").Status.String())
 		// Without the resolver nothing can be judged, and nobody has lied.
-		w.Servers, w.Resolver = []netip.AddrPort{b.named}, freeAddr(t)
+		w.Servers, w.Resolver = []netip.AddrPort{b.named}, loopback.Address(t)
 		require.Equal(t, parent.Unreachable.String(), look(w, "test.").Status.String())
 	}
 }

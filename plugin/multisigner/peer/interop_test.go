@@ -5,7 +5,6 @@ package peer_test
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -21,6 +20,7 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
 	"github.com/multisigner/multisigner/plugin/multisigner/peer"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
+	"github.com/multisigner/multisigner/test/loopback"
 )
 
 // Other people's signers are seen for what they are: their keys over TSIG, who
@@ -40,7 +40,7 @@ func TestOthersSigners(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := t.TempDir()
-			port := freePort(t)
+			port := int(loopback.Address(t).Port())
 			text := unsigned(tc.names)
 			if tc.name == "NSD" {
 				text = presigned(t, text)
@@ -110,13 +110,6 @@ func presigned(t *testing.T, text string) string {
 
 func addrPort(port int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(port))
-}
-
-func freePort(t *testing.T) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // start runs a server until the test ends.

@@ -183,7 +183,7 @@ func (l *lockedBuffer) String() string {
 // start runs it with this zone, until the test ends.
 func (m maker) start(t *testing.T, text string) *running {
 	t.Helper()
-	r := &running{maker: m, t: t, dir: t.TempDir(), at: freePort(t), secure: freePort(t)}
+	r := &running{maker: m, t: t, dir: t.TempDir(), at: loopback.Address(t), secure: loopback.Address(t)}
 	r.certify()
 	r.write(text)
 	config := "config"
@@ -336,12 +336,6 @@ func certificate(t *testing.T, name string, by *x509.Certificate, byKey *ecdsa.P
 	cert, err := x509.ParseCertificate(der)
 	require.NoError(t, err)
 	return cert, key
-}
-
-func freePort(t *testing.T) netip.AddrPort {
-	at, err := loopback.Free("127.0.0.1")
-	require.NoError(t, err)
-	return at
 }
 
 // editor writes one version of a zone after another.

@@ -56,15 +56,9 @@ func run(t *testing.T, c Config) *running {
 	return r
 }
 
-func freeAddress(t *testing.T) string {
-	at, err := loopback.Free("127.0.0.1")
-	require.NoError(t, err)
-	return at.String()
-}
-
 func configOf(t *testing.T, g group) Config {
 	return Config{
-		Zone: "test.", Address: freeAddress(t), Child: childName, Nameservers: g.nameservers(),
+		Zone: "test.", Address: loopback.Address(t).String(), Child: childName, Nameservers: g.nameservers(),
 		Dir: t.TempDir(), TTL: 2, DSTTL: 7, Interval: Duration(time.Hour), Rounds: 1, Calm: Duration(time.Millisecond),
 	}
 }
