@@ -5,6 +5,7 @@
 package caches
 
 import (
+	"fmt"
 	"iter"
 	"net/netip"
 	"slices"
@@ -39,11 +40,11 @@ func (h *Held) set(apex zone.Name) zone.RRset {
 	return zone.RRset{Name: apex, Type: h.Type, TTL: h.TTL, Rdata: zone.Packed(h.Rdata), Sigs: zone.Packed(h.Sigs)}
 }
 
-// What is remembered is bounded for a zone and for each address, so that one signer
-// cannot push out what others have shown: our choice, far above what ten signers in
-// the middle of rollovers show. Beyond it what passes first is forgotten first.
+// What is remembered is bounded for each signer and the parent, and for each address, so that none
+// can push out what others have shown: our choice, far above what a signer in the middle of
+// rollovers shows. Beyond it go first what another address has shown too, and what passes first.
 const (
-	maxHeld   = 256
+	maxHeldOf = 128
 	maxHeldAt = 16
 	maxAlike  = 4 // versions of ours that the same keys have signed
 )
@@ -56,16 +57,10 @@ type Memory struct {
 	unsaved bool
 }
 
-// Recall is what an earlier process remembered. It may have been served until this moment.
+// Recall is what an earlier process remembered. What was served then counts as served until a
+// look has seen its address.
 func Recall(saved []Held, now time.Time) Memory {
 	m := Memory{held: slices.Clone(saved)}
-	for i := range m.held {
-		if h := &m.held[i]; h.Served {
-			h.Until = h.end(now)
-			// What nobody looks at any more has no address that could show another.
-			h.Served = h.At.IsValid()
-		}
-	}
 	m.prune(now)
 	return m
 }
@@ -167,7 +162,7 @@ func (m *Memory) see(s Shown, now time.Time) {
 		if h.Type != s.Type || h.At != s.At {
 			continue
 		}
-		if !s.Set.Exists() || !h.as(s.Set) {
+		if !h.as(s.Set) {
 			if h.Served {
 				m.retire(h, now)
 			}
@@ -190,13 +185,18 @@ func (m *Memory) see(s Shown, now time.Time) {
 	}
 }
 
-// as reports whether s is what h is of: the same records; of SOA, which each version has
-// another of, the same keys that have signed.
-func (h *Held) as(s zone.RRset) bool {
-	if h.Type == zone.TypeSOA {
-		return slices.Equal(signatories(zone.Packed(h.Sigs)), signatories(s.Sigs))
+// as reports whether s is what h is of: signed by the same keys, for with others it may follow from
+// other DS RRsets; and the same records, but of SOA, which each version has another of.
+func (h *Held) as(s zone.RRset) bool { return h.kind() == kindOf(h.Type, s.Rdata, s.Sigs) }
+
+func (h *Held) kind() string { return kindOf(h.Type, zone.Packed(h.Rdata), zone.Packed(h.Sigs)) }
+
+func kindOf(t zone.Type, rdata, sigs zone.Packed) string {
+	by := fmt.Sprint(t, signatories(sigs))
+	if t == zone.TypeSOA {
+		return by
 	}
-	return string(h.Rdata) == string(s.Rdata)
+	return by + string(rdata)
 }
 
 func (m *Memory) retire(h *Held, now time.Time) {
@@ -217,7 +217,7 @@ func (h *Held) end(now time.Time) time.Time {
 // and its SOA for all data, if that is signed by other keys or stays in caches for longer.
 func (m *Memory) Replace(old, next *zone.Version, now time.Time) {
 	was, _ := old.RRset(old.Apex(), zone.TypeDNSKEY)
-	if is, _ := next.RRset(old.Apex(), zone.TypeDNSKEY); was.Exists() && was.Rdata != is.Rdata {
+	if is, _ := next.RRset(old.Apex(), zone.TypeDNSKEY); was.Rdata != is.Rdata {
 		m.keep(was, was.TTL, now)
 	}
 	soa := old.SOA()
@@ -229,17 +229,16 @@ func (m *Memory) Replace(old, next *zone.Version, now time.Time) {
 
 // Keep remembers the keys of a version of ours that nothing may take the place of.
 func (m *Memory) Keep(v *zone.Version, now time.Time) {
-	if dnskey, ok := v.RRset(v.Apex(), zone.TypeDNSKEY); ok {
-		m.keep(dnskey, dnskey.TTL, now)
-	}
+	dnskey, _ := v.RRset(v.Apex(), zone.TypeDNSKEY)
+	m.keep(dnskey, dnskey.TTL, now)
 }
 
-// keep remembers an RRset of ours for as long as a TTL.
+// keep remembers an RRset of ours for as long as a TTL; one that does not exist has none. It stands for
+// those before it that are the same.
 func (m *Memory) keep(s zone.RRset, ttl uint32, now time.Time) {
 	h := Held{Type: s.Type, Who: Us, TTL: ttl, Rdata: []byte(s.Rdata), Sigs: []byte(s.Sigs), Until: now.Add(seconds(ttl))}
 	m.held = slices.DeleteFunc(m.held, func(o Held) bool {
-		same := o.Type == h.Type && !o.At.IsValid() && string(o.Rdata) == string(h.Rdata)
-		return same && string(o.Sigs) == string(h.Sigs)
+		return !o.At.IsValid() && string(o.Rdata) == string(h.Rdata) && h.as(o.set("")) && !o.Until.After(h.Until)
 	})
 	m.held = append(m.held, h)
 	m.merge(&h)
@@ -252,7 +251,7 @@ func (m *Memory) keep(s zone.RRset, ttl uint32, now time.Time) {
 // and what they leave here would push out all else.
 func (m *Memory) merge(latest *Held) {
 	before := func(o Held) bool {
-		return o.Type == zone.TypeSOA && latest.Type == o.Type && !o.At.IsValid() && latest.as(o.set("")) && string(o.Rdata) != string(latest.Rdata)
+		return o.Type == latest.Type && !o.At.IsValid() && latest.as(o.set("")) && string(o.Rdata) != string(latest.Rdata)
 	}
 	count := 0
 	for i := range m.held {
@@ -276,14 +275,8 @@ func signatories(sigs zone.Packed) []uint32 {
 	return slices.Compact(by)
 }
 
-// prune forgets what has passed. A clock that was set back makes nothing last
-// longer than its TTL.
+// prune forgets what has passed.
 func (m *Memory) prune(now time.Time) {
-	for i := range m.held {
-		if h := &m.held[i]; !h.Served && h.Until.After(h.end(now)) {
-			h.Until = h.end(now)
-		}
-	}
 	m.held = slices.DeleteFunc(m.held, func(h Held) bool { return !h.Served && !h.Until.After(now) })
 	if len(m.held) > maxHeldAt {
 		m.bound()
@@ -297,12 +290,32 @@ func (m *Memory) bound() {
 		}
 		return b.Until.Compare(a.Until)
 	})
-	count := map[netip.AddrPort]int{}
+	at := map[netip.AddrPort]int{}
 	m.held = slices.DeleteFunc(m.held, func(h Held) bool {
-		count[h.At]++
-		return count[h.At] > maxHeldAt
+		at[h.At]++
+		return at[h.At] > maxHeldAt
 	})
-	m.held = m.held[:min(len(m.held), maxHeld)]
+	if len(m.held) > maxHeldOf {
+		m.boundOf()
+	}
+}
+
+func (m *Memory) boundOf() {
+	shown := map[string]bool{}
+	var first, again []Held
+	for _, h := range m.held {
+		if kind := h.kind(); shown[kind] {
+			again = append(again, h)
+		} else {
+			shown[kind] = true
+			first = append(first, h)
+		}
+	}
+	of := map[string]int{}
+	m.held = slices.DeleteFunc(append(first, again...), func(h Held) bool {
+		of[h.Who]++
+		return of[h.Who] > maxHeldOf
+	})
 }
 
 // Now gives what resolvers may hold of the zone at apex: each DS and DNSKEY RRset once, and

@@ -26,6 +26,17 @@ func keys(letter byte, ttl uint32) zone.RRset {
 	return zone.RRset{Name: apex, Type: zone.TypeDNSKEY, TTL: ttl, Rdata: zone.Pack(string(k))}
 }
 
+// signed is an RRset with a signature by a key of a tag.
+func signed(s zone.RRset, tag int) zone.RRset {
+	sig := "\x00\x06\x0f\x02" + fmt.Sprintf("%012d", 0) + string([]byte{0, byte(tag)}) + string(apex) + fmt.Sprintf("%064d", 0)
+	return s.WithSigs(zone.Pack(sig))
+}
+
+// ds is a DS RRset that is told apart by a letter.
+func ds(letter byte) zone.RRset {
+	return zone.RRset{Name: apex, Type: zone.TypeDS, TTL: 3600, Rdata: zone.Pack("\x00\x01\x0f\x02" + fmt.Sprintf("%032d", letter))}
+}
+
 // look is at a peer that shows keys, or does not answer.
 func (m *Memory) look(at time.Time, keys zone.RRset) {
 	var shown []Shown
@@ -102,8 +113,7 @@ func TestReplace(t *testing.T) {
 	version := func(serial int, letter byte, tag int) *zone.Version {
 		b := zone.MustVersion(fmt.Sprintf("example.org. 60 SOA . . %d 1 1 1 1\nwww.example.org. 7200 A 192.0.2.1", serial)).Edit()
 		b.Put(keys(letter, 3600))
-		sig := "\x00\x06\x0f\x02" + fmt.Sprintf("%012d", 0) + string([]byte{0, byte(tag)}) + string(apex) + fmt.Sprintf("%064d", 0)
-		b.Put(b.Version().SOA().WithSigs(zone.Pack(sig)))
+		b.Put(signed(b.Version().SOA(), tag))
 		return b.Version()
 	}
 	m := &Memory{}
@@ -122,9 +132,6 @@ func TestReplace(t *testing.T) {
 
 // The DS RRset that was replaced may be cached; haste counts only what is served.
 func TestNow(t *testing.T) {
-	ds := func(letter byte) zone.RRset {
-		return zone.RRset{Name: apex, Type: zone.TypeDS, TTL: 3600, Rdata: zone.Pack("\x00\x01\x0f\x02" + fmt.Sprintf("%032d", letter))}
-	}
 	m := &Memory{}
 	look := func(set zone.RRset, at time.Time) {
 		m.Look([]Shown{{"the parent", parent, zone.TypeDS, set}}, map[netip.AddrPort]bool{parent: true}, at)
@@ -179,8 +186,7 @@ func TestTTLThatComesAndGoes(t *testing.T) {
 // signedVersion is a version whose data has a TTL, and is signed by a key of a tag.
 func signedVersion(serial, tag, ttl int) *zone.Version {
 	b := zone.MustVersion(fmt.Sprintf("example.org. 60 SOA . . %d 1 1 1 1\nwww.example.org. %d A 192.0.2.1", serial, ttl)).Edit()
-	sig := "\x00\x06\x0f\x02" + fmt.Sprintf("%012d", 0) + string([]byte{0, byte(tag)}) + string(apex) + fmt.Sprintf("%064d", 0)
-	b.Put(b.Version().SOA().WithSigs(zone.Pack(sig)))
+	b.Put(signed(b.Version().SOA(), tag))
 	return b.Version()
 }
 
@@ -191,11 +197,15 @@ func TestLargestTTL(t *testing.T) {
 	higher, other := signedVersion(3, 1, 86400), signedVersion(4, 2, 600)
 	m := &Memory{}
 	require.Zero(t, m.LargestTTL(first.SOA(), nil))
+	var shown []Shown
+	asked := map[netip.AddrPort]bool{peer: true, parent: true}
+	for at := range asked { // however much others show
+		shown = append(shown, Shown{"b", at, zone.TypeSOA, signedVersion(2, 1, 60).SOA()}, Shown{"b", at, zone.TypeDNSKEY, keys('a', 9)})
+	}
+	m.Look(shown, asked, start)
 	m.Replace(first, lower, start)
 	m.Replace(lower, higher, start)
 	m.Replace(higher, other, start)
-	m.Look([]Shown{{"b", peer, zone.TypeSOA, signedVersion(2, 1, 60).SOA()}, {"b", peer, zone.TypeDNSKEY, keys('a', 9)}},
-		map[netip.AddrPort]bool{peer: true}, start)
 	for range 2 {
 		require.EqualValues(t, 7200, m.LargestTTL(first.SOA(), other))
 		require.EqualValues(t, 86400, m.LargestTTL(lower.SOA(), other), "it rose while the same keys signed")
@@ -231,4 +241,6 @@ func TestGivenOnce(t *testing.T) {
 	shows(minutes(2), signedVersion(3, 2, 60))
 	require.Len(t, m.Now(apex, false, minutes(2)).Answers, 2)
 	require.Len(t, m.Now(apex, false, minutes(62)).Answers, 1)
+	m.Look([]Shown{{"the parent", peer, zone.TypeDS, ds('a')}, {"the parent", parent, zone.TypeDS, ds('a')}}, nil, minutes(70))
+	require.Len(t, m.Now(apex, false, minutes(70)).DS, 1)
 }
