@@ -13,16 +13,14 @@ import (
 // entries holds the DNSKEY RRset against each DS RRset.
 func (g *guard) entries() (faults []Fault) {
 	is, was := g.dnskey(), g.wasDNSKEY()
-	if g.old == nil || is == was {
+	if is == was {
 		return nil
 	}
 	for _, ds := range g.DS {
-		_, err := entry(is, ds, g.new.Apex(), g.ends)
-		if err == nil || errors.Is(err, ErrInsecure) {
-			continue
-		}
-		if _, before := entry(was, ds, g.new.Apex(), clock{}); before == nil {
-			faults = append(faults, Fault{g.new.Apex(), zone.TypeDNSKEY, "the parent", err.Error()})
+		if _, err := entry(is, ds, g.new.Apex(), g.ends); err != nil {
+			if _, before := entry(was, ds, g.new.Apex(), clock{}); before == nil {
+				faults = append(faults, Fault{g.new.Apex(), zone.TypeDNSKEY, "the parent", err.Error()})
+			}
 		}
 	}
 	return faults
@@ -45,25 +43,25 @@ func (g *guard) answers() (faults []Fault) {
 }
 
 // adoption supposes that a parent takes up the CDS RRset as it is (PROTOCOL I12,
-// adopted-cds-breaks-nobody).
+// adopted-cds-breaks-nobody): a new one holds for all keys, and new keys of ours hold for it.
 func (g *guard) adoption() (faults []Fault) {
 	is, was := top(g.new, zone.TypeCDS), top(g.old, zone.TypeCDS)
 	apart := disagree(is, top(g.new, zone.TypeCDNSKEY), g.new.Apex())
-	if apart && (g.old == nil || !disagree(was, top(g.old, zone.TypeCDNSKEY), g.new.Apex())) {
+	if apart && !disagree(was, top(g.old, zone.TypeCDNSKEY), g.new.Apex()) {
 		faults = append(faults, Fault{g.new.Apex(), zone.TypeCDS, "", "CDS and CDNSKEY are not of the same keys"})
-	}
-	if is.Rdata == was.Rdata {
-		return faults
 	}
 	sets := append([]Seen{{"", g.dnskey()}}, g.Keys...)
 	for i, k := range sets {
-		_, err := entry(k.Set, is, g.new.Apex(), g.ends)
-		if err == nil || errors.Is(err, ErrInsecure) {
-			continue // a request to delete is read as no usable DS
-		}
 		before := k.Set
 		if i == 0 && g.old != nil {
 			before = g.wasDNSKEY()
+		}
+		if is.Rdata == was.Rdata && before == k.Set {
+			continue
+		}
+		_, err := entry(k.Set, is, g.new.Apex(), g.ends)
+		if err == nil || errors.Is(err, ErrInsecure) {
+			continue // a request to delete is read as no usable DS
 		}
 		if g.stood(before, was) {
 			faults = append(faults, Fault{g.new.Apex(), zone.TypeCDS, k.Name, "a parent that takes it up cuts off these keys: " + err.Error()})
@@ -95,7 +93,7 @@ func disagree(cds, cdnskey zone.RRset, apex zone.Name) bool {
 	for rdata := range cdnskey.Rdata.All() {
 		any := false
 		for digest := range strength {
-			if d, err := zone.DNSKEY(rdata).DS(apex, digest); err == nil && cds.Rdata.Has(string(d)) {
+			if d, _ := zone.DNSKEY(rdata).DS(apex, digest); cds.Rdata.Has(string(d)) {
 				named[d], any = true, true
 			}
 		}
@@ -104,12 +102,15 @@ func disagree(cds, cdnskey zone.RRset, apex zone.Name) bool {
 		}
 	}
 	for rdata := range cds.Rdata.All() {
-		if d := zone.DS(rdata); d.Valid() == nil && d.Algorithm() != 0 && strength[d.DigestType()] != 0 && !named[d] {
+		if rdata != deleteCDS && !named[zone.DS(rdata)] {
 			return true
 		}
 	}
 	return false
 }
+
+// deleteCDS is the CDS record that asks for deletion (RFC 8078 4).
+const deleteCDS = "\x00\x00\x00\x00\x00"
 
 // insecure says what is wrong with a version that is not signed, in the place of one that
 // is (PROTOCOL unsigned-only-without-ds).

@@ -94,10 +94,11 @@ func compact(list []uint8) []uint8 {
 	return slices.Compact(list)
 }
 
-// algorithmsOf are those of a DS RRset that validators know.
+// algorithmsOf are those of the records of a DS RRset that validators can use, or could if they knew
+// the algorithm: of one that is not known no version has met the demand.
 func algorithmsOf(ds zone.RRset) (list []uint8) {
 	for rdata := range ds.Rdata.All() {
-		if d := zone.DS(rdata); d.Valid() == nil && strength[d.DigestType()] != 0 && slices.Contains(algorithms, d.Algorithm()) {
+		if d := zone.DS(rdata); d.Valid() == nil && strength[d.DigestType()] != 0 {
 			list = append(list, d.Algorithm())
 		}
 	}

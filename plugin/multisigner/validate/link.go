@@ -116,7 +116,7 @@ func (g *guard) strays(d zone.Diff, places []place) (faults []Fault) {
 		if err != nil {
 			continue // its place says so
 		}
-		if g.old != nil && c.Old.Exists() {
+		if c.Old.Exists() {
 			if was, err := g.before.record(c.Name()); err == nil && was.types == is.types {
 				continue
 			}

@@ -86,7 +86,7 @@ func (g *guard) pairs(d zone.Diff) (pairs []pair) {
 // signedBefore is s if it was the zone's to sign: what was glue was not, and that
 // it had no signature excuses nothing.
 func (g *guard) signedBefore(s zone.RRset) zone.RRset {
-	if g.old != nil && s.Exists() && authoritative(g.old, s) {
+	if s.Exists() && authoritative(g.old, s) {
 		return s
 	}
 	return zone.RRset{}
@@ -105,9 +105,6 @@ func shades(c zone.Change, apex zone.Name) bool {
 // Nothing of their own need have changed.
 func (g *guard) surfaced(top zone.Name) func(yield func(zone.RRset) bool) {
 	return func(yield func(zone.RRset) bool) {
-		if g.old == nil {
-			return
-		}
 		for n := range g.new.From(top) {
 			if !n.Name().Under(top) {
 				return
@@ -131,9 +128,6 @@ func (g *guard) ofTheRest(pairs []pair) []pair {
 			}
 		}
 		return *count < sampleSize
-	}
-	if g.old == nil {
-		return pairs
 	}
 	count, looked := 0, 0
 	for n := range g.new.All() {
@@ -226,7 +220,7 @@ func (g *guard) pair(p pair) (faults []Fault) {
 // wasBroken reports whether what p was did not verify before: then that it does
 // not now is nothing new.
 func (g *guard) wasBroken(t trial, p pair) bool {
-	if g.old == nil || !g.wasDNSKEY().Exists() {
+	if !g.wasDNSKEY().Exists() {
 		return false // it is signed for the first time
 	}
 	was := p.was

@@ -135,6 +135,11 @@ func TestGuardAlgorithms(t *testing.T) {
 	// When the DS of that algorithm is gone, so may they be: one signature is enough.
 	h.DS = []zone.RRset{ds(t, first.Version.Apex(), 2, 1)}
 	require.Empty(t, faults(first.Version, out.Diff, out.Version, h, now))
+
+	// What no validator can use of a DS RRset asks for nothing: a record that is cut off, a digest that
+	// is, one of an unknown type, and one of an unknown algorithm.
+	h.DS[0] = merge(h.DS[0], rrset(first.Version.Apex(), zone.TypeDS, "\x00\x01\x0d", string(d[:len(d)-1]), string(d[:3])+"\x09"+string(d[4:]), string(d[:2])+"\xfd"+string(d[3:])))
+	require.Empty(t, faults(first.Version, out.Diff, out.Version, h, now))
 }
 
 // Signatures by keys that are not published yet are there on purpose; bad ones are not.
@@ -256,6 +261,9 @@ func TestGuardUnsigned(t *testing.T) {
 		}},
 		{"a CDS that is left", "keys that are not there", safe, func(b *zone.Builder) {
 			b.Put(rrset(first.Apex(), zone.TypeCDS, "\x00\x00\x00\x00\x00"))
+		}},
+		{"a CDNSKEY that is left", "keys that are not there", safe, func(b *zone.Builder) {
+			b.Put(rrset(first.Apex(), zone.TypeCDNSKEY, deletesCDNSKEY))
 		}},
 	} {
 		v := bare
