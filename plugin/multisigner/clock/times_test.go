@@ -95,3 +95,33 @@ func TestClockWasSet(t *testing.T) {
 	times.Advance(began.Add(-time.Hour), time.Hour+6*time.Minute)
 	require.Contains(t, times.Alarm(), "has already passed")
 }
+
+// A zone that has no mark yet begins with what the clock shows, else its signatures would begin long ago; but no
+// machine starts before this program was written.
+func TestMarkBegins(t *testing.T) {
+	t.Parallel()
+	began := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	times := Begin(time.Time{}, began, 0)
+	require.Equal(t, began, times.Mark())
+	times = Begin(time.Time{}, time.Unix(0, 0), 0)
+	require.Equal(t, written, times.Mark())
+}
+
+// Times of signatures are compared modulo 136 years: a clock that is a century away dates and judges none by
+// more than resolvers take for the same side.
+func TestClockIsACenturyAway(t *testing.T) {
+	t.Parallel()
+	began := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	for _, years := range []int{100, -100} {
+		times := Begin(time.Time{}, began, time.Hour)
+		times.Advance(began.AddDate(years, 0, 0), time.Hour)
+		times.Advance(began.AddDate(years, 0, 2), 49*time.Hour) // it lasts
+		away := times.Dated().Sub(times.Mark())
+		require.Equal(t, reach, max(away, -away))
+		if years > 0 {
+			require.Equal(t, times.Dated(), times.Judged())
+		} else {
+			require.Equal(t, times.Mark(), times.Judged())
+		}
+	}
+}

@@ -54,7 +54,7 @@ func (w *work) heldNow(cfg *Config) validate.Held {
 // hasty reports whether a compromised key is on its way out without waiting for
 // caches: as long as we publish it. What is served anywhere counts all the same.
 func (w *work) hasty() bool {
-	if w.signed == nil || len(w.record.Hasty) == 0 {
+	if w.signed == nil {
 		return false
 	}
 	s, _ := w.signed.RRset(w.known.apex, zone.TypeDNSKEY)
@@ -70,6 +70,6 @@ func (w *work) noDS(cfg *Config) bool {
 		return false
 	}
 	return !slices.ContainsFunc(w.sight.parent.Addresses, func(a parent.Address) bool {
-		return a.Status != parent.Good || !a.DSAbsent
+		return !a.DSAbsent
 	})
 }

@@ -67,9 +67,67 @@ func TestHeldDS(t *testing.T) {
 	require.False(t, w.heldNow(cfg).NoDS)
 	w.record.Steady = heldStart.Add(61 * time.Minute)
 	require.True(t, w.heldNow(cfg).NoDS)
-	w.sight.parent.Addresses[0].Status = parent.Unreachable
+	w.sight.parent.Addresses[0] = parent.Address{Addr: heldParent, Status: parent.Unreachable}
 	require.False(t, w.heldNow(cfg).NoDS)
 	require.True(t, w.heldNow(&Config{Apex: heldApex}).NoDS, "an island has no parent")
+}
+
+// A parent that does not answer has not withdrawn its DS; one of which no address is known, neither.
+func TestHeldOfASilentParent(t *testing.T) {
+	t.Parallel()
+	w, cfg := newHolder(), &Config{Apex: heldApex, Parent: Parent{Mode: ParentServers}}
+	ds := zone.RRset{Name: heldApex, Type: zone.TypeDS, TTL: 3600, Rdata: zone.Pack("\x00\x01\x0f\x02" + fmt.Sprintf("%032d", 1))}
+	w.hold(seen(zone.RRset{}, ds), heldStart)
+	silent := seen(zone.RRset{}, zone.RRset{})
+	silent.parent.Addresses[0] = parent.Address{Addr: heldParent, Status: parent.Unreachable}
+	w.hold(silent, heldStart.Add(time.Minute))
+	w.record.Steady = heldStart.Add(10 * 24 * time.Hour)
+	require.Len(t, w.heldNow(cfg).DS, 1)
+
+	w = newHolder()
+	w.sight = &sight{}
+	w.hold(w.sight, heldStart)
+	require.False(t, w.heldNow(cfg).NoDS, "nobody was asked")
+}
+
+// What a server gives to other signers by a transfer no resolver gets from it: keys that stand there alone
+// are in no cache.
+func TestHeldOfATransfer(t *testing.T) {
+	t.Parallel()
+	w, cfg := newHolder(), &Config{Apex: heldApex}
+	s := seen(heldKeys('a', 3600), zone.RRset{})
+	transferred := seen(heldKeys('b', 3600), zone.RRset{}).peers["b"].Addresses[0]
+	transferred.TransferFrom = true
+	s.peers["b"] = peer.Report{Addresses: append(s.peers["b"].Addresses, transferred)}
+	w.hold(s, heldStart)
+	w.record.Steady = heldStart
+	h := w.heldNow(cfg)
+	require.Len(t, h.Keys, 1)
+	require.Equal(t, heldKeys('a', 0).Rdata, h.Keys[0].Set.Rdata)
+}
+
+// A peer's key may have the tag of ours. How long caches keep its data is none of our TTLs.
+func TestHeldOfAPeerWithOurTag(t *testing.T) {
+	t.Parallel()
+	version := func(serial, ttl int, tag byte) *zone.Version {
+		b := zone.MustVersion(fmt.Sprintf("example.org. 60 SOA . . %d 1 1 1 1\nwww.example.org. %d A 192.0.2.1", serial, ttl)).Edit()
+		sig := "\x00\x06\x0f\x02" + fmt.Sprintf("%012d", 0) + string([]byte{0, tag}) + string(heldApex) + fmt.Sprintf("%064d", 0)
+		b.Put(b.Version().SOA().WithSigs(zone.Pack(sig)))
+		return b.Version()
+	}
+	w, cfg := newHolder(), &Config{Apex: heldApex}
+	w.signed = version(9, 86400, 1)
+	look := func(v *zone.Version, minutes int) {
+		s := seen(heldKeys('a', 60), zone.RRset{})
+		s.peers["b"].Addresses[0].Sets[zone.TypeSOA] = v.SOA()
+		w.record.Steady = heldStart.Add(time.Duration(minutes) * time.Minute)
+		w.hold(s, w.record.Steady)
+	}
+	look(version(1, 60, 1), 0)
+	look(version(2, 60, 2), 10)
+	require.Len(t, w.heldNow(cfg).Answers, 2)
+	w.record.Steady = heldStart.Add(12 * time.Minute)
+	require.Len(t, w.heldNow(cfg).Answers, 1)
 }
 
 // Whoever orders a key out without waiting for caches is not held up by them.
@@ -80,6 +138,8 @@ func TestHeldHasty(t *testing.T) {
 	w.hold(seen(heldKeys('b', 3600), zone.RRset{}), heldStart)
 	w.record.Steady = heldStart
 	require.Len(t, w.heldNow(cfg).Keys, 2)
+	w.record.Hasty = []byte("a key")
+	require.Len(t, w.heldNow(cfg).Keys, 2, "nothing is signed by it")
 	bad := heldKeys('x', 60)
 	b := zone.MustVersion("example.org. 1 SOA . . 1 1 1 1 1").Edit()
 	b.Put(bad)

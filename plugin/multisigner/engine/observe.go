@@ -120,7 +120,7 @@ func (w *work) address(a peer.Address) roll.Address {
 	if out.Unclaimed = a.Host != "" && !a.Believed; a.Status == peer.Unfound {
 		out.Addr = a.Host
 	}
-	if !a.Believed || a.Status == peer.Stale {
+	if !a.Believed {
 		out.DNSKEYTTL = seconds(a.AbsentTTL)
 		return out
 	}
