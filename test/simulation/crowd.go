@@ -43,7 +43,8 @@ func (w *world) crowd() {
 			f.deaf = w.t + length
 		}
 		f.serve()
-		w.after(6*day, func() { w.cured(victim, target) })
+		end := w.t + length
+		w.after(curedIn, func() { w.cured(victim, target, end) })
 		w.after(length, func() {
 			f.keys = slices.DeleteFunc(slices.Clone(f.keys), func(k foreignKey) bool { return k.junk })
 			f.serve()
@@ -53,10 +54,17 @@ func (w *world) crowd() {
 	}
 }
 
-// cured demands that what a signer serves is signed by a key of another tag.
-func (w *world) cured(s *signer, target roll.KeyID) {
-	if s.plan.Frozen {
-		return // by order
+// curedIn is how long a signer has for that while its rollovers are not frozen.
+const curedIn = 6 * day
+
+// cured demands that what a signer serves is signed by a key of another tag, if the crowd has not gone.
+func (w *world) cured(s *signer, target roll.KeyID, end int64) {
+	if s.plan.Frozen || w.t >= end {
+		return // by order; or nothing is left to cure
+	}
+	if soon := s.thawed + curedIn; s.thawed > 0 && soon > w.t {
+		w.after(soon-w.t, func() { w.cured(s, target, end) })
+		return
 	}
 	for _, id := range s.version.data {
 		if id.Tag != target.Tag {

@@ -134,7 +134,9 @@ func (s *signer) freeze() {
 func (s *signer) thaw() {
 	if !s.tell(roll.Command{Kind: roll.Thaw}) {
 		s.w.after(hour, s.thaw)
+		return
 	}
+	s.thawed = s.w.t
 }
 
 func (s *signer) roll(role roll.Role) {

@@ -73,6 +73,7 @@ type signer struct {
 	mute         bool  // it answers nobody else before its first look (PROTOCOL look-before-the-first-answer)
 	feeds        bool  // its secondaries get all the same what outsiders do not
 	oldUntil     int64 // it has an old state with the keys of its time until then
+	thawed       int64 // by order, the last time
 	own          []roll.OwnKey
 	plan         roll.Plan
 	waits        []waiting // of the last turns
