@@ -48,10 +48,11 @@ type injury struct {
 	healed  bool
 }
 
-// watch sees to it that whoever sees an injury raises the alarm, and begins nothing.
+// watch sees to it that whoever sees an injury raises the alarm, and begins nothing; where the parent
+// has no DS any more no resolver is injured, and the alarm is about that.
 func (s *signer) watch(plan *roll.Plan) {
 	w := s.w
-	if len(w.injuries) == 0 || w.Late {
+	if len(w.injuries) == 0 || w.Late || len(w.parent.shown[0])+len(w.parent.shown[1]) == 0 {
 		return
 	}
 	for _, in := range w.injuries {
