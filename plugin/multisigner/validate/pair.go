@@ -69,7 +69,7 @@ func (g *guard) pairs(d zone.Diff) (pairs []pair) {
 	}
 	for _, c := range d.Changes {
 		if shades(c, g.new.Apex()) {
-			for s := range g.surfaced(c.Name()) {
+			for _, s := range g.surfaced(c.Name()) {
 				add(zone.RRset{}, s)
 			}
 		}
@@ -101,28 +101,27 @@ func shades(c zone.Change, apex zone.Name) bool {
 	return c.Type() == zone.TypeNS && c.Name() != apex || c.Type() == zone.TypeDNAME
 }
 
-// surfaced yields the RRsets at and below top that have become the zone's to sign.
+// surfaced are the RRsets at and below top that have become the zone's to sign.
 // Nothing of their own need have changed.
-func (g *guard) surfaced(top zone.Name) func(yield func(zone.RRset) bool) {
-	return func(yield func(zone.RRset) bool) {
-		for n := range g.new.From(top) {
-			if !n.Name().Under(top) {
-				return
-			}
-			for s := range n.All() {
-				if authoritative(g.new, s) && !authoritative(g.old, s) && !yield(s) {
-					return
-				}
+func (g *guard) surfaced(top zone.Name) (sets []zone.RRset) {
+	for n := range g.new.From(top) {
+		if !n.Name().Under(top) {
+			break
+		}
+		for s := range n.All() {
+			if authoritative(g.new, s) && !authoritative(g.old, s) {
+				sets = append(sets, s)
 			}
 		}
 	}
+	return sets
 }
 
 // ofTheRest adds some RRsets that are as they were.
 func (g *guard) ofTheRest(pairs []pair) []pair {
 	take := func(n *zone.Node, count *int) bool {
 		for s := range n.All() {
-			if was, ok := g.old.RRset(s.Name, s.Type); ok && was == s && authoritative(g.new, s) {
+			if was, _ := g.old.RRset(s.Name, s.Type); was == s && authoritative(g.new, s) {
 				pairs = append(pairs, pair{s, s})
 				*count++
 			}
