@@ -85,10 +85,11 @@ func Next(c *Catalog, have map[zone.Name]Entry, rules Rules, now time.Time) Plan
 		e, known := have[name]
 		block, ok := rules.Choose(m.Groups)
 		next := Entry{Catalog: c.Name, ID: m.ID, Block: block, Since: now, Reset: e.Reset}
-		if known && e.ID != m.ID {
+		mine := known && e.Catalog == c.Name && e.Gone.IsZero()
+		moved := known && !mine && e.Gone.IsZero() // if at all: two catalogs have said so, each member by itself
+		if known && e.ID != m.ID && !moved {
 			next.Reset = now
 		}
-		mine := known && e.Catalog == c.Name && e.Gone.IsZero()
 		switch {
 		case !rules.admits(name, c.Name):
 			p.Unserved[name] = Unserved{Why: rules.outside(name, c.Name)}
@@ -98,7 +99,7 @@ func Next(c *Catalog, have map[zone.Name]Entry, rules Rules, now time.Time) Plan
 				e.Gone = now
 				p.Changes[name] = e
 			}
-		case known && !mine && e.Gone.IsZero() && !rules.moves(name, e, c.Name):
+		case moved && !rules.moves(name, e, c.Name):
 			p.Unserved[name] = Unserved{Why: fmt.Sprintf("it is a member of catalog %s, which does not give it to this one (no coo)", e.Catalog)}
 		case !ok:
 			p.Unserved[name] = Unserved{Held: true, Why: unknownGroup(m.Groups, mine && slices.Contains(rules.Blocks, e.Block))}

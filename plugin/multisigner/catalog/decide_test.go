@@ -169,6 +169,25 @@ func TestChangeOfOwnership(t *testing.T) {
 	require.Equal(t, []string{"a. cat.example. 1 default"}, w.served())
 }
 
+// Many that move by other ids are reset because both catalogs say so (RFC 9432 4.3.1), and do not count against
+// the next that is removed.
+func TestManyMoves(t *testing.T) {
+	w := newWorld("default")
+	var old, moving, moved []string
+	for i := range 12 {
+		old = append(old, fmt.Sprintf("z%02d. x%[1]d", i))
+		moving = append(moving, old[i]+" - other.example.")
+		moved = append(moved, fmt.Sprintf("z%02d. y%[1]d", i))
+	}
+	w.read(cat, old...)
+	w.read(cat, moving...)
+	require.Empty(t, w.read(other, moved...).Waiting)
+	require.Contains(t, w.served(), "z11. other.example. y11 default")
+	require.Empty(t, w.read(cat).Waiting)
+	require.Empty(t, w.read(other, moved[1:]...).Waiting)
+	require.Len(t, w.served(), 11)
+}
+
 // A version that removes or resets many members at once waits for a person; what it adds and
 // regroups does not. A later version is looked at anew.
 func TestMassRemoval(t *testing.T) {
