@@ -37,6 +37,7 @@ type catalogs struct {
 	stale  bool        // something has changed since: the next turn compares
 	due    time.Time   // and when it does so in any case
 	behind []zone.Name // what the table of zones is to follow yet
+	handed bool        // since the last comparison a catalog has removed members, or taken some of another; see hands
 	saves  uint64      // of entries
 	usual  func()      // ends that memory is collected seldom; nil: it is not
 }
@@ -138,6 +139,12 @@ func (c *catalogs) turn() (wake time.Duration, begun []*Zone) {
 	if c.fault == nil {
 		done, c.fault = c.act(compares, now)
 	}
+	if c.fault == nil && c.handed && !c.more() {
+		compares, c.handed = true, false
+		var taken []zone.Name
+		taken, c.fault = c.act(true, now)
+		done = append(done, taken...)
+	}
 	if c.fault != nil {
 		c.stale = true
 		soon(now.Add(catalogsRetry))
@@ -193,6 +200,7 @@ func (c *catalogs) act(compares bool, now time.Time) (names []zone.Name, err err
 			each.compare(now)
 		}
 		done := each.part()
+		c.handed = c.handed || c.hands(each, done)
 		if err := c.save(done); err != nil {
 			return names, err
 		}
@@ -203,10 +211,45 @@ func (c *catalogs) act(compares bool, now time.Time) (names []zone.Name, err err
 	return names, nil
 }
 
+// hands reports whether changes are another catalog's business: it may have what this one removes, and has no more what
+// this one takes. So what it says is compared again.
+func (c *catalogs) hands(from *Catalog, done map[zone.Name]catalog.Entry) bool {
+	for name, is := range done {
+		was, known := c.entries[name]
+		if !is.Gone.IsZero() || known && was.Gone.IsZero() && was.Catalog != from.name {
+			return len(c.list) > 1
+		}
+	}
+	return false
+}
+
 // compare plans what is to become of the members.
 func (c *Catalog) compare(now time.Time) {
+	before := c.plan.Unserved
 	c.plan, c.planned, c.saves = catalog.Next(c.last, c.of.plain(), c.rules(), now), c.acceptance(now), c.of.saves
-	c.rest = slices.Collect(maps.Keys(c.plan.Changes))
+	c.rest = slices.Sorted(maps.Keys(c.plan.Changes)) // neighbours lie together in the store
+	c.tellUnserved(before)
+}
+
+// tellUnserved says in the log which members do not get what the catalog says, and did before (RFC 9432 5.2).
+func (c *Catalog) tellUnserved(before map[zone.Name]catalog.Unserved) {
+	var names []zone.Name
+	for name, u := range c.plan.Unserved {
+		if before[name] != u {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	slices.SortFunc(names, zone.Name.Compare)
+	if len(names) > manyZones {
+		c.of.engine.log.Warn("members of a catalog are passed over or held; `catalog NAME` lists them", "catalog", c.name, "serial", c.last.Serial, "members", len(names), "first", names[0], "why", c.plan.Unserved[names[0]].Why)
+		return
+	}
+	for _, name := range names {
+		c.of.engine.log.Warn("a member of a catalog is passed over or held", "catalog", c.name, "zone", name, "why", c.plan.Unserved[name].Why)
+	}
 }
 
 // part takes so much of the plan as a turn acts on. Of a zone that another catalog has acted on since

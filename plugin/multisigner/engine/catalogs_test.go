@@ -50,7 +50,7 @@ func TestGroupIsTakenAway(t *testing.T) {
 	require.Len(t, e.Zones(), 2, "nor does a start wait for the catalog")
 }
 
-// A NOTIFY is answered while the catalogs have a turn, which may wait for a disk.
+// A NOTIFY is answered, and so is a query, while the catalogs have a turn, which may wait for a disk.
 func TestCatalogIsNotifiedInATurn(t *testing.T) {
 	t.Parallel()
 	p, clock := newScripted(t, nil, catalogText(1, "a.test. 1")), newManual(moment)
@@ -58,6 +58,7 @@ func TestCatalogIsNotifiedInATurn(t *testing.T) {
 	awaitZones(t, e, "a.test.")
 	p.set(catalogText(2, "b.test. 1"))
 	e.WithCatalogsInHand(func() {
+		require.NotNil(t, e.Find(zone.MustName("www.a.test.")).Open())
 		require.True(t, e.CatalogNotified(catalogName, p.addr, "", 0, false))
 		require.False(t, e.CatalogNotified(catalogName, netip.MustParseAddrPort("192.0.2.1:53"), "", 0, false))
 		require.False(t, e.CatalogNotified(zone.MustName("other.example."), p.addr, "", 0, false))

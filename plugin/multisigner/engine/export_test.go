@@ -123,10 +123,12 @@ func AlarmNames() (names []string) {
 // HookTimeout sets how long a hook may take.
 func (o *Options) HookTimeout(d time.Duration) { o.hookTimeout = d }
 
-// WithCatalogsInHand calls f while the catalogs have a turn.
+// WithCatalogsInHand calls f while the catalogs have a turn, and are about to change the table of zones.
 func (e *Engine) WithCatalogsInHand(f func()) {
 	e.catalogs.mu.Lock()
 	defer e.catalogs.mu.Unlock()
+	e.commit.Lock()
+	defer e.commit.Unlock()
 	f()
 }
 
