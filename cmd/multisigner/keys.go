@@ -86,6 +86,9 @@ func (a *app) hand(ctx context.Context, args []string) int {
 		tell(a.out, z.Zone, p)
 	}
 	fmt.Fprintf(a.err, "%s: %d to add, %d to remove at %s\n", z.Zone, len(p.Hand.Add), len(p.Hand.Remove), p.Name)
+	if p.Supply != nil {
+		fmt.Fprintf(a.err, "%s has these records with the content (content-transfer ... for): nothing needs to be carried there, and what is may be taken out again by its next transfer\n", p.Name)
+	}
 	return exitOK
 }
 

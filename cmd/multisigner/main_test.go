@@ -135,7 +135,7 @@ func golden(t *testing.T, name, got string) {
 
 var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-var contentSerials = [2]uint32{7, 5}
+var contentSerials, supplySerials = [2]uint32{7, 5}, [2]uint32{2026112301, 2026112302}
 
 // rolling is a zone in the middle of a ZSK rollover, with a peer that lags, a
 // parent and something to complain of: all that status can show.
@@ -174,8 +174,9 @@ func rolling() status.Zone {
 				{Address: "192.0.2.2:53", Seen: ago(15 * time.Second), State: "good", Serial: 5, DNSKEY: []uint16{1001, 1003, 2002}, CDS: []uint16{1001, 2002}},
 				{Address: "192.0.2.3:53", Seen: ago(16 * time.Second), State: "unreachable", Why: "timeout"},
 			}},
-			{Name: "c.example.net", Why: "its keys are not signed by one that is pinned"},
-			{Name: "d.example.net", Trusted: true, Silent: true, Why: "192.0.2.4:53: timeout"},
+			{Name: "c.example.net", Why: "its keys are not signed by one that is pinned", Supply: &status.Supply{Serial: &supplySerials[1], Has: &supplySerials[0],
+				Transfer: &status.Transfer{At: ago(time.Minute), Serial: supplySerials[1], Result: "broke off: timeout"}}},
+			{Name: "d.example.net", Trusted: true, Silent: true, Why: "192.0.2.4:53: timeout", Supply: &status.Supply{Why: "no address of d.example.net says which serial it has"}},
 		},
 		Contents: []status.Content{
 			{Signer: "a.example.net", Serial: &contentSerials[0], State: status.ContentOurs},

@@ -118,6 +118,7 @@ func writeZone(w io.Writer, z status.Zone) {
 	}
 	writeServers(w, z)
 	writeSecondaries(w, z)
+	writeSupplies(w, z)
 	writeContents(w, z)
 	writePairs(w, z)
 }

@@ -132,11 +132,15 @@ func (q query) each(answers iter.Seq[[]dns.RR]) iter.Seq[sender] {
 	}
 }
 
-// note has the status tell of a secondary's transfer.
+// note has the status tell of the transfer of a secondary, or of a signer that is supplied.
 func (q query) note(serving *engine.Serving, result string) {
 	var serial uint32
-	if serving != nil && serving.Version != nil {
-		serial = serving.Version.Serial()
+	v, unsigned := contentFor(q.zone.Config(), serving, q.from)
+	if serving != nil && !unsigned {
+		v = serving.Version
+	}
+	if v != nil {
+		serial = v.Serial()
 	}
 	q.zone.Transferred(q.from.addr, q.from.key, serial, result)
 }

@@ -18,7 +18,7 @@ func (w *work) hand(cfg *Config, name string, seen peer.Report) *status.Hand {
 	if !slices.ContainsFunc(seen.Addresses, func(a peer.Address) bool { return a.Believed }) {
 		return nil
 	}
-	h := w.handing(w.plan, name)
+	h := w.handing(cfg, w.plan, name)
 	h.out = status.Hand{TTL: uint32(cfg.DNSKEYTTL / time.Second), Records: []status.Record{}, Add: []status.Record{}, Remove: []status.Record{}}
 	h.compare(cfg.Apex, zone.TypeDNSKEY, h.dnskeys(w.plan.DNSKEY), seen)
 	switch {
@@ -37,22 +37,75 @@ func (w *work) hand(cfg *Config, name string, seen peer.Report) *status.Hand {
 // handing is one making of a Hand.
 type handing struct {
 	*work
-	owner string // the foreign signer
-	keys  map[roll.KeyID]roll.KeyStatus
-	out   status.Hand
+	owner   string // the foreign signer
+	foreign map[string]bool
+	keys    map[roll.KeyID]roll.KeyStatus
+	had     *supplied // what it was given before; nil: a person carries that, and nobody knows
+	out     status.Hand
 }
 
-func (w *work) handing(plan roll.Plan, signer string) *handing {
-	h := &handing{work: w, owner: signer, keys: make(map[roll.KeyID]roll.KeyStatus, len(plan.Keys))}
+func (w *work) handing(cfg *Config, plan roll.Plan, signer string) *handing {
+	h := &handing{work: w, owner: signer, foreign: map[string]bool{}, keys: make(map[roll.KeyID]roll.KeyStatus, len(plan.Keys))}
 	for _, k := range plan.Keys {
 		h.keys[k.ID] = k
+	}
+	for _, p := range cfg.Peers {
+		h.foreign[p.Name] = p.Foreign
 	}
 	return h
 }
 
 // others are the keys among ids that are not the signer's own.
 func (h *handing) others(ids []roll.KeyID) []roll.KeyID {
-	return slices.DeleteFunc(slices.Clone(ids), func(id roll.KeyID) bool { return h.keys[id].Owner == h.owner })
+	return slices.DeleteFunc(slices.Clone(ids), h.own)
+}
+
+// own reports whether a key is the signer's, or may be: then it is not for us to give it back. Before a key signs,
+// others that have a copy may seem to own it. A signer of our kind signs with each of its keys, so what it was seen not to sign
+// with is a copy. What this signer was given before is another's, until it signs with it.
+func (h *handing) own(id roll.KeyID) bool {
+	k := h.keys[id]
+	if k.Ours {
+		return false
+	}
+	there, owners := h.seenAt(h.owner), h.seenAt(k.Owner)
+	elsewhere := k.Owner != h.owner && len(signsThere(owners, id)) > 0
+	given := h.had != nil && hasKey(zone.Packed(h.had.Sets[zone.TypeDNSKEY].Rdata), id)
+	switch {
+	case elsewhere:
+		return false
+	case h.had != nil && hasKey(zone.Packed(h.had.Kept), id):
+		return len(signsThere(there, id)) > 0 || !h.steady().Before(h.had.Until)
+	case k.Owner == h.owner:
+		return true
+	case given || !shows(there, id):
+		return false
+	case h.foreign[k.Owner]:
+		return h.had != nil && h.had.Sets != nil
+	}
+	return owners.Trusted
+}
+
+// seenAt is what a signer was seen to publish at the last look.
+func (w *work) seenAt(signer string) peer.Report {
+	if w.sight == nil {
+		return peer.Report{}
+	}
+	return w.sight.peers[signer]
+}
+
+// shows reports whether a signer was seen to publish a key.
+func shows(seen peer.Report, id roll.KeyID) bool {
+	return slices.ContainsFunc(seen.Addresses, func(a peer.Address) bool { return a.Believed && hasKey(a.Sets[zone.TypeDNSKEY].Rdata, id) })
+}
+
+func hasKey(set zone.Packed, id roll.KeyID) bool {
+	for rdata := range set.All() {
+		if keyID(zone.DNSKEY(rdata)) == id {
+			return true
+		}
+	}
+	return false
 }
 
 func (h *handing) dnskeys(ids []roll.KeyID) []string {

@@ -86,19 +86,25 @@ type other struct {
 	shown    atomic.Pointer[zone.Version]
 	serial   uint32
 
+	beside       []sign.Key  // what signs the DNSKEY RRset beside the KSK
 	cds, cdnskey zone.Packed // that it publishes, too
 	content      string      // ""; onLoopback
 }
 
-func newOther(t *testing.T) *other {
-	o := &other{ksk: fixedKey(t, 257), zsk: fixedKey(t, 256), serial: 10}
+func newOther(t *testing.T) *other { return anotherOther(t, 7) }
+
+// anotherOther has keys by a number.
+func anotherOther(t *testing.T, n byte) *other {
+	o := &other{ksk: numberedKey(t, 257, n), zsk: numberedKey(t, 256, n), serial: 10}
 	o.stage = newStage(t, func() *zone.Version { return o.shown.Load() })
 	return o
 }
 
 // fixedKey gives the same key each time.
-func fixedKey(t *testing.T, flags uint16) sign.Key {
-	private, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), append(make([]byte, 31), byte(flags)+7))
+func fixedKey(t *testing.T, flags uint16) sign.Key { return numberedKey(t, flags, 7) }
+
+func numberedKey(t *testing.T, flags uint16, n byte) sign.Key {
+	private, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), append(make([]byte, 31), byte(flags)+n))
 	require.NoError(t, err)
 	k, err := sign.NewKey(flags, 13, private)
 	require.NoError(t, err)
@@ -115,7 +121,7 @@ func (o *other) show(t *testing.T, at time.Time, more ...string) {
 	}
 	out, err := sign.Zone(sign.Input{
 		Content: zone.MustVersion(cmp.Or(o.content, onLoopback)), Serial: o.serial, Now: at, Denial: denial.NSEC3, Apex: sets,
-		Keys:   sign.Keys{DNSKEY: []sign.Key{o.ksk}, CDS: []sign.Key{o.ksk}, Data: []sign.Key{o.zsk}},
+		Keys:   sign.Keys{DNSKEY: append([]sign.Key{o.ksk}, o.beside...), CDS: []sign.Key{o.ksk}, Data: []sign.Key{o.zsk}},
 		Policy: sign.Policy{Validity: 14 * day, Refresh: 5 * day, BackDate: time.Hour},
 	})
 	require.NoError(t, err)

@@ -84,7 +84,7 @@ func (z *Zone) tell() status.Zone {
 // tell later.
 func (z *Zone) report(now, wake time.Time) {
 	w, cfg := &z.work, z.config.Load()
-	w.ended = ended{at: now, wake: wake, config: cfg, alarms: w.reportAlarms(cfg, now)}
+	w.ended = ended{at: now, wake: wake, config: cfg, alarms: z.curesOfSupplied(cfg, w.reportAlarms(cfg, now))}
 	s := w.reportSource(cfg)
 	z.account.updatesHeld.Store(s.UpdatesHeld)
 	z.account.writer.Store(s.Writer)
@@ -139,6 +139,7 @@ func (z *Zone) status() status.Zone {
 			}
 			if p.Foreign {
 				out.Hand = w.hand(cfg, p.Name, r)
+				out.Supply = z.reportSupply(cfg, p.Name)
 			}
 			s.Peers = append(s.Peers, out)
 		}

@@ -19,8 +19,9 @@ import (
 // notes are what is known since the start of those who are told of changes: what they
 // answered, and what they fetched.
 type notes struct {
-	mu sync.Mutex
-	of map[netip.AddrPort]*note
+	mu       sync.Mutex
+	of       map[netip.AddrPort]*note
+	supplied map[string]*note // of signers that have our keys with the content
 }
 
 type note struct {
@@ -28,6 +29,7 @@ type note struct {
 	underway bool          // a NOTIFY is
 	notify   *status.Notify
 	transfer *status.Transfer
+	has      *uint32 // of a signer that is supplied: the serial that it has for sure; nil: it is not known
 }
 
 // at gives the note of an address; the caller holds the lock.
@@ -150,9 +152,15 @@ func lacks(a peer.Address, serial uint32) bool {
 }
 
 // Transferred notes what came of a transfer that somebody asked for: full, current, or
-// why there was none. serial is that of the version served. Others than secondaries
-// are passed over.
+// why there was none. serial is that of the version served. Others than secondaries, and signers that are
+// supplied, are passed over.
 func (z *Zone) Transferred(from netip.AddrPort, key string, serial uint32, result string) {
+	if c, is := z.Config().content(key); is {
+		if c.For != "" {
+			z.notes.transferredTo(c.For, status.Transfer{At: z.engine.clock.Now(), Serial: serial, Result: result})
+		}
+		return
+	}
 	s, ok := z.Config().secondary(from.Addr(), key)
 	if !ok {
 		return

@@ -21,6 +21,10 @@ type supplied struct {
 	Serial  uint32            `json:"serial"`
 	Content uint32            `json:"content"` // the serial of that
 	Sets    map[zone.Type]set `json:"sets"`
+	// Kept are DNSKEY records that it had before it was given anything by this state, and that may be another's:
+	// they stay until a time, see standing.
+	Kept  []byte    `json:"kept,omitempty"`
+	Until time.Time `json:"until,omitzero"` // by the steady clock
 }
 
 // set is an RRset of the apex.
@@ -64,14 +68,24 @@ func (w *work) numberSupplies(cfg *Config, next *record, v *zone.Version, plan r
 			continue
 		}
 		had, before := next.Supplied[c.For]
+		if !before {
+			var wait string
+			if had, wait = w.standing(cfg, c.For); wait != "" {
+				continue // reportSupply tells
+			}
+		}
 		sets, ok := w.supplies(cfg, v, plan, c.For, had)
-		if !ok || before && had.Content == next.Content.Serial && reflect.DeepEqual(had.Sets, sets) {
+		if !ok || before && had.Content == next.Content.Serial && reflect.DeepEqual(had.Sets, sets) && !w.passesOver[c.For] {
 			continue
 		}
-		is := supplied{next.Content.Serial, next.Content.Serial, sets}
+		is := supplied{next.Content.Serial, next.Content.Serial, sets, had.Kept, had.Until}
 		if before && !zone.SerialAfter(is.Serial, had.Serial) {
 			is.Serial = had.Serial + 1
 		}
+		if serial := w.serialAt(c.For); serial != nil && !zone.SerialAfter(is.Serial, *serial) {
+			is.Serial = *serial + 1 // it takes nothing that is older than what it has
+		}
+		delete(w.passesOver, c.For)
 		if next.Supplied == nil {
 			next.Supplied = map[string]supplied{}
 		}
@@ -83,7 +97,8 @@ func (w *work) numberSupplies(cfg *Config, next *record, v *zone.Version, plan r
 // and of the keys in plan those that are not its own. While we publish no CDS, what it had
 // stays, as long as the keys do: a parent that reads there would else take our DS out.
 func (w *work) supplies(cfg *Config, v *zone.Version, plan roll.Plan, signer string, had supplied) (sets map[zone.Type]set, ok bool) {
-	h := w.handing(plan, signer)
+	h := w.handing(cfg, plan, signer)
+	h.had = &had
 	keys, cds := h.others(plan.DNSKEY), h.others(plan.CDS)
 	ns, _ := v.RRset(cfg.Apex, zone.TypeNS)
 	sets = map[zone.Type]set{zone.TypeNS: {ns.TTL, []byte(ns.Rdata)}}

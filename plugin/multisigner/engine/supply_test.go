@@ -135,11 +135,13 @@ func TestSupply(t *testing.T) {
 		v := given("supply.")
 		return v.Get(zone.MustName("new.example.org.")) != nil && handed(v)
 	})
-	require.Equal(t, serial+1, given("supply.").Serial())
+	before := serial
+	serial = given("supply.").Serial()
+	require.True(t, zone.SerialAfter(serial, before))
 	require.EqualValues(t, 2, given("content.").Serial())
 	eventually(t, "the change is told", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
-		return told == serial+1
+		return told == serial
 	})
 }

@@ -61,6 +61,8 @@ type work struct {
 	reviews             *reviews // nil: there were none
 	offering            offering
 	supplied            map[string]*supply // by the foreign signer that gets it
+	passesOver          map[string]bool    // those that have a greater serial than they were given; see noticePassedOver
+	comparedSupply      map[string]bool    // that was looked at since the start
 	passed              bool               // the serial in the file was changed, and is not the one that it was signed with
 	updating            bool               // updates are in content that wait for an answer
 
@@ -173,6 +175,7 @@ func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Tim
 	if asked.seen != nil {
 		w.take(e, cfg, asked.seen)
 		w.tellApart()
+		w.noticePassedOver(cfg)
 		e.keepSurveying(z, cfg)
 	}
 	w.keepNames(cfg, w.steady())

@@ -82,7 +82,7 @@ type Zone struct {
 
 	contentNotes notes // of those who are told of the content
 
-	notes     notes         // of those who are told of changes
+	notes     notes         // of those who are told of changes, and of those who are supplied
 	marks     history.Marks // of those who have transferred
 	answering sync.Once     // closes early
 	keysAt    atomic.Uint64 // stands for the files of its keys as they were seen; 0: they were not read

@@ -30,14 +30,14 @@ func faultf(s Status, format string, args ...any) *fault {
 	return &fault{s, fmt.Sprintf(format, args...)}
 }
 
-// rest are the types that are asked for besides DNSKEY.
+// rest are the types that are asked for besides DNSKEY; the SOA comes first.
 var rest = []zone.Type{zone.TypeSOA, zone.TypeNS, zone.TypeCDS, zone.TypeCDNSKEY, zone.TypeCSYNC}
 
 // whole looks at all that s publishes at the apex.
 func (l *look) whole(ctx context.Context, s ask.Server, by anchor) Address {
 	a := l.keys(ctx, s, by)
 	if !a.Believed {
-		return a
+		return l.withSerial(ctx, a)
 	}
 	type found struct {
 		set     zone.RRset
@@ -48,8 +48,12 @@ func (l *look) whole(ctx context.Context, s ask.Server, by anchor) Address {
 		f.set, f.signers, f.fault = l.other(ctx, s, t, a)
 		return f
 	})
+	a.Serial = seenSerial(all[0].set)
 	var algorithms common
 	for i, f := range all {
+		if f.fault != nil {
+			f.set = zone.RRset{}
+		}
 		algorithms.add(f.set)
 		switch t := rest[i]; {
 		case f.fault != nil:
@@ -146,7 +150,26 @@ func algorithm(a uint8) string {
 	return fmt.Sprint(a)
 }
 
-// other asks s for an RRset besides DNSKEY, or for the proof that it has none.
+// withSerial asks an address for its SOA that is not believed, but serves something.
+func (l *look) withSerial(ctx context.Context, a Address) Address {
+	if a.Status != Unreachable && a.Status != NotAuthoritative {
+		set, _, _ := l.answer(ctx, a.Server, zone.TypeSOA)
+		a.Serial = seenSerial(set)
+	}
+	return a
+}
+
+// seenSerial is the serial in a SOA RRset; nil: it is none.
+func seenSerial(set zone.RRset) *uint32 {
+	for rdata := range set.Rdata.All() {
+		serial := zone.SOASerial(rdata)
+		return &serial
+	}
+	return nil
+}
+
+// other asks s for an RRset besides DNSKEY, or for the proof that it has none. A set comes with a fault
+// where it is not signed as it must be.
 func (l *look) other(ctx context.Context, s ask.Server, t zone.Type, a Address) (zone.RRset, []zone.DNSKEY, *fault) {
 	keys := a.Sets[zone.TypeDNSKEY]
 	set, m, f := l.answer(ctx, s, t)
@@ -158,7 +181,7 @@ func (l *look) other(ctx context.Context, s ask.Server, t zone.Type, a Address) 
 	}
 	signers, f := l.underOwn(set, keys, a.Entry)
 	if f != nil {
-		return zone.RRset{}, nil, f
+		return set, nil, f
 	}
 	if t == zone.TypeCSYNC {
 		if set.Rdata.Len() > 1 {

@@ -128,6 +128,8 @@ type Address struct {
 	// Entry are the keys that validly sign its DNSKEY RRset: those with the SEP
 	// flag, if any of them has it, else all; no revoked ones.
 	Entry []zone.DNSKEY
+	// Serial is that of its SOA, whoever has signed that, or nobody; nil: it is not known.
+	Serial *uint32
 	// Strangers are such keys of a DNSKEY RRset that no trusted key signs.
 	Strangers []zone.DNSKEY
 	// DataSigners are the keys that were seen validly signing anything else.
@@ -175,6 +177,9 @@ func Look(ctx context.Context, c *ask.Client, t Target, now time.Time) Report {
 	if len(pins) == 0 {
 		seeded := ask.All(t.Servers, func(s ask.Server) Address { return l.keys(ctx, s, l.seed(s)) })
 		if pins = entries(seeded); len(pins) == 0 {
+			for i, a := range seeded {
+				seeded[i] = l.withSerial(ctx, a)
+			}
 			return Report{Addresses: seeded, Memory: t.Memory, Why: why(seeded)}
 		}
 	}

@@ -71,7 +71,12 @@ func TestFaults(t *testing.T) {
 	good := usual(ksk, zsk)
 	change := func(do func(c *content)) content { c := good; do(&c); return c }
 	answered := func(do func(q, m *dns.Msg)) func(q, m *dns.Msg) *dns.Msg {
-		return func(q, m *dns.Msg) *dns.Msg { do(q, m); return m }
+		return func(q, m *dns.Msg) *dns.Msg {
+			if q.Question[0].Qtype == dns.TypeDNSKEY {
+				do(q, m)
+			}
+			return m
+		}
 	}
 	for _, tc := range []struct {
 		name   string
@@ -505,4 +510,38 @@ func TestOneOfThree(t *testing.T) {
 	require.Equal(t, peer.Unreachable, r.Addresses[0].Status)
 	require.Equal(t, peer.Unsigned, r.Addresses[1].Status)
 	require.Equal(t, peer.Good, r.Addresses[2].Status, r.Addresses[2].Err)
+}
+
+// Whatever its keys are, an address that serves the zone says which serial it has, and one that does not serve it says none.
+func TestSerialOfAnybody(t *testing.T) {
+	ksk, zsk, strange := newKSK(), newZSK(), newKSK()
+	for _, pinned := range [][]key{{ksk}, nil} {
+		for name, tc := range map[string]struct {
+			serves content
+			says   func(q, m *dns.Msg) *dns.Msg
+			known  bool
+		}{
+			"good":        {usual(ksk, zsk), nil, true},
+			"unknown key": {usual(strange, zsk), nil, true},
+			"unsigned":    {usual(ksk, zsk), func(q, m *dns.Msg) *dns.Msg { m.Answer = m.Answer[:min(len(m.Answer), 1)]; return m }, true},
+			"refuses":     {usual(ksk, zsk), func(q, m *dns.Msg) *dns.Msg { return new(dns.Msg).SetRcode(q, dns.RcodeRefused) }, false},
+			"silent":      {usual(ksk, zsk), func(q, m *dns.Msg) *dns.Msg { return nil }, false},
+		} {
+			t.Run(name, func(t *testing.T) {
+				f := serve(t, tc.serves)
+				if tc.says != nil {
+					f.says(tc.says)
+				}
+				target := trusting(pinned, f.Server)
+				if pinned == nil {
+					target.Trust = peer.Trust{Mode: peer.TrustDS, DS: ksk.ds()}
+				}
+				serial := lookAt(t, target).Addresses[0].Serial
+				require.Equal(t, tc.known, serial != nil)
+				if tc.known {
+					require.EqualValues(t, 1, *serial)
+				}
+			})
+		}
+	}
 }

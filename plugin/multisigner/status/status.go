@@ -182,7 +182,16 @@ type Peer struct {
 	Why       string    `json:"why,omitempty"`     // it is not trusted, or silent
 	Reached   time.Time `json:"reached,omitzero"`  // the last look since the start at which every address answered
 	Addresses []Address `json:"addresses"`
-	Hand      *Hand     `json:"hand,omitempty"` // what a person carries to a foreign one; absent while what it publishes is not known
+	Hand      *Hand     `json:"hand,omitempty"`   // what a person carries to a foreign one; absent while what it publishes is not known
+	Supply    *Supply   `json:"supply,omitempty"` // of a foreign one that has the keys with the content: then nobody carries them
+}
+
+// Supply is what a foreign signer is given with the content.
+type Supply struct {
+	Serial   *uint32   `json:"serial,omitempty"`   // that it may transfer now; absent: none yet
+	Why      string    `json:"why,omitempty"`      // there is none yet
+	Has      *uint32   `json:"has,omitempty"`      // that it has transferred; absent: none since the start
+	Transfer *Transfer `json:"transfer,omitempty"` // the last that it asked for since the start
 }
 
 // Content is which content a signer of the group serves, whatever the serial of its zone.
