@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,9 +33,13 @@ func bigCatalog(t testing.TB, serial uint32, n int) *zone.Version {
 }
 
 func bigCatalogOf(t testing.TB, name zone.Name, serial uint32, n int) *zone.Version {
+	return bigCatalogIn(t, name, serial, n, "")
+}
+
+func bigCatalogIn(t testing.TB, name zone.Name, serial uint32, n int, group string) *zone.Version {
 	members := map[zone.Name]catalog.Product{}
 	for i := range n {
-		members[zone.MustName(fmt.Sprintf("z%06d.test.", i))] = catalog.Product{ID: fmt.Sprintf("i%06d", i)}
+		members[zone.MustName(fmt.Sprintf("z%06d.test.", i))] = catalog.Product{ID: fmt.Sprintf("i%06d", i), Group: group}
 	}
 	v, ok := catalog.Make(name, serial, members)
 	require.True(t, ok)
@@ -100,8 +105,9 @@ func TestManyMembersOfTwoCatalogs(t *testing.T) {
 }
 
 // BenchmarkMembers is what a catalog takes until all its members are zones of the process, what one more takes then
-// and one less, and a restart: of processor time and of memory, each for a member in all and in parts. The zones
-// have no content, for that is measured elsewhere.
+// and one less, a restart, another group for all of them, and the removal of all: of processor time and of memory, each
+// for a member in all and in parts, and how long it takes. The zones have no content, for that is measured elsewhere. find is how long
+// a query waits for its zone while they begin: the longest of all, and the median.
 func BenchmarkMembers(b *testing.B) {
 	for _, n := range []int{10_000, 100_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -109,6 +115,7 @@ func BenchmarkMembers(b *testing.B) {
 			p.addr = listen(b, p, nil)
 			cfg := consuming(b, p)
 			cfg.Groups[0].Settings = missing{b}
+			cfg.Groups = append(cfg.Groups, engine.Group{Name: "gold", Settings: missing{b}})
 			for b.Loop() {
 				dir := b.TempDir()
 				p.had = p.had[:1]
@@ -117,32 +124,78 @@ func BenchmarkMembers(b *testing.B) {
 				measure := func(what string, of int, do func(), holds func() bool) {
 					var before, after runtime.MemStats
 					runtime.ReadMemStats(&before)
-					used := processorTime(b)
+					used, begun := processorTime(b), time.Now()
 					do()
 					for !holds() || !e.Idle() {
-						<-time.After(500 * time.Millisecond) // to list so many zones is work itself
+						<-time.After(min(500*time.Millisecond, time.Duration(n)*10*time.Microsecond)) // to list so many zones is work itself
 					}
+					b.ReportMetric(time.Since(begun).Seconds(), what+"-s")
 					b.ReportMetric(float64((processorTime(b)-used).Microseconds())/float64(of), what+"-cpu-µs")
 					runtime.ReadMemStats(&after)
 					b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/float64(of), what+"-B")
 				}
-				publish := func(serial uint32, n int) func() {
+				publish := func(serial uint32, n int, group string) func() {
 					return func() {
 						p.mu.Lock()
-						p.had = append(p.had, bigCatalog(b, serial, n))
+						p.had = append(p.had, bigCatalogIn(b, catalogName, serial, n, group))
 						p.mu.Unlock()
 						e.CatalogNotified(catalogName, p.addr, "", 0, false)
 					}
 				}
 				last := zone.MustName(fmt.Sprintf("z%06d.test.", n))
-				measure("all", n, func() { e = consume(b, nil, dir, nil, cfg) }, func() bool { return len(e.Zones()) == n })
-				measure("one-more", 1, publish(2, n+1), func() bool { return e.At(last) != nil })
-				measure("one-less", 1, publish(3, n), func() bool { return e.At(last) == nil })
+				all := func() bool { return len(e.Zones()) == n }
+				stop, waits := make(chan struct{}), make(chan []time.Duration)
+				measure("all", n, func() {
+					e = consume(b, nil, dir, nil, cfg)
+					go finds(e, stop, waits)
+				}, all)
+				close(stop)
+				found := <-waits
+				slices.Sort(found)
+				b.ReportMetric(float64(found[len(found)-1].Nanoseconds())/1000, "find-longest-µs")
+				b.ReportMetric(float64(found[len(found)/2].Nanoseconds())/1000, "find-median-µs")
+				var held runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&held)
+				b.ReportMetric(float64(held.HeapAlloc)/float64(n), "held-B")
+				measure("one-more", 1, publish(2, n+1, ""), func() bool { return e.At(last) != nil })
+				measure("one-less", 1, publish(3, n, ""), func() bool { return e.At(last) == nil })
 				require.NoError(b, e.Close())
-				measure("restart", n, func() { e = consume(b, nil, dir, nil, cfg) }, func() bool { return len(e.Zones()) == n })
+				measure("restart", n, func() { e = consume(b, nil, dir, nil, cfg) }, all)
+				measure("regrouped", n, publish(4, n, "gold"), func() bool {
+					z := e.At(zone.MustName("z000000.test."))
+					return z.Config().Member.Group == "gold" && e.CatalogsIdle()
+				})
+				measure("removed", n, func() {
+					publish(5, 0, "")()
+					for _, err := e.AcceptCatalog(catalogName); err != nil; _, err = e.AcceptCatalog(catalogName) {
+						<-time.After(50 * time.Millisecond)
+					}
+				}, func() bool { return len(e.Zones()) == 0 && e.CatalogsIdle() })
 				require.NoError(b, e.Close())
 			}
 		})
+	}
+}
+
+// finds looks for zones as queries do until it is stopped, and says how long each took.
+func finds(e *engine.Engine, stop chan struct{}, waits chan []time.Duration) {
+	var all []time.Duration
+	name := zone.MustName("www.z000000.test.")
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			waits <- all
+			return
+		case <-tick.C:
+			begun := time.Now()
+			if z := e.Find(name); z != nil {
+				_ = z.Serving()
+			}
+			all = append(all, time.Since(begun))
+		}
 	}
 }
 

@@ -10,15 +10,16 @@ import (
 
 // The table of zones is read without a lock and never changed: another one takes its place.
 
-// sorted are the zones in canonical order. They are sorted when somebody asks for it: with
-// many zones that takes longer than making the table.
+// sorted are the zones of a table in canonical order. They are gathered and sorted when somebody asks for it:
+// with many zones that takes longer than making the table.
 type sorted struct {
 	sort sync.Once
+	of   map[zone.Name]*Zone
 	all  []*Zone
 }
 
 func (e *Engine) setZones(zones map[zone.Name]*Zone) {
-	e.ordered.Store(&sorted{all: slices.Collect(maps.Values(zones))})
+	e.ordered.Store(&sorted{of: zones})
 	e.zones.Store(&zones)
 	e.products.want()
 }
@@ -27,6 +28,7 @@ func (e *Engine) setZones(zones map[zone.Name]*Zone) {
 func (e *Engine) list() []*Zone {
 	o := e.ordered.Load()
 	o.sort.Do(func() {
+		o.all = slices.Collect(maps.Values(o.of))
 		slices.SortFunc(o.all, func(a, b *Zone) int { return a.apex.Compare(b.apex) })
 	})
 	return o.all
