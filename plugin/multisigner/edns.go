@@ -87,8 +87,8 @@ func hasOption(r *dns.Msg, code uint16) bool {
 }
 
 // version answers who asks for the version of the zone that the answer is from: its serial
-// (RFC 9660). Queries over UDP ask here where the fast path has let them be read; over
-// connections the DNS library takes them for malformed before we see them.
+// (RFC 9660). Queries ask here where the fast path has let them be read; off it the DNS
+// library takes them for malformed before we see them.
 func (q query) version(v *zone.Version) []dns.EDNS0 {
 	if !asksVersion(q.req) || v == nil {
 		return nil

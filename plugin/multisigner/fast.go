@@ -71,23 +71,30 @@ func (f *fronts) begin(l *load, server *dnsserver.Server) {
 	}
 	table, theirs, why := l.table(server)
 	if why != "" {
-		log.Infof("%s: queries over UDP go through CoreDNS: %s", at, why)
+		log.Infof("%s: queries over UDP and TCP go through CoreDNS: %s", at, why)
 		return
 	}
 	if is != nil {
 		is.bound = append(is.bound, bound{l, is.Bind(server, table)})
 		return
 	}
-	opened, binding, err := fastpath.Open(strings.TrimPrefix(at, transport.DNS+"://"), theirs, server, table)
+	address := strings.TrimPrefix(at, transport.DNS+"://")
+	opened, binding, err := fastpath.Open(address, theirs, server, table)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
-		log.Infof("%s: queries over UDP go through CoreDNS: the fast path needs recvmmsg, which this system does not have", at)
+		log.Infof("%s: queries over UDP and TCP go through CoreDNS: the fast path needs recvmmsg, which this system does not have", at)
+		return
 	case err != nil:
-		log.Warningf("%s: queries over UDP go through CoreDNS: %v", at, err)
-	default:
-		log.Infof("%s: queries over UDP take the fast path, with %d sockets", at, opened.Sockets())
-		f.at[at] = &bindings{opened, []bound{{l, binding}}}
+		log.Warningf("%s: queries over UDP and TCP go through CoreDNS: %v", at, err)
+		return
 	}
+	over := "UDP and TCP"
+	if err := opened.Listen(address, theirs, fastpath.Streams{Inherit: limit, Begin: answerPace.take, End: answerPace.give}); err != nil {
+		log.Warningf("%s: queries over TCP go through CoreDNS: %v", at, err)
+		over = "UDP"
+	}
+	log.Infof("%s: queries over %s take the fast path, with %d sockets", at, over, opened.Sockets())
+	f.at[at] = &bindings{opened, []bound{{l, binding}}}
 }
 
 // settle ends what was bound to loads that are gone, and fronts that are nobody's.
@@ -126,6 +133,8 @@ func (f *fronts) queries() (n uint64) {
 	for _, is := range f.at {
 		answered, handed, lost := is.Stats()
 		n += answered + handed + lost
+		answered, handed = is.StreamStats()
+		n += answered + handed
 	}
 	return n
 }
@@ -190,7 +199,7 @@ func (l *load) table(server *dnsserver.Server) (t *fastpath.Table, sockets int, 
 		return nil, 0, strings.Join(reasons, "; ")
 	}
 	for _, reason := range reasons {
-		log.Infof("%s: some queries over UDP go through CoreDNS: %s", server.Address(), reason)
+		log.Infof("%s: some queries over UDP and TCP go through CoreDNS: %s", server.Address(), reason)
 	}
 	return t, sockets, ""
 }

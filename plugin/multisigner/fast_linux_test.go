@@ -40,8 +40,10 @@ type wires struct {
 	conn net.Conn
 }
 
-func dialUDP(t *testing.T, at string) wires {
-	conn, err := net.Dial("udp", at)
+func dialUDP(t *testing.T, at string) wires { return dial(t, "udp", at) }
+
+func dial(t *testing.T, network, at string) wires {
+	conn, err := net.Dial(network, at)
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
 	return wires{t, conn}
@@ -50,12 +52,17 @@ func dialUDP(t *testing.T, at string) wires {
 // ask gives the answer to a packet; nil when there is none within the time.
 func (w wires) ask(packet []byte, within time.Duration) []byte {
 	w.t.Helper()
-	_, err := w.conn.Write(packet)
+	_, stream := w.conn.(*net.TCPConn)
+	out, read := packet, w.conn.Read
+	if stream {
+		out, read = framed(packet), (&dns.Conn{Conn: w.conn}).Read
+	}
+	_, err := w.conn.Write(out)
 	require.NoError(w.t, err)
 	require.NoError(w.t, w.conn.SetReadDeadline(time.Now().Add(within)))
 	reply := make([]byte, dns.MaxMsgSize)
 	for {
-		n, err := w.conn.Read(reply)
+		n, err := read(reply)
 		if err != nil {
 			return nil
 		}
@@ -111,7 +118,8 @@ func twoPorts(t *testing.T) (fast, slow int) {
 // planned and packed in one place. Both ways are really gone, and what CoreDNS's
 // metrics say of them is the same too.
 func TestFastEqualsCoreDNS(t *testing.T) {
-	for _, denial := range []string{"nsec", "nsec3"} {
+	for _, tc := range [][2]string{{"nsec", "udp"}, {"nsec3", "udp"}, {"nsec", "tcp"}, {"nsec3", "tcp"}} {
+		denial, network := tc[0], tc[1]
 		h := newHome(t)
 		h.awkward()
 		fastPort, slowPort := twoPorts(t)
@@ -119,9 +127,10 @@ func TestFastEqualsCoreDNS(t *testing.T) {
 		first := upAt(t, fastPort, slowPort)
 		front := r.front(fastPort)
 		require.Nil(t, process.fronts.all()[fmt.Sprintf("dns://127.0.0.1:%d", slowPort)])
-		fast, slow := dialUDP(t, fmt.Sprintf("127.0.0.1:%d", fastPort)), dialUDP(t, fmt.Sprintf("127.0.0.1:%d", slowPort))
+		fast, slow := dial(t, network, local(fastPort)), dial(t, network, local(slowPort))
 
 		before, _, _ := front.Stats()
+		beforeTCP, _ := front.StreamStats()
 		countedBefore := countedOf(t, first, fastPort, slowPort)
 		asked := uint64(0)
 		version := r.version("example.")
@@ -152,6 +161,11 @@ func TestFastEqualsCoreDNS(t *testing.T) {
 			}
 		}
 		after, handed, lost := front.Stats()
+		afterTCP, handedTCP := front.StreamStats()
+		if network == "tcp" {
+			after, before = afterTCP, beforeTCP
+			require.Zero(t, handedTCP)
+		}
 		require.Equal(t, asked, after-before, "answered by the fast path")
 		require.LessOrEqual(t, handed, uint64(200), "while the zone was being loaded")
 		require.Zero(t, lost)
@@ -236,12 +250,25 @@ func difference(after, before map[string]float64) map[string]float64 {
 // What is no ordinary question gets the answer that CoreDNS gives to it, through the
 // fast path's socket.
 func TestOddPackets(t *testing.T) {
+	for _, network := range []string{"udp", "tcp"} {
+		t.Run(network, func(t *testing.T) { oddPackets(t, network) })
+	}
+}
+
+func oddPackets(t *testing.T, network string) {
 	h := newHome(t)
 	h.awkward()
 	fastPort, slowPort := twoPorts(t)
 	r := h.startTLS(both(fastPort, slowPort, "nsec", "nsid here"))
 	upAt(t, fastPort, slowPort)
-	fast, slow := dialUDP(t, fmt.Sprintf("127.0.0.1:%d", fastPort)), dialUDP(t, fmt.Sprintf("127.0.0.1:%d", slowPort))
+	fast, slow := dial(t, network, local(fastPort)), dial(t, network, local(slowPort))
+	stats := func() (answered, handed, lost uint64) {
+		if network == "tcp" {
+			answered, handed = r.front(fastPort).StreamStats()
+			return answered, handed, 0
+		}
+		return r.front(fastPort).Stats()
+	}
 	plain := func() *dns.Msg { m := query4("a.example.", dns.TypeA); m.Id = 4711; return m }
 	with := func(change func(m *dns.Msg)) []byte { m := plain(); change(m); return packed(t, m) }
 	option := func(o dns.EDNS0) []byte {
@@ -256,7 +283,7 @@ func TestOddPackets(t *testing.T) {
 	for name, packet := range silent {
 		require.Nil(t, fast.ask(packet, 50*time.Millisecond), name)
 	}
-	before, handedBefore, _ := r.front(fastPort).Stats()
+	before, handedBefore, _ := stats()
 	odd := map[string][]byte{
 		"outside":         with(func(m *dns.Msg) { m.Question[0].Name = "a.example.org." }),
 		"root":            with(func(m *dns.Msg) { m.Question[0].Name = "." }),
@@ -315,7 +342,7 @@ func TestOddPackets(t *testing.T) {
 	cookie := option(&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0123456789abcdef"})
 	require.Equal(t, slow.ask(cookie, time.Second), fast.ask(cookie, time.Second))
 
-	after, handed, lost := r.front(fastPort).Stats()
+	after, handed, lost := stats()
 	require.EqualValues(t, 2, after-before)
 	require.EqualValues(t, len(odd)+5, handed-handedBefore)
 	require.Zero(t, lost)
@@ -324,12 +351,18 @@ func TestOddPackets(t *testing.T) {
 // Who asks for the version of a zone is told its serial by the fast path, and through it by
 // CoreDNS, where other options are asked for too; of what is not ours nothing is said.
 func TestZoneVersion(t *testing.T) {
+	for _, network := range []string{"udp", "tcp"} {
+		t.Run(network, func(t *testing.T) { zoneVersion(t, network) })
+	}
+}
+
+func zoneVersion(t *testing.T, network string) {
 	h := newHome(t)
 	h.awkward()
 	fastPort, slowPort := twoPorts(t)
 	r := h.startTLS(both(fastPort, slowPort, "nsec", "nsid here"))
 	upAt(t, fastPort, slowPort)
-	fast := dialUDP(t, fmt.Sprintf("127.0.0.1:%d", fastPort))
+	fast := dial(t, network, local(fastPort))
 	var soa dns.Msg
 	require.NoError(t, soa.Unpack(fast.ask(packed(t, query4("example.", dns.TypeSOA)), time.Second)))
 	serial := soa.Answer[0].(*dns.SOA).Serial
@@ -340,7 +373,9 @@ func TestZoneVersion(t *testing.T) {
 		var got dns.Msg
 		wire := fast.ask(packed(t, m), time.Second)
 		require.NoError(t, got.Unpack(wire))
-		require.LessOrEqual(t, len(wire), int(size))
+		if network == "udp" {
+			require.LessOrEqual(t, len(wire), int(size))
+		}
 		return &got
 	}
 	is := func(m *dns.Msg) (versions []string) {
@@ -352,12 +387,16 @@ func TestZoneVersion(t *testing.T) {
 		return versions
 	}
 	want := []string{fmt.Sprint(1, 0, serial)}
-	answered, _, _ := r.front(fastPort).Stats()
+	stats := func() uint64 {
+		answered, _, _ := r.front(fastPort).Stats()
+		streams, _ := r.front(fastPort).StreamStats()
+		return answered + streams
+	}
+	answered := stats()
 	for _, name := range []string{"example.", "big.example.", "none.example.", "a.example."} {
 		require.Equal(t, want, is(ask(name, 1232)), name)
 	}
-	after, _, _ := r.front(fastPort).Stats()
-	require.EqualValues(t, 4, after-answered)
+	require.EqualValues(t, 4, stats()-answered)
 	nsid := &dns.EDNS0_NSID{Code: dns.EDNS0NSID}
 	for _, name := range []string{"example.", "big.example.", "none.example."} {
 		for _, size := range []uint16{512, 600, 1232} {
@@ -391,14 +430,16 @@ func TestFastTSIG(t *testing.T) {
 		"bad secret":  {"k.", "AAAAJU+DMqFWywaPyxSijrDEA/eC3nK0xi3AMEZuPVk=", dns.RcodeNotAuth, false},
 		"unknown key": {"other.", secret, dns.RcodeNotAuth, false},
 	} {
-		client := &dns.Client{TsigSecret: map[string]string{tc.key: tc.secret}}
-		m := query4("a.example.", dns.TypeA).SetTsig(tc.key, dns.HmacSHA256, 300, time.Now().Unix())
-		reply, _, err := client.Exchange(m, fmt.Sprintf("127.0.0.1:%d", fastPort))
-		require.NotNil(t, reply, "%s: %v", name, err)
-		require.Equal(t, tc.rcode, reply.Rcode, name)
-		if tc.signed {
-			require.NoError(t, err, name)
-			require.NotNil(t, reply.IsTsig(), name)
+		for _, network := range []string{"udp", "tcp"} {
+			client := &dns.Client{Net: network, TsigSecret: map[string]string{tc.key: tc.secret}}
+			m := query4("a.example.", dns.TypeA).SetTsig(tc.key, dns.HmacSHA256, 300, time.Now().Unix())
+			reply, _, err := client.Exchange(m, local(fastPort))
+			require.NotNil(t, reply, "%s: %v", name, err)
+			require.Equal(t, tc.rcode, reply.Rcode, name)
+			if tc.signed {
+				require.NoError(t, err, name)
+				require.NotNil(t, reply.IsTsig(), name)
+			}
 		}
 	}
 }

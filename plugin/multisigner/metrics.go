@@ -59,7 +59,7 @@ var (
 	withdrawDesc  = describe("guard_withdrawals_total", "Versions that were taken away because a signature was bad.", "signer", "zone")
 	matrixDesc    = describe("matrix", "1 if the answers of one signer validate under the keys of the other, 0 if not; absent when that is not known.", "signer", "zone", "answers", "keys")
 	reloadDesc    = describe("reload_refused", "1 if the last reload of the Corefile was refused: all is served as before.")
-	queriesDesc   = describe("fast_path_queries_total", "Queries over UDP that came to the fast path, and what became of them.", "server", "way")
+	queriesDesc   = describe("fast_path_queries_total", "Queries that came to the fast path, and what became of them.", "server", "proto", "way")
 	membersDesc   = describe("catalog_members", "Members of a catalog: named by it, served, held, and waiting for a person to accept their removal.", "signer", "catalog", "state")
 	parentDesc    = describe("parent_ds", "DS records seen at the parent.", "signer", "zone")
 )
@@ -103,7 +103,11 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	for server, f := range c.registry.fronts.all() {
 		answered, handed, lost := f.Stats()
 		for way, n := range map[string]uint64{"answered": answered, "handed over": handed, "lost": lost} {
-			counter(ch, queriesDesc, float64(n), server, way)
+			counter(ch, queriesDesc, float64(n), server, "udp", way)
+		}
+		answered, handed = f.StreamStats()
+		for way, n := range map[string]uint64{"answered": answered, "handed over": handed} {
+			counter(ch, queriesDesc, float64(n), server, "tcp", way)
 		}
 	}
 	for l, n := range zones {

@@ -46,6 +46,11 @@ func leaveOne() {
 	}
 }
 
+// take waits for a place, for those who give it back themselves before they wait.
+func (p *pace) take() { _ = p.places().Acquire(context.Background(), 1) } // nil: the context has no end
+
+func (p *pace) give() { p.places().Release(1) }
+
 // work is a piece of it: it has a place until it ends, or has lasted too long.
 type work struct {
 	pace      *pace
@@ -64,7 +69,7 @@ func (w *work) giveBack() {
 // begin waits until a piece of work may begin. end is to be called after it.
 func (p *pace) begin() *work {
 	places := p.places()
-	_ = places.Acquire(context.Background(), 1) // nil: the context has no end
+	p.take()
 	w, again := p.done.Get().(*work)
 	if !again {
 		w = &work{pace: p, places: places, begun: time.Now()}

@@ -25,15 +25,20 @@ func limitListeners(at []netip.AddrPort) error {
 			if err != nil || !slices.ContainsFunc(at, func(a netip.AddrPort) bool { return overlap(a, addressOf(local)) }) {
 				return nil
 			}
-			return errors.Join(
-				unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBuffer),
-				unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer),
-				unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, sendLow),
-				unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(unread().Milliseconds())),
-			)
+			return limit(fd)
 		}))
 	}
 	return errors.Join(errs...)
+}
+
+// limit sets the limits of a connection, or those that connections inherit.
+func limit(fd int) error {
+	return errors.Join(
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBuffer),
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, sendLow),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(unread().Milliseconds())),
+	)
 }
 
 // cutOff ends the connection between two addresses at once: what is being written

@@ -60,10 +60,13 @@ func octets(w dns.ResponseWriter, signed bool) (way octetWay, ok bool) {
 }
 
 func (o octetWay) write(wire []byte, rcode int) error {
-	n, err := o.client.Write(wire)
+	_, err := o.client.Write(wire)
 	if o.recorder != nil {
-		o.recorder.Rcode, o.recorder.Len = rcode, o.recorder.Len+n
+		o.recorder.Rcode = rcode
 		o.recorder.SetPlugin(name)
+		if err == nil {
+			o.recorder.Len += len(wire) // what the client says counts the length over TCP
+		}
 	}
 	return err
 }

@@ -19,6 +19,7 @@ const minPayload = 512 // what everybody takes (RFC 1035 4.2.1)
 type answerer struct {
 	response answer.Response
 	lower    [zone.MaxName]byte
+	stream   bool // it answers over connections, where a message may have any size
 }
 
 // sample is what is counted of an answer. Series is nil where nothing is.
@@ -28,6 +29,7 @@ type sample struct {
 	rcode   int
 	do      bool
 	ipv6    bool
+	stream  bool
 	in, out int // octets
 }
 
@@ -61,12 +63,15 @@ func (a *answerer) answer(dst []byte, t *Table, packet []byte, s *sample) (wire 
 		request.Limit = min(max(q.size, minPayload), e.Payload)
 		request.Payload, request.Version = MaxPayload, q.version
 	}
+	if a.stream {
+		request.Limit = maxMessage
+	}
 	a.response.Plan(v, answer.Question{Name: name, Type: q.kind, DO: q.do})
 	if a.response.Unsigned() == zone.Unmade {
 		return dst, false // others wait behind it, and it takes as long as the key does
 	}
 	wire = a.response.AppendWire(dst, &request)
-	*s = sample{series: e.Series, kind: uint16(q.kind), rcode: a.response.Rcode, do: q.do, in: len(packet), out: len(wire) - len(dst)}
+	*s = sample{series: e.Series, kind: uint16(q.kind), rcode: a.response.Rcode, do: q.do, stream: a.stream, in: len(packet), out: len(wire) - len(dst)}
 	return wire, true
 }
 

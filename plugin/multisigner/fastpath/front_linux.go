@@ -15,6 +15,7 @@ import (
 // reload binds it to the next server, and no datagram gets lost on the way.
 type Front struct {
 	sockets []*socket
+	streams *streams // nil: connections are CoreDNS's
 	current atomic.Pointer[Binding]
 	ending  atomic.Bool
 	workers sync.WaitGroup
@@ -33,8 +34,10 @@ type stats struct {
 // Binding is what a front works for: a server of CoreDNS, and what of its questions
 // is ours.
 type Binding struct {
-	table *Table
-	slow  *handover
+	table  *Table
+	server *dnsserver.Server
+	slow   *handover
+	relay  *relay
 }
 
 // Open binds sockets to an address where CoreDNS has theirs sockets bound already,
@@ -54,17 +57,18 @@ func Open(address string, theirs int, server *dnsserver.Server, t *Table) (*Fron
 	for i, s := range f.sockets {
 		f.workers.Go(func() { f.work(s, &f.stats[i]) })
 	}
-	_ = f.sockets[0].steer(theirs, len(f.sockets))
+	_ = steer(f.sockets[0].raw, theirs, len(f.sockets))
 	return f, b, nil
 }
 
 // Bind has the front work for another server from the next batch on.
 func (f *Front) Bind(server *dnsserver.Server, t *Table) *Binding {
-	b := &Binding{table: t, slow: newHandover(f.sockets[0].conn.LocalAddr())}
+	b := &Binding{table: t, server: server, slow: newHandover(f.sockets[0].conn.LocalAddr()), relay: newRelay()}
 	f.mu.Lock()
 	f.bound = append(slices.DeleteFunc(f.bound, func(b *Binding) bool { return b.slow.over() }), b)
 	f.mu.Unlock()
 	go b.slow.serve(server)
+	go b.relay.serve(server)
 	f.current.Store(b)
 	return b
 }
@@ -76,7 +80,10 @@ func (f *Front) Rebind(b *Binding) { f.current.Store(b) }
 const longestBatch = time.Second
 
 // End lets go of a binding that the front no longer works for.
-func (b *Binding) End() { time.AfterFunc(longestBatch, b.slow.end) }
+func (b *Binding) End() {
+	time.AfterFunc(longestBatch, b.slow.end)
+	b.relay.end()
+}
 
 // grace is how long a front that closes waits for answers of CoreDNS, which itself
 // waits as long when it stops.
@@ -85,6 +92,11 @@ const grace = 5 * time.Second
 // Close stops answering. What has come to our sockets is answered, what comes from
 // now on goes to CoreDNS's. Nothing of the front remains but its counts.
 func (f *Front) Close() {
+	var connections sync.WaitGroup
+	if f.streams != nil {
+		connections.Go(f.streams.close)
+	}
+	defer connections.Wait()
 	f.sockets[0].unsteer()
 	for _, s := range f.sockets {
 		_ = s.leave()
@@ -129,12 +141,21 @@ func (f *Front) Stats() (answered, handed, lost uint64) {
 	return answered, handed, lost
 }
 
+// StreamStats counts the messages over connections so far: answered here, and handed
+// over to CoreDNS.
+func (f *Front) StreamStats() (answered, handed uint64) {
+	if f.streams == nil {
+		return 0, 0
+	}
+	return f.streams.answered.Load(), f.streams.handed.Load()
+}
+
 // pause is how long a worker waits after an error that it does not know.
 const pause = 10 * time.Millisecond
 
 // work reads, answers and writes until the front closes.
 func (f *Front) work(s *socket, stats *stats) {
-	w := &worker{front: f, socket: s, stats: stats, counting: make(counting)}
+	w := &worker{front: f, socket: s, stats: stats}
 	w.batch = newBatch(w.answerer.rest)
 	for {
 		n, err := w.batch.receive(s)
@@ -160,15 +181,14 @@ type worker struct {
 	stats    *stats
 	batch    *batch
 	answerer answerer
-	counting counting
-	counted  *Binding // that counting is about
+	tally    tally
 	samples  [batchSize]sample
 }
 
 // turn answers the n datagrams that were read.
 func (w *worker) turn(n int) {
 	bound, b := w.front.current.Load(), w.batch
-	began := w.begin(bound)
+	began := w.tally.begin(bound.table)
 	answers, lost := 0, 0
 	for i := range n {
 		packet, ok := b.packet(i)
@@ -193,34 +213,9 @@ func (w *worker) turn(n int) {
 	if answers > 0 {
 		w.stats.answered.Add(uint64(answers))
 		_ = b.send(w.socket, answers)
-		w.count(answers, began)
+		w.tally.count(w.samples[:answers], began)
 	}
 	if lost > 0 {
 		w.stats.lost.Add(uint64(lost))
-	}
-}
-
-// begin is when a batch came, if anybody wants to know.
-func (w *worker) begin(bound *Binding) time.Time {
-	if w.counted != bound {
-		w.counted = bound
-		clear(w.counting)
-	}
-	if !bound.table.counts {
-		return time.Time{}
-	}
-	return time.Now()
-}
-
-// count tells the metrics of the answers of a batch. Each has taken as long as the batch.
-func (w *worker) count(answers int, began time.Time) {
-	if began.IsZero() {
-		return
-	}
-	took := time.Since(began)
-	for i := range w.samples[:answers] {
-		if s := &w.samples[i]; s.series != nil {
-			w.counting.add(s, took)
-		}
 	}
 }

@@ -36,3 +36,9 @@ func (*Front) Stats() (answered, handed, lost uint64) { return 0, 0, 0 }
 
 // End does nothing.
 func (*Binding) End() {}
+
+// Listen says errors.ErrUnsupported.
+func (*Front) Listen(string, int, Streams) error { return errors.ErrUnsupported }
+
+// StreamStats is 0.
+func (*Front) StreamStats() (answered, handed uint64) { return 0, 0 }

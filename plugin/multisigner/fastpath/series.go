@@ -28,9 +28,10 @@ type counterKey struct {
 	kind   uint16
 	rcode  int
 	ipv6   bool
+	stream bool
 }
 
-const view, proto, name = "", "udp", "multisigner" // labels
+const view, name = "", "multisigner" // labels
 
 // named are the types that the plugin has a label for; all others are "other".
 var named = map[uint16]bool{
@@ -40,12 +41,41 @@ var named = map[uint16]bool{
 	dns.TypeSVCB: true, dns.TypeANY: true,
 }
 
-// counting is one worker's, so that it needs no lock.
+// tally counts answers. It is one worker's, so that it needs no lock.
+type tally struct {
+	counting counting
+	about    *Table
+}
+
+// begin is when a batch came that a table is asked about, if anybody wants to know.
+func (t *tally) begin(about *Table) time.Time {
+	if t.about != about {
+		t.about, t.counting = about, make(counting)
+	}
+	if !about.counts {
+		return time.Time{}
+	}
+	return time.Now()
+}
+
+// count tells the metrics of the answers of a batch. Each has taken as long as the batch.
+func (t *tally) count(samples []sample, began time.Time) {
+	if began.IsZero() {
+		return
+	}
+	took := time.Since(began)
+	for i := range samples {
+		if s := &samples[i]; s.series != nil {
+			t.counting.add(s, took)
+		}
+	}
+}
+
 type counting map[counterKey]*counters
 
 // add counts an answer as the plugin does.
 func (c counting) add(s *sample, took time.Duration) {
-	key := counterKey{s.series, s.kind, s.rcode, s.ipv6}
+	key := counterKey{s.series, s.kind, s.rcode, s.ipv6, s.stream}
 	if !named[s.kind] {
 		key.kind = 0
 	}
@@ -68,7 +98,10 @@ func (c counting) add(s *sample, took time.Duration) {
 }
 
 func (k counterKey) counters() *counters {
-	family, kind := "1", "other"
+	proto, family, kind := "udp", "1", "other"
+	if k.stream {
+		proto = "tcp"
+	}
 	if k.ipv6 {
 		family = "2"
 	}

@@ -104,10 +104,10 @@ func answerFromWhereAsked(fd int) error {
 	return nil
 }
 
-// steer has the system give every datagram for the address to one of count sockets,
-// the first of which was the first-th to be bound there; those before are
-// CoreDNS's. Where it cannot, CoreDNS gets its share, and answers it more slowly.
-func (s *socket) steer(first, count int) error {
+// steer has the system give all that comes for the address, datagrams or connections, to one of
+// count sockets, the first of which was the first-th to be bound there. Where it
+// cannot, all sockets get their share.
+func steer(socket syscall.RawConn, first, count int) error {
 	const random = 0xfffff000 + 56 // SKF_AD_OFF + SKF_AD_RANDOM: no asker can choose the core
 	program := []unix.SockFilter{
 		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: random},
@@ -115,7 +115,7 @@ func (s *socket) steer(first, count int) error {
 		{Code: unix.BPF_ALU | unix.BPF_ADD | unix.BPF_K, K: uint32(first)},
 		{Code: unix.BPF_RET | unix.BPF_A},
 	}
-	return s.control(func(fd int) error {
+	return control(socket, func(fd int) error {
 		return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF,
 			&unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]})
 	})
@@ -152,8 +152,10 @@ func (s *socket) leave() error {
 	})
 }
 
-func (s *socket) control(f func(fd int) error) (err error) {
-	if outer := s.raw.Control(func(fd uintptr) { err = f(int(fd)) }); outer != nil {
+func (s *socket) control(f func(fd int) error) error { return control(s.raw, f) }
+
+func control(socket syscall.RawConn, f func(fd int) error) (err error) {
+	if outer := socket.Control(func(fd uintptr) { err = f(int(fd)) }); outer != nil {
 		return outer
 	}
 	return err
@@ -161,9 +163,6 @@ func (s *socket) control(f func(fd int) error) (err error) {
 
 // packetSize is what is read of a datagram. CoreDNS finds that the rest is missing.
 const packetSize = 4096
-
-// answerSize holds the largest answer, and the name that it may be found too large by.
-const answerSize = 2 * MaxPayload
 
 // batchSize is how many datagrams are read and answered at once at most: our choice;
 // more takes no less time for each, and the first would wait for the last.
