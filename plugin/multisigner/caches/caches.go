@@ -44,7 +44,7 @@ func (h *Held) set(apex zone.Name) zone.RRset {
 // can push out what others have shown: our choice, far above what a signer in the middle of
 // rollovers shows. Beyond it go first what another address has shown too, and what passes first.
 const (
-	maxHeldOf = 128
+	maxHeldOf = 256
 	maxHeldAt = 16
 	maxAlike  = 4 // versions of ours that the same keys have signed
 )
@@ -213,11 +213,12 @@ func (h *Held) end(now time.Time) time.Time {
 	return end
 }
 
-// Replace remembers what of a version of ours the next one takes the place of: its keys,
-// and its SOA for all data, if that is signed by other keys or stays in caches for longer.
+// Replace remembers what of a version of ours the next one takes the place of: its keys, if they are
+// others or signed by others, and its SOA for all data, if that is signed by other keys or stays in
+// caches for longer.
 func (m *Memory) Replace(old, next *zone.Version, now time.Time) {
 	was, _ := old.RRset(old.Apex(), zone.TypeDNSKEY)
-	if is, _ := next.RRset(old.Apex(), zone.TypeDNSKEY); was.Rdata != is.Rdata {
+	if is, _ := next.RRset(old.Apex(), zone.TypeDNSKEY); kindOf(zone.TypeDNSKEY, was.Rdata, was.Sigs) != kindOf(zone.TypeDNSKEY, is.Rdata, is.Sigs) {
 		m.keep(was, was.TTL, now)
 	}
 	soa := old.SOA()

@@ -3,6 +3,7 @@ package caches
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -139,6 +140,18 @@ func TestOtherSignatures(t *testing.T) {
 	m.look(minutes(1), signed(keys('a', 3600), 2))
 	require.ElementsMatch(t, []uint32{1, 2}, m.by('a', minutes(2)))
 	require.Equal(t, []uint32{2}, m.by('a', minutes(61)))
+
+	m = &Memory{}
+	version := func(serial, by int) *zone.Version {
+		b := signedVersion(serial, 9, 60).Edit()
+		b.Put(signed(keys('a', 3600), by))
+		return b.Version()
+	}
+	m.Replace(version(1, 1), version(2, 2), minutes(0)) // no look has seen the first
+	require.Equal(t, []uint32{1}, m.by('a', minutes(59)))
+	require.Empty(t, m.by('a', minutes(60)))
+	m.Replace(version(2, 2), version(3, 2), minutes(61))
+	require.Empty(t, m.by('a', minutes(61)), "signed anew, they are the same")
 }
 
 // A CSK signs keys and data. Keys that it has signed tell nothing of the data's TTL, and data that comes
@@ -203,6 +216,26 @@ func TestManyServers(t *testing.T) {
 	h := m.Now(apex, false, minutes(4))
 	require.Len(t, h.Keys, 3)
 	require.Len(t, h.Answers, 4)
+}
+
+// Of a hundred servers one is cut off. That the others show the same is no word of what it serves when
+// they change.
+func TestOneOfManyServersLags(t *testing.T) {
+	m := &Memory{}
+	var servers []netip.AddrPort
+	for i := range 100 {
+		servers = append(servers, netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 3, byte(i)}), 53))
+	}
+	soa := signedVersion(1, 1, 60).SOA()
+	shown, asked := asking("b", servers, soa, keys('a', 60))
+	m.Look(shown, asked, minutes(0))
+	for i := range servers {
+		lags := *m
+		lags.held = slices.Clone(m.held)
+		shown, _ = asking("b", slices.Concat(servers[:i], servers[i+1:]), soa, keys('b', 60))
+		lags.Look(shown, asked, minutes(1))
+		require.Len(t, lags.Now(apex, false, minutes(500)).Keys, 2, "server %d", i)
+	}
 }
 
 // A signer that shows other keys at each of very many addresses pushes out nothing of the parent's, nor of
