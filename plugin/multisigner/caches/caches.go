@@ -133,6 +133,16 @@ func soaSerial(rdata zone.Packed) (serial uint32) {
 	return serial
 }
 
+// Of gives the addresses of a signer, or of the parent, that are remembered to serve something.
+func (m *Memory) Of(who string) (at []netip.AddrPort) {
+	for i := range m.held {
+		if h := &m.held[i]; h.Served && h.Who == who {
+			at = append(at, h.At)
+		}
+	}
+	return at
+}
+
 // Look takes in what a look saw. What an address showed at the look before may have been
 // fetched from it until now. An address that was not asked is nobody's any more.
 func (m *Memory) Look(shown []Shown, asked map[netip.AddrPort]bool, now time.Time) {

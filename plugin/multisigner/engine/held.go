@@ -13,6 +13,9 @@ import (
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
 
+// theParent is the name that DS RRsets are held under.
+const theParent = "the parent"
+
 // hold takes in what a look saw of what resolvers may hold.
 func (w *work) hold(seen *sight, now time.Time) {
 	var shown []caches.Shown
@@ -35,7 +38,12 @@ func (w *work) hold(seen *sight, now time.Time) {
 	}
 	for _, a := range seen.parent.Addresses {
 		if asked[a.Addr] = true; a.Status == parent.Good {
-			shown = append(shown, caches.Shown{Who: "the parent", At: a.Addr, Type: zone.TypeDS, Set: a.DS})
+			shown = append(shown, caches.Shown{Who: theParent, At: a.Addr, Type: zone.TypeDS, Set: a.DS})
+		}
+	}
+	if len(seen.parent.Unfound) > 0 { // those of its servers that were found before may be there still
+		for _, at := range w.caches.Of(theParent) {
+			asked[at] = true
 		}
 	}
 	w.caches.Look(shown, asked, now)

@@ -84,6 +84,16 @@ func TestHeldOfASilentParent(t *testing.T) {
 	w.record.Steady = heldStart.Add(10 * 24 * time.Hour)
 	require.Len(t, w.heldNow(cfg).DS, 1)
 
+	// The resolver does not find the parent's servers for ten days; then it finds others.
+	w.hold(&sight{parent: parent.Report{Unfound: []string{"the nameservers of the parent"}}}, w.record.Steady)
+	w.record.Steady = heldStart.Add(20 * 24 * time.Hour)
+	require.Len(t, w.heldNow(cfg).DS, 1)
+	silent.parent.Addresses[0].Addr = heldServer
+	w.hold(silent, w.record.Steady)
+	require.Len(t, w.heldNow(cfg).DS, 1)
+	w.record.Steady = w.record.Steady.Add(time.Hour)
+	require.Empty(t, w.heldNow(cfg).DS)
+
 	w = newHolder()
 	w.sight = &sight{}
 	w.hold(w.sight, heldStart)
