@@ -431,3 +431,48 @@ func TestStreamsAtAnyAddress(t *testing.T) {
 	after, _ := front.StreamStats()
 	require.EqualValues(t, len(hosts)*each, after-before)
 }
+
+// 0.0.0.0 and :: are one address to the system, at which Go listens for both: all comes to the
+// fast path although two servers have it, and after a reload that turns it off all is CoreDNS's.
+func TestTwoServersAtAnyAddress(t *testing.T) {
+	h := newHome(t)
+	h.awkward()
+	port, _ := twoPorts(t)
+	corefile := func(more string) string {
+		return fmt.Sprintf("example:%d {\nbind 0.0.0.0 ::\nroot %s\n%s\nmultisigner {\nfile db.{zone}\nparent none\n}\n}", port, h.dir, more)
+	}
+	r := h.startTLS(corefile(""))
+	upAt(t, port)
+	require.Eventually(t, func() bool { return len(process.fronts.all()) == 2 }, 10*time.Second, time.Millisecond)
+	count := func() (packets, messages uint64) {
+		for _, front := range process.fronts.all() {
+			p, _, _ := front.Stats()
+			m, _ := front.StreamStats()
+			packets, messages = packets+p, messages+m
+		}
+		return packets, messages
+	}
+	const each = 20
+	ask := func() {
+		for _, host := range []string{"127.0.0.1", "::1"} {
+			for id := range each {
+				at := net.JoinHostPort(host, fmt.Sprint(port))
+				s := dialTCP(t, at)
+				s.send(framed(numbered(t, id, "a.example.", dns.TypeA)))
+				s.answered(id)
+				require.NotNil(t, dialUDP(t, at).ask(numbered(t, id, "a.example.", dns.TypeA), 10*time.Second))
+			}
+		}
+	}
+	packets, messages := count()
+	ask()
+	after, messagesAfter := count()
+	require.EqualValues(t, 2*each, after-packets)
+	require.EqualValues(t, 2*each, messagesAfter-messages)
+
+	inst, err := r.inst.Restart(home{t: t}.corefile(corefile("autopath")))
+	require.NoError(t, err)
+	r.inst = inst
+	require.Empty(t, process.fronts.all())
+	ask()
+}

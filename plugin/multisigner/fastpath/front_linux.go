@@ -57,7 +57,7 @@ func Open(address string, theirs int, server *dnsserver.Server, t *Table) (*Fron
 	for i, s := range f.sockets {
 		f.workers.Go(func() { f.work(s, &f.stats[i]) })
 	}
-	_ = steer(f.sockets[0].raw, theirs, len(f.sockets))
+	_ = steer(f.sockets[0].raw, before(f.sockets[0].raw, len(f.sockets), theirs), len(f.sockets))
 	return f, b, nil
 }
 

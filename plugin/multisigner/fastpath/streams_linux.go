@@ -46,7 +46,9 @@ func (f *Front) Listen(address string, theirs int, with Streams) error {
 	for _, l := range s.listeners {
 		s.accepting.Go(func() { s.accept(l) })
 	}
-	s.steer(theirs)
+	if raw, err := s.listeners[0].SyscallConn(); err == nil {
+		s.steer(before(raw, theirs, theirs))
+	}
 	return nil
 }
 
