@@ -56,6 +56,9 @@ func (p *page) seal() {
 	if p.heads == nil {
 		p.makeIndex()
 	}
+	if cap(p.nodes) > len(p.nodes)+2 { // it was filled, and whoever changes it makes a copy
+		p.nodes = append(make([]Node, 0, len(p.nodes)), p.nodes...)
+	}
 }
 
 func (p *page) makeIndex() {
