@@ -75,4 +75,4 @@ func (z *Zone) endFirst() {
 }
 
 // answers says that the zone has something to answer with, for those who wait for that.
-func (z *Zone) answers() { z.answering.Do(func() { close(z.early) }) }
+func (z *Zone) answers() { z.early.come() }

@@ -67,7 +67,7 @@ func (e *Engine) do(ctx context.Context, apex zone.Name, asked *command) error {
 		return asked.err
 	case <-ctx.Done():
 		return fmt.Errorf("%s %s: %w", asked.Kind, apex, ctx.Err())
-	case <-z.gone:
+	case <-z.gone.wait():
 		return fmt.Errorf("%s %s: the zone is no longer served here", asked.Kind, apex)
 	case <-e.life.Done():
 		return fmt.Errorf("%s %s: the server is stopping", asked.Kind, apex)

@@ -110,7 +110,7 @@ func (e *Engine) AnotherWrites(t testing.TB, apex zone.Name) {
 }
 
 // Began is closed when the zone's first turn has ended.
-func (z *Zone) Began() <-chan struct{} { return z.began }
+func (z *Zone) Began() <-chan struct{} { return z.began.wait() }
 
 // AlarmNames are the names of all alarms, causes first.
 func AlarmNames() (names []string) {

@@ -110,7 +110,7 @@ func (e *Engine) sum(begun []*Zone) {
 // drop ends a zone's turns.
 func (e *Engine) drop(z *Zone) {
 	e.queue.drop(z)
-	close(z.gone)
+	z.gone.come()
 }
 
 // awaitFirst waits until the zones have something to answer with, or have had their first turns,
@@ -119,9 +119,12 @@ func awaitFirst(ctx context.Context, begun []*Zone, atMost time.Duration) {
 	timer := time.NewTimer(atMost)
 	defer timer.Stop()
 	for _, z := range begun {
+		if z.early.hasCome() {
+			continue
+		}
 		select {
-		case <-z.early:
-		case <-z.gone:
+		case <-z.early.wait():
+		case <-z.gone.wait():
 		case <-timer.C:
 			return
 		case <-ctx.Done():
@@ -154,10 +157,14 @@ func (e *Engine) sumStart(begun []*Zone, verify, usual func()) {
 	defer func() { stop() }()
 	e.log.Info("loading zones", "zones", len(begun))
 	for i := 0; i < len(begun); {
-		select {
-		case <-begun[i].began:
+		if begun[i].hasBegun() {
 			i++
-		case <-begun[i].gone: // it may never have one
+			continue
+		}
+		select {
+		case <-begun[i].began.wait():
+			i++
+		case <-begun[i].gone.wait(): // it may never have one
 			i++
 		case <-timer:
 			next += sumEvery
@@ -186,14 +193,7 @@ func (e *Engine) sumStart(begun []*Zone, verify, usual func()) {
 }
 
 // waitsForRest reports whether more than the last version of a zone is still to be read.
-func (z *Zone) waitsForRest() bool {
-	select {
-	case <-z.gone:
-		return false
-	default:
-		return z.postponed.Load()
-	}
-}
+func (z *Zone) waitsForRest() bool { return z.postponed.Load() && !z.gone.hasCome() }
 
 // began counts the zones that have had their first turns.
 func began(zones []*Zone) (n int) {
@@ -206,7 +206,7 @@ func began(zones []*Zone) (n int) {
 }
 
 func (e *Engine) newZone(cfg *Config) *Zone {
-	z := &Zone{apex: cfg.Apex, engine: e, began: make(chan struct{}), early: make(chan struct{}), gone: make(chan struct{})}
+	z := &Zone{apex: cfg.Apex, engine: e}
 	z.slot = slot{zone: z, index: -1}
 	z.config.Store(cfg)
 	z.serving.Store(&Serving{Refuse: whyLoading})

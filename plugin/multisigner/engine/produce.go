@@ -115,7 +115,7 @@ func (p *products) turn() error {
 	for name, members := range wanted {
 		z := shown[name]
 		if z == nil {
-			z = &Zone{apex: name, engine: e, began: make(chan struct{}), gone: make(chan struct{})}
+			z = &Zone{apex: name, engine: e}
 			shown[name] = z
 		}
 		z.config.Store(configs[name])

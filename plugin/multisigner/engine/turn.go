@@ -117,7 +117,7 @@ func (e *Engine) take(z *Zone) {
 		z.endTurn()
 		asked.answer() // whoever asks for the status now sees what was done
 		if !z.hasBegun() {
-			close(z.began)
+			z.began.come()
 			z.answers()
 		}
 		e.queue.done(z, wake)

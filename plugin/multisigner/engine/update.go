@@ -80,7 +80,7 @@ func (z *Zone) Update(ctx context.Context, packet *dns.Msg, key, algorithm strin
 	case <-u.done:
 		return u.ignored, u.refused
 	case <-ctx.Done():
-	case <-z.gone:
+	case <-z.gone.wait():
 		return "", unable("stopping", "the zone is no longer served here, and whether the update was taken is not known")
 	case <-e.life.Done():
 	}

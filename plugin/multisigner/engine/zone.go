@@ -66,9 +66,9 @@ type Zone struct {
 	left    atomic.Pointer[left] // nil: the content does not end
 	// contentSerial is the content's own, of what is served; nil: not known.
 	contentSerial atomic.Pointer[uint32]
-	began         chan struct{} // closed when the first turn has ended
-	early         chan struct{} // closed when there is something to answer with, or at the end of the first turn
-	gone          chan struct{} // closed when it is no longer served, and takes no more turns
+	began         event // when the first turn has ended
+	early         event // when there is something to answer with, or at the end of the first turn
+	gone          event // when it is no longer served, and takes no more turns
 	progress      progress
 	// postponed: the last version is shown, and all else is for the next turn; see showAtOnce.
 	postponed atomic.Bool
@@ -82,10 +82,9 @@ type Zone struct {
 
 	contentNotes notes // of those who are told of the content
 
-	notes     notes         // of those who are told of changes, and of those who are supplied
-	marks     history.Marks // of those who have transferred
-	answering sync.Once     // closes early
-	keysAt    atomic.Uint64 // stands for the files of its keys as they were seen; 0: they were not read
+	notes  notes         // of those who are told of changes, and of those who are supplied
+	marks  history.Marks // of those who have transferred
+	keysAt atomic.Uint64 // stands for the files of its keys as they were seen; 0: they were not read
 	// keysTouched is when their directory was touched before it was last looked at closely; of the watcher.
 	keysTouched int64
 
@@ -163,14 +162,7 @@ func asking(ctx context.Context, cfg *Config) context.Context {
 }
 
 // hasBegun reports whether the first turn has ended.
-func (z *Zone) hasBegun() bool {
-	select {
-	case <-z.began:
-		return true
-	default:
-		return false
-	}
-}
+func (z *Zone) hasBegun() bool { return z.began.hasCome() }
 
 // level is that of lines that are expected of every zone: at a start of many they would
 // bury the others.
