@@ -22,7 +22,7 @@ const module = "github.com/multisigner/multisigner"
 // floors says which room may import which, of ours. Rooms are named as below
 // plugin/multisigner; "." is the plugin itself. What is not named here may not be there.
 var floors = func() map[string][]string {
-	thinking := []string{"zone", "catalog", "rdata", "roll", "status", "commands", "denial", "xfr", "update", "validate", "sign", "answer", "caches", "source/primary"}
+	thinking := []string{"zone", "catalog", "rdata", "roll", "status", "commands", "dormant", "denial", "xfr", "update", "validate", "sign", "answer", "caches", "source/primary"}
 	hands := []string{"ask", "clock", "hook", "job", "keystore", "store", "source", "peer", "parent", "matrix", "history", "kept"}
 	lab := []string{"corefile", "control/client", "status", "zone", "denial", "sign", "answer", "validate", "keystore", "ask"}
 	return map[string][]string{
@@ -31,6 +31,7 @@ var floors = func() map[string][]string {
 		"rdata":    {},
 		"roll":     {},
 		"status":   {},
+		"dormant":  {},
 		"catalog":  {"zone"},
 		"denial":   {"zone"},
 		"xfr":      {"zone"},
@@ -74,7 +75,7 @@ var floors = func() map[string][]string {
 }()
 
 // timeless are the floors that read no clock and touch nothing of the world.
-var timeless = []string{"zone", "catalog", "rdata", "roll", "status", "commands", "denial", "xfr", "update", "validate", "sign", "answer", "caches", "source/primary"}
+var timeless = []string{"zone", "catalog", "rdata", "roll", "status", "commands", "dormant", "denial", "xfr", "update", "validate", "sign", "answer", "caches", "source/primary"}
 
 // listed is what `go list -json` says of a package.
 type listed struct {

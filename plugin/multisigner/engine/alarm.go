@@ -292,8 +292,11 @@ func first(words string) string {
 
 // announce says in the log, and to the hook, which alarms have begun and which have ended.
 func (e *Engine) announce(z *Zone, alarms []status.Alarm, now time.Time) {
-	w, cfg := &z.work, z.config.Load()
-	raised := map[subjectOfAlarm]status.Alarm{}
+	w, cfg := z.work, z.config.Load()
+	var raised map[subjectOfAlarm]status.Alarm // nil for most zones
+	if len(alarms) > 0 {
+		raised = map[subjectOfAlarm]status.Alarm{}
+	}
 	for _, a := range alarms {
 		raised[subjectOf(a)] = a
 		if _, before := w.raised[subjectOf(a)]; before {

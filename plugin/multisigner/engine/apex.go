@@ -90,7 +90,7 @@ const backDate = time.Hour
 // when ctx ends: a large zone takes minutes, and who is told to end may be killed before.
 // Who may answer from a first version before it is whole is first; nil: nobody.
 func (e *Engine) sign(ctx context.Context, z *Zone, cfg *Config, plan roll.Plan, renewing bool, first func(*zone.Version) error) (sign.Output, error) {
-	w := &z.work
+	w := z.work
 	if w.signed == nil && w.content == nil || len(plan.SignData) == 0 {
 		return sign.Output{Version: w.signed}, nil // there is nothing to sign, or nothing to sign with
 	}

@@ -17,7 +17,7 @@ import (
 // that may not be. What is seen of it stays true whatever becomes of this turn: so
 // the guard looks at it, and all is saved that goes with it, before anybody sees it.
 func (e *Engine) first(ctx context.Context, z *Zone, cfg *Config, state roll.State, plan roll.Plan) func(*zone.Version) error {
-	w := &z.work
+	w := z.work
 	switch {
 	case w.signed != nil, w.proving.careful, w.behindToken(): // what a device signs is verified as a whole before
 		return nil

@@ -22,7 +22,7 @@ const namedInAlarm = 5
 
 // report makes the alarms of a catalog anew, and tells who is to be told of them.
 func (c *Catalog) report(now time.Time) {
-	w := &c.zone.work
+	w := c.zone.work
 	w.ended.alarms = w.arrange(w.date(c.alarms(now), now))
 	c.of.engine.announce(c.zone, w.ended.alarms, now)
 }

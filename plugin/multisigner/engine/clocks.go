@@ -11,7 +11,7 @@ import (
 
 // readClocks begins a turn: the zone's dates move with a wall clock that was set.
 func (e *Engine) readClocks(z *Zone, now time.Time) {
-	w := &z.work
+	w := z.work
 	set := w.times.Advance(now, e.clock.Steady())
 	if set == 0 {
 		return
@@ -26,7 +26,7 @@ func (e *Engine) readClocks(z *Zone, now time.Time) {
 // saveTimes makes it durable how far the time has come. It writes the record of no zone whose state
 // was not read, or cannot be: that stays on the disk as it is, for whoever mends it.
 func (e *Engine) saveTimes(z *Zone) error {
-	w := &z.work
+	w := z.work
 	if !w.loaded || w.record.revision == 0 {
 		return nil // or nothing was saved yet
 	}

@@ -52,6 +52,7 @@ func (f *files) remember(path, stamp string) {
 	if err != nil || len(raw) != len(source.Stamp{}) || len(paths) == 0 || paths[0] != path {
 		return
 	}
+	paths[0] = path // and not a part of the stamp, which is held for nothing else
 	if f.watcher.Resume(paths, source.Stamp(raw)) {
 		f.path = path
 	}
@@ -73,7 +74,7 @@ const unreadAtMost = time.Minute
 // watchFiles looks at the files, and asks for a turn when they are to be read, or
 // when it is to be told that they cannot be. now is the steady clock's.
 func (z *Zone) watchFiles(now time.Duration) {
-	f := &z.work.files
+	f := &z.files
 	if !f.mu.TryLock() {
 		return // it is being read: the next look is soon enough, and other zones wait
 	}
@@ -99,7 +100,7 @@ func (w *work) readContent(e *Engine, cfg *Config, asked wants) {
 	if !w.readsFile(cfg) {
 		return
 	}
-	f := &w.files
+	f := w.files
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	known := len(f.watcher.Files()) > 0 && f.path == cfg.File
@@ -121,7 +122,7 @@ func (w *work) readContent(e *Engine, cfg *Config, asked wants) {
 
 // takeFile takes in what a reading of the zone file gave. The caller holds the lock of files.
 func (w *work) takeFile(e *Engine, cfg *Config, content source.Content, err error) {
-	f := &w.files
+	f := w.files
 	f.path, f.unread = cfg.File, false
 	f.watcher.Read(content)
 	before, was := f.problems, f.refused
@@ -158,7 +159,7 @@ func (e *Engine) logContent(cfg *Config, f *files, was bool) {
 
 // leaveFiles forgets the zone file: the content comes from elsewhere now.
 func (w *work) leaveFiles() {
-	f := &w.files
+	f := w.files
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.watcher, f.unread, f.path, f.problems, f.refused = source.Watcher{}, false, "", nil, false

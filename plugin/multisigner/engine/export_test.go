@@ -2,13 +2,32 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
+	"github.com/multisigner/multisigner/plugin/multisigner/dormant"
 	"github.com/multisigner/multisigner/plugin/multisigner/store"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
 )
+
+// Whatever a test does with a zone, what wakes is what was put to rest.
+func init() {
+	proveRest = func(was, is *work) {
+		if !reflect.DeepEqual(was, is) {
+			panic(fmt.Sprintf("a zone does not wake as it was put to rest:\n%+v\n%+v", was, is))
+		}
+	}
+}
+
+// Rests reports whether the zone is kept as octets, and how many those are.
+func (z *Zone) Rests() (octets int, rests bool) {
+	z.account.Lock()
+	defer z.account.Unlock()
+	return z.rests.Octets(), z.work == nil && z.rests.Holds()
+}
 
 // Idle reports whether nothing is under way or due: no turn, no look, no NOTIFY.
 func (e *Engine) Idle() bool {
@@ -17,7 +36,7 @@ func (e *Engine) Idle() bool {
 	for _, z := range e.list() {
 		s := &z.slot
 		// Of a zone in nobody's hands, the lock shows what its worker has left.
-		if s.inHand || s.again || z.work.looks || z.work.intake != nil && z.work.intake.state.Busy != "" || s.index >= 0 && s.wake <= e.clock.Steady() {
+		if s.inHand || s.again || z.busy() || s.index >= 0 && s.wake <= e.clock.Steady() {
 			return false
 		}
 	}
@@ -140,4 +159,15 @@ func (p *Prepared) CommitAndAccept(name zone.Name) (string, error) {
 	defer c.mu.Unlock()
 	p.takeOver()
 	return c.accept(name)
+}
+
+// busy reports whether a look is under way, or a primary is being asked.
+func (z *Zone) busy() bool {
+	z.account.Lock()
+	defer z.account.Unlock()
+	w := z.work
+	if w == nil {
+		w = dormant.Wake[work](z.rests)
+	}
+	return w.looks || w.intake != nil && w.intake.state.Busy != ""
 }

@@ -17,7 +17,8 @@ func TestWithdrawnFeedsNobody(t *testing.T) {
 	for _, kept := range []bool{true, false} {
 		z := &Zone{apex: good.Apex(), engine: &Engine{log: slog.New(slog.DiscardHandler), dir: t.TempDir()}}
 		z.serving.Store(&Serving{})
-		w := &z.work
+		z.work = &work{}
+		w := z.work
 		w.signed, w.plan = bad, roll.Plan{Refuse: "left out", Feeds: true}
 		z.refuse(w.plan.Refuse)
 		require.True(t, z.Serving().Feeds && z.Serving().Version == bad)

@@ -30,7 +30,7 @@ var errWorse = errors.New("the guard objects")
 // inspection, and the error says where. whole: every signature of the change was
 // verified.
 func (e *Engine) guard(z *Zone, cfg *Config, out sign.Output, now time.Time) (whole bool, err error) {
-	w := &z.work
+	w := z.work
 	g := validate.Guard{Held: w.heldNow(cfg), At: w.times.Judged(), Sample: sampleSize, Place: e.share.Place}
 	old, d := w.signed, out.Diff
 	if w.proving.withdrawn {
@@ -89,7 +89,7 @@ const maxRefused = 256 << 10
 // keepRefused writes what was refused and why in the place of what was before. The
 // same version is refused at every try: it is counted and written once.
 func (e *Engine) keepRefused(z *Zone, v *zone.Version, faults []validate.Fault, now time.Time) (path string, err error) {
-	w := &z.work
+	w := z.work
 	path = e.refusedPath(z.apex)
 	r := &status.Refused{At: now, Serial: v.Serial(), File: path, Faults: []string{}}
 	for i, f := range faults {

@@ -168,7 +168,7 @@ func (e *Engine) keysAt(z *Zone) uint64 { return max(e.keys.Changed(z.apex.Strin
 
 // putKeysBack writes the files of keys anew that are gone while they are in use.
 func (e *Engine) putKeysBack(z *Zone) {
-	w := &z.work
+	w := z.work
 	w.unkept = nil
 	if err := e.home.mend(); err != nil {
 		return // the alarm of the state directory says so

@@ -106,7 +106,7 @@ func timersOf(v *zone.Version) primary.Timers {
 
 // takeIn goes on with the intake by what was asked for and found since the last turn.
 func (e *Engine) takeIn(z *Zone, cfg *Config, asked *wants) {
-	w := &z.work
+	w := z.work
 	if len(cfg.Primaries) == 0 {
 		w.endIntake(e, cfg)
 		return

@@ -22,7 +22,7 @@ func (z *Zone) Left() (d time.Duration, ok bool) {
 // countLeft has Left count on from what the turn has found. It goes by what ends are judged
 // by, so that a clock that is set takes nothing away.
 func (z *Zone) countLeft() {
-	w, cfg := &z.work, z.config.Load()
+	w, cfg := z.work, z.config.Load()
 	if len(cfg.Primaries) == 0 || cfg.ServeExpired || w.intake == nil || !w.intake.state.Has {
 		z.left.Store(nil)
 		return

@@ -15,7 +15,7 @@ import (
 // version is shown now, and that all else is for another turn, when the other zones have
 // come so far.
 func (e *Engine) loadZone(ctx context.Context, z *Zone, cfg *Config, asked wants, now time.Time) (shown bool, err error) {
-	w := &z.work
+	w := z.work
 	if !w.opened {
 		if err := e.load(ctx, z, cfg, now); err != nil {
 			return false, err
@@ -36,7 +36,7 @@ func (e *Engine) loadZone(ctx context.Context, z *Zone, cfg *Config, asked wants
 // signed version. loadRest reads what is needed to decide anything. An error of either
 // leaves the disk as it is; the next turn tries again.
 func (e *Engine) load(ctx context.Context, z *Zone, cfg *Config, now time.Time) error {
-	w := &z.work
+	w := z.work
 	r, err := loadRecord(ctx, e.store, cfg.Apex)
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func (e *Engine) load(ctx context.Context, z *Zone, cfg *Config, now time.Time) 
 // loadRest reads the state of the keys and the private keys, and has verified what was read
 // of the last version.
 func (e *Engine) loadRest(z *Zone, cfg *Config) error {
-	w := &z.work
+	w := z.work
 	state, err := w.record.state(cfg.Apex)
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func (z *Zone) postpone() {
 // loadSnapshot takes over the version that was served last. One that cannot be
 // read is made anew from the zone file: that loses signatures, and nothing else.
 func (e *Engine) loadSnapshot(z *Zone, cfg *Config) {
-	w := &z.work
+	w := z.work
 	v, stamp, at, err := e.kept.ReadSnapshot(cfg.Apex)
 	if err != nil {
 		e.log.Warn("the last version of the zone could not be read", "zone", cfg.Apex, "error", err)
@@ -120,7 +120,7 @@ func (e *Engine) loadSnapshot(z *Zone, cfg *Config) {
 // many zones begin together: that takes a tenth of the time in which all of them are
 // decided about. It gives false where there is none, or where more than that must be known.
 func (z *Zone) showAtOnce(cfg *Config) bool {
-	w := &z.work
+	w := z.work
 	v := w.signed
 	switch {
 	case v == nil || v.Serial() != w.record.Serial:

@@ -12,7 +12,7 @@ import (
 // keepLooking begins a look when one is due or asked for, and otherwise settles
 // when the next one is.
 func (e *Engine) keepLooking(z *Zone, cfg *Config, asked wants, now time.Time) {
-	w := &z.work
+	w := z.work
 	if w.lookAtNobody(cfg, now) {
 		return
 	}

@@ -26,7 +26,7 @@ type errand struct {
 
 // tellParent begins to tell the parent the first thing that is owed, if it is time.
 func (e *Engine) tellParent(z *Zone, cfg *Config, now time.Time) {
-	w := &z.work
+	w := z.work
 	if w.sight == nil || len(w.plan.DNSKEY) == 0 {
 		return // nothing was decided since the start: what is owed is not known to be wanted
 	}

@@ -210,7 +210,7 @@ func (e *Engine) newZone(cfg *Config) *Zone {
 	z.slot = slot{zone: z, index: -1}
 	z.config.Store(cfg)
 	z.serving.Store(&Serving{Refuse: whyLoading})
-	z.work.known = newKnown(cfg.Apex)
+	z.work = &work{known: newKnown(cfg.Apex), files: &z.files}
 	e.queue.enter(z)
 	return z
 }

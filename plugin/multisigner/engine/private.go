@@ -16,7 +16,7 @@ import (
 // something is wrong with them: a key directory that comes back is noticed. Keys that
 // were read stay in use when their files go away.
 func (e *Engine) readKeys(z *Zone) {
-	w := &z.work
+	w := z.work
 	z.keysAt.Store(e.keysAt(z)) // before they are read: what goes away meanwhile is noticed
 	keys, faults := e.keys.List(z.apex.String())
 	for _, k := range keys {
@@ -28,7 +28,7 @@ func (e *Engine) readKeys(z *Zone) {
 // checkKeys looks for keys that are missing, here or on the disk, and raises an alarm
 // for each file that cannot be used.
 func (e *Engine) checkKeys(z *Zone, asked wants) {
-	w := &z.work
+	w := z.work
 	if asked.keys || asked.rewrite || len(w.unkept) > 0 {
 		e.putKeysBack(z)
 	}
@@ -83,7 +83,7 @@ func (w *work) missing(id roll.KeyID) error {
 // whole says why the key directory must be left alone: not all is there that should
 // be, because it is away, or another one in its place.
 func (e *Engine) whole(z *Zone, plan roll.Plan) error {
-	w := &z.work
+	w := z.work
 	keys, faults := e.keys.List(z.apex.String())
 	there := map[roll.KeyID]bool{}
 	for _, k := range keys {

@@ -22,7 +22,7 @@ import (
 // carryOn shows new content by the keys that are shown, when the next step, planned,
 // could not be taken; and where that cannot be done, fresh signatures.
 func (e *Engine) carryOn(ctx context.Context, z *Zone, cfg *Config, planned roll.Plan) error {
-	w := &z.work
+	w := z.work
 	var err error
 	if w.content != nil && w.signed != nil {
 		if err = e.bring(ctx, z, cfg, w.state, w.shownPlan(planned), w.times.Wall(), false); err == nil {
@@ -53,7 +53,7 @@ func (w *work) mayBeUnsaved(out sign.Output) bool {
 
 // renew gives what is shown fresh signatures.
 func (e *Engine) renew(ctx context.Context, z *Zone, cfg *Config, planned roll.Plan) error {
-	w := &z.work
+	w := z.work
 	content := w.content
 	w.content = nil
 	err := e.bring(ctx, z, cfg, w.state, w.shownPlan(planned), w.times.Wall(), false)
@@ -68,7 +68,7 @@ func (e *Engine) renew(ctx context.Context, z *Zone, cfg *Config, planned roll.P
 // content is signed with the keys that are shown: with many zones behind a dead network
 // the first look of one is minutes away.
 func (e *Engine) stayAsShown(ctx context.Context, z *Zone, cfg *Config, blind roll.Plan) error {
-	w := &z.work
+	w := z.work
 	if w.signed == nil {
 		w.plan = blind
 		return nil
@@ -142,7 +142,7 @@ func (w *work) signersThere(plan roll.Plan, apex []zone.RRset) (keys sign.Keys, 
 // renewFrozen renews the signatures of a zone that is frozen. When that breaks an
 // invariant, too, it is not tried again: the zone is served until they end.
 func (e *Engine) renewFrozen(ctx context.Context, z *Zone, cfg *Config) {
-	w := &z.work
+	w := z.work
 	if w.stuck || !w.loaded {
 		return
 	}
@@ -163,7 +163,7 @@ func (e *Engine) renewFrozen(ctx context.Context, z *Zone, cfg *Config) {
 // showFrozen shows what a frozen zone has, also when it froze at the start, before
 // it was known what is to be done: unless outsiders were refused before.
 func (z *Zone) showFrozen() {
-	w := &z.work
+	w := z.work
 	switch {
 	case w.signed == nil, z.expire():
 	case w.lapsed(z.Config()) != "":
@@ -180,7 +180,7 @@ func (z *Zone) showFrozen() {
 // noticeOverdue raises an alarm as soon as signatures that were due have not been
 // renewed: that is a refresh interval before the first of them ends.
 func (e *Engine) noticeOverdue(z *Zone, cfg *Config) {
-	w := &z.work
+	w := z.work
 	if w.overdue = w.isDue(cfg); !w.overdue {
 		return
 	}

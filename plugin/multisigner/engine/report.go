@@ -46,15 +46,19 @@ type ended struct {
 func (z *Zone) beginTurn() {
 	z.account.Lock()
 	defer z.account.Unlock()
+	z.rouse()
 	s := z.status()
 	z.account.before = &s
 }
 
-func (z *Zone) endTurn() {
+func (z *Zone) endTurn(now, wake time.Time) {
 	z.account.Lock()
 	defer z.account.Unlock()
 	z.account.before = nil
 	z.work.known.rest()
+	if wake.IsZero() || wake.Sub(now) >= restsFrom {
+		z.rest()
+	}
 }
 
 // answers has the status say in the midst of a turn that the zone is answered from, with v.
@@ -76,6 +80,10 @@ func (z *Zone) tell() status.Zone {
 	if before := z.account.before; before != nil {
 		return *before
 	}
+	if rests := z.rests; rests.Holds() {
+		z.rouse()
+		defer func() { z.work, z.rests = nil, rests }() // as it was: a status changes nothing
+	}
 	defer z.work.known.rest()
 	return z.status()
 }
@@ -83,7 +91,7 @@ func (z *Zone) tell() status.Zone {
 // report ends a turn: it says which alarms have begun and ended, and what status cannot
 // tell later.
 func (z *Zone) report(now, wake time.Time) {
-	w, cfg := &z.work, z.config.Load()
+	w, cfg := z.work, z.config.Load()
 	w.ended = ended{at: now, wake: wake, config: cfg, alarms: z.curesOfSupplied(cfg, w.reportAlarms(cfg, now))}
 	s := w.reportSource(cfg)
 	z.account.updatesHeld.Store(s.UpdatesHeld)
@@ -99,7 +107,7 @@ func (z *Zone) report(now, wake time.Time) {
 // status is made of what the last turn has left, and changes nothing. The caller has the zone
 // in hand, or holds the lock between two turns.
 func (z *Zone) status() status.Zone {
-	w, cfg, serving := &z.work, z.work.ended.config, z.Serving()
+	w, cfg, serving := z.work, z.work.ended.config, z.Serving()
 	if cfg == nil {
 		return z.firstStatus()
 	}
@@ -178,7 +186,7 @@ func (w *work) reportOrigin(cfg *Config) status.Source {
 	if len(cfg.Primaries) > 0 && !w.readsFile(cfg) {
 		return w.reportIntake(cfg)
 	}
-	f := &w.files
+	f := w.files
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s := status.Source{File: f.path, Serial: w.base.serial, Read: w.base.at, Refused: f.refused, Problems: []status.Problem{},

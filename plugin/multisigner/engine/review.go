@@ -111,7 +111,7 @@ var errInReview = errors.New("the version is being reviewed")
 
 // review takes in how reviews have ended, and has new content wait for its own.
 func (e *Engine) review(z *Zone, cfg *Config, ended []reviewed) {
-	w := &z.work
+	w := z.work
 	if w.reviews == nil && !cfg.Review.On() {
 		return
 	}
@@ -203,7 +203,7 @@ func (w *work) release(r *reviewing) {
 // holdToShow has a version that was signed of other content wait until it was reviewed;
 // false when it need not.
 func (e *Engine) holdToShow(z *Zone, cfg *Config, out sign.Output, plan roll.Plan) bool {
-	w := &z.work
+	w := z.work
 	if len(cfg.Review.Signed) == 0 || w.content == nil || w.updating {
 		return false
 	}

@@ -16,7 +16,7 @@ const (
 
 // show swaps in what is to be answered with now.
 func (z *Zone) show(cfg *Config) {
-	w := &z.work
+	w := z.work
 	switch {
 	case w.signed == nil:
 		z.refuse(w.whyNothing())
@@ -82,7 +82,7 @@ func (z *Zone) refuse(why string) {
 // tellRefusal says in the log that outsiders get no answers, and why, and that they do
 // again. What every start begins with is no news.
 func (z *Zone) tellRefusal(why string) {
-	w := &z.work
+	w := z.work
 	switch {
 	case why == w.refusal || why == whyLooking || why == whyLoading || why == roll.WhyBlind:
 		return

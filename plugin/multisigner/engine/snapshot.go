@@ -16,7 +16,7 @@ const (
 
 // keepSnapshot writes the snapshot if it is due.
 func (e *Engine) keepSnapshot(z *Zone, now time.Time) error {
-	w := &z.work
+	w := z.work
 	if len(z.Config().Updates) > 0 && w.base.version != nil && now.Before(w.snapshotAt.Add(keptSnapshotEvery)) {
 		return nil // a burst of updates would write all of the zone for each
 	}
@@ -56,6 +56,7 @@ func (e *Engine) flush() {
 func (e *Engine) flushZone(z *Zone) {
 	z.account.Lock() // somebody may ask for the status all the same
 	defer z.account.Unlock()
+	z.rouse()
 	if err := e.saveTimes(z); err != nil {
 		e.log.Warn("the time was not saved; a restart takes it for earlier", "zone", z.apex, "error", err)
 	}

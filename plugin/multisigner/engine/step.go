@@ -18,7 +18,7 @@ const stepsAtMost = 8
 
 // step runs the rules until they ask for no more keys.
 func (e *Engine) step(z *Zone, cfg *Config, now time.Time) (roll.State, roll.Plan, error) {
-	w, policy := &z.work, policyOf(cfg)
+	w, policy := z.work, policyOf(cfg)
 	policy.Hosts = w.ourHosts(cfg)
 	state := w.state
 	var tell []roll.Tell
@@ -129,7 +129,7 @@ var errOtherProcess = errors.New("another process has written the state")
 // save makes the record durable when it differs from what was saved last, and with it what
 // updates have made of the zone, when that is within what is to be shown, or is shown.
 func (e *Engine) save(ctx context.Context, z *Zone, next *record, state roll.State, plan roll.Plan, changed, within bool, now time.Time) error {
-	w := &z.work
+	w := z.work
 	within = len(w.overlay.unsaved) > 0 && (within || w.overlay.ahead && w.content == nil && !w.updating)
 	if !changed && !w.dirty && !w.caches.Unsaved() && !within && !state.Differs(w.saved) && next.Mark.Sub(w.record.Mark) < markEvery {
 		return nil

@@ -33,7 +33,7 @@ func (c *Config) supplies(signer string) bool {
 
 // reportSupply is what a foreign signer is given with the content; nil: nothing.
 func (z *Zone) reportSupply(cfg *Config, signer string) *status.Supply {
-	w := &z.work
+	w := z.work
 	if !cfg.supplies(signer) {
 		return nil
 	}

@@ -26,7 +26,7 @@ type survey struct {
 // keepSurveying begins a survey after a look. Where there are neither peers nor a
 // parent, nobody holds other keys than ours, and nobody starts from a DS.
 func (e *Engine) keepSurveying(z *Zone, cfg *Config) {
-	w := &z.work
+	w := z.work
 	if w.surveys || e.noMatrix {
 		return
 	}

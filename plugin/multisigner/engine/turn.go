@@ -19,7 +19,7 @@ import (
 )
 
 // work is what a zone is between its turns: the property of the worker that has
-// the zone in hand.
+// the zone in hand. While it rests all of it is kept as octets; see rest.go.
 type work struct {
 	opened bool   // record and snapshot have been read
 	loaded bool   // and state and keys
@@ -36,7 +36,7 @@ type work struct {
 	dirty      bool          // something else of the record was not saved yet
 	times      clock.Times   // at the last turn
 	steadyFrom time.Duration // what the steady clock showed when it stood at record.Steady
-	known      *known
+	known      *known        `dormant:"own"`
 	own        ring
 	wanting    bool          // a key was missing: the key directory is to be read again
 	signedAnew time.Duration // by the steady clock: all was signed anew because of an older state; 0: there is none
@@ -45,7 +45,7 @@ type work struct {
 	putBack    []roll.KeyID  // keys that were, and are there again
 	putBackAt  time.Duration // by the steady clock: the last of them
 
-	files               files
+	files               *files  // the zone's
 	intake              *intake // nil: there are no primaries
 	base                base
 	content             *zone.Version     // unsigned content that waits to be signed; nil: as it is
@@ -111,10 +111,11 @@ func (e *Engine) take(z *Zone) {
 			asked.refuse(errors.New(z.work.fault))
 		}
 		z.countLeft()
+		now := e.clock.Now()
 		if !z.postponed.Load() {
-			z.report(e.clock.Now(), wake)
+			z.report(now, wake)
 		}
-		z.endTurn()
+		z.endTurn(now, wake)
 		asked.answer() // whoever asks for the status now sees what was done
 		if !z.hasBegun() {
 			z.began.come()
@@ -131,7 +132,7 @@ const retryBroken = 30 * time.Second
 // turn is: gather, decide, save, sign, guard, publish, tell. It may be repeated
 // at any moment; with nothing new it changes nothing.
 func (e *Engine) turn(ctx context.Context, z *Zone, asked *wants) (wake time.Time) {
-	w, cfg, now := &z.work, z.config.Load(), e.clock.Now()
+	w, cfg, now := z.work, z.config.Load(), e.clock.Now()
 	if len(cfg.Primaries) > 0 && w.intake == nil {
 		w.intake = &intake{}
 	}
@@ -239,7 +240,7 @@ func joinOther(err, other error) error {
 // what an operator cannot change are worse than a serial that a restart does not remember
 // (PROTOCOL signatures-need-nobody).
 func (e *Engine) bring(ctx context.Context, z *Zone, cfg *Config, state roll.State, plan roll.Plan, now time.Time, durable bool) error {
-	w := &z.work
+	w := z.work
 	if err := w.proving.waits(now); err != nil {
 		return err
 	}

@@ -99,7 +99,7 @@ type batch struct {
 // judge judges the updates of a turn one after the other, each by what those before have
 // made, and lays the changes of those that pass over the base.
 func (e *Engine) judge(z *Zone, cfg *Config, asked []*updating) *batch {
-	w := &z.work
+	w := z.work
 	if len(asked) == 0 {
 		return nil
 	}
@@ -177,7 +177,7 @@ func (w *work) judgeOne(cfg *Config, content *zone.Version, serial uint32, u *up
 // settle answers the updates of a turn, when it has shown them, or could not: then all of
 // it is taken back, and err says why.
 func (e *Engine) settle(z *Zone, b *batch, err error) {
-	w := &z.work
+	w := z.work
 	if b == nil {
 		return
 	}

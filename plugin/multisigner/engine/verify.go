@@ -76,7 +76,7 @@ func (w *work) shown() *zone.Version {
 
 // prove has v verified in the background, which takes the place of what is served.
 func (e *Engine) prove(z *Zone, cfg *Config, v *zone.Version) {
-	w := &z.work
+	w := z.work
 	if !v.Top().Has(zone.TypeDNSKEY) {
 		w.proving.version, w.proving.good = nil, nil
 		return // it has gone insecure: there is nothing to verify
@@ -90,7 +90,7 @@ func (e *Engine) prove(z *Zone, cfg *Config, v *zone.Version) {
 
 // proved takes in what the verification in the background has found.
 func (e *Engine) proved(z *Zone, cfg *Config, a *audit) {
-	w := &z.work
+	w := z.work
 	switch {
 	case a.version != w.proving.version:
 		return // another one has taken its place
@@ -115,7 +115,7 @@ func (e *Engine) proved(z *Zone, cfg *Config, a *audit) {
 
 // withdraw takes the version away that was signed last.
 func (e *Engine) withdraw(z *Zone, cfg *Config, faults []validate.Fault) {
-	w := &z.work
+	w := z.work
 	w.proving.version = nil
 	w.proving.withdrawn, w.proving.careful, w.proving.found = true, true, faults
 	w.guarded.withdrawals++

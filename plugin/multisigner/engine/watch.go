@@ -94,7 +94,7 @@ func (w *watching) missed() bool { return w.notices != nil && w.notices.Missed()
 
 // follow has the system tell of the zone's files. It gives false where it does not.
 func (w *watching) follow(z *Zone) (told bool) {
-	f := &z.work.files
+	f := &z.files
 	// A zone that reads its file, or has not read it yet, is looked at soon again: it is followed then.
 	if w.notices == nil || !f.mu.TryLock() {
 		return false

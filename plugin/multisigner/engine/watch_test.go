@@ -20,8 +20,8 @@ func TestCloseEvery(t *testing.T) {
 // does, the next round would be a slow one, and leave a change unseen for as long.
 func TestBusyZoneIsNotFollowed(t *testing.T) {
 	var z Zone
-	z.work.files.mu.Lock()
-	defer z.work.files.mu.Unlock()
+	z.files.mu.Lock()
+	defer z.files.mu.Unlock()
 	w := watching{notices: new(source.Notices)}
 	require.False(t, w.follow(&z))
 }

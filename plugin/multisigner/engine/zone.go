@@ -13,6 +13,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/multisigner/multisigner/plugin/multisigner/ask"
+	"github.com/multisigner/multisigner/plugin/multisigner/dormant"
 	"github.com/multisigner/multisigner/plugin/multisigner/history"
 	"github.com/multisigner/multisigner/plugin/multisigner/source/primary"
 	"github.com/multisigner/multisigner/plugin/multisigner/zone"
@@ -88,7 +89,9 @@ type Zone struct {
 	// keysTouched is when their directory was touched before it was last looked at closely; of the watcher.
 	keysTouched int64
 
-	work work // of the worker that has the zone in hand; nobody else touches it
+	files files // where its content comes from; the watcher looks at them between turns
+	work  *work // of the worker that has the zone in hand; nobody else touches it. nil: it is in rests
+	rests dormant.Kept
 }
 
 // wants are what was asked for since the last turn began.
