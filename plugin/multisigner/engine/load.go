@@ -26,7 +26,10 @@ func (e *Engine) loadZone(ctx context.Context, z *Zone, cfg *Config, asked wants
 		}
 	}
 	if !w.loaded {
-		z.postponed.Store(false) // whatever comes of it is told
+		if z.postponed.Swap(false) { // whatever comes of it is told
+			_, leave := e.share.Place() // it is answered from already: queries come first
+			defer leave()
+		}
 		return false, e.loadRest(z, cfg)
 	}
 	return false, nil
