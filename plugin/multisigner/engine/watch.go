@@ -16,6 +16,8 @@ import (
 const (
 	looksPerSecond = 1000
 	looksWhereTold = 100
+	// looksPerClock is for how many looks the clock is read once, which takes as long as a look: our choice.
+	looksPerClock = 16
 )
 
 // closeLooks is of how many zones each look at the keys is close. A close look is half a dozen questions to the disk,
@@ -45,6 +47,7 @@ func (e *Engine) watch(ctx context.Context, clocks *clock.Times) {
 		told := w.notices != nil
 		zones := e.list()
 		every := closeEvery(len(zones))
+		var now time.Duration
 		for i, z := range zones {
 			if i > 0 && i%perSecond == 0 && !w.rest(ctx, began+time.Duration(i/perSecond)*time.Second) {
 				return
@@ -54,7 +57,10 @@ func (e *Engine) watch(ctx context.Context, clocks *clock.Times) {
 				break // to look at all of them anew, and faster
 			}
 			told = w.follow(z) && told
-			z.watchFiles(e.clock.Steady())
+			if i%looksPerClock == 0 || i%perSecond == 0 {
+				now = e.clock.Steady()
+			}
+			z.watchFiles(now)
 			e.watchKeys(z, (i+round)%every == 0)
 		}
 		if perSecond = looksPerSecond; told {
