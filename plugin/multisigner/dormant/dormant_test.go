@@ -28,6 +28,7 @@ type whole struct {
 	below         int64
 	text, again   string
 	octets        []byte
+	before        []string
 	parts, same   []part
 	texts         []string
 	nested        [][]byte
