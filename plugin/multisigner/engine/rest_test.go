@@ -50,4 +50,5 @@ func TestRest(t *testing.T) {
 	require.Equal(t, before.Keys[0].DNSKEY, woken.Keys[0].DNSKEY, "also of an engine that has ended")
 	e = serve(t, dir, cfg)
 	require.Equal(t, keys, dnskey(t, served(t, e)))
+	require.NoError(t, e.Close())
 }
