@@ -98,6 +98,7 @@ func startGroup(t *testing.T, args ...string) *group { return startGroupIn(t, t.
 func startGroupIn(t *testing.T, dir string, args ...string) *group {
 	require.NoError(t, product())
 	g := &group{dir: dir}
+	_ = os.Remove(filepath.Join(dir, lab.File)) // of a lab before this one: it would say that this one is ready
 	out, err := os.Create(filepath.Join(g.dir, "lab.log"))
 	require.NoError(t, err)
 	cmd := exec.Command(filepath.Join(bin, "multisigner"), append([]string{"lab", "--fast", "--dir", g.dir}, args...)...)
