@@ -1,3 +1,5 @@
+//lint:file-ignore U1000 the fields are filled and compared by reflection
+
 package dormant_test
 
 import (

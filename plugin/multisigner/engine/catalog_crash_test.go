@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,9 +18,10 @@ import (
 )
 
 // A process that dies while it acts on a catalog goes on from its state directory: it serves
-// what an earlier version or the next one names, and then what the catalog has; and no key of
+// what the last version that is kept there names, and then what the catalog has; and no key of
 // a zone is another than before.
 func TestCrashesWhileCatalogIsActedOn(t *testing.T) {
+	named := []string{"", "a.test. b.test.", "b.test. c.test.", "a.test. c.test."}
 	for _, point := range []string{"content-before", "content-written", "content-after", "members-before", "members-after"} {
 		for nth := 1; nth <= 3; nth++ {
 			if point == "content-written" && nth > 1 {
@@ -45,19 +47,23 @@ func TestCrashesWhileCatalogIsActedOn(t *testing.T) {
 				e, err := engine.Open(dir, o)
 				require.NoError(t, err)
 				recommit(t, e, nil, cfg)
-				awaitZones(t, e, "a.test. b.test.")
+				awaitZones(t, e, named[1])
 				p.publish(e, clock, catalogText(2, "b.test. 2", "c.test. 3"))
-				awaitZones(t, e, "b.test. c.test.")
+				awaitZones(t, e, named[2])
 				p.publish(e, clock, catalogText(3, "a.test. 1", "c.test. 3"))
-				awaitZones(t, e, "a.test. c.test.")
+				awaitZones(t, e, named[3])
 				require.GreaterOrEqual(t, passed, nth)
 				require.NoError(t, e.Close())
 
 				p.answers(0, true)
 				e = consume(t, clock, copied, nil, cfg)
+				last := nth
+				if point == "content-before" || nth == 1 && strings.HasPrefix(point, "content") {
+					last-- // it is not kept, or the state does not say that there is one
+				}
+				awaitZones(t, e, named[last])
 				keys := map[zone.Name]string{}
 				for _, z := range e.Zones() {
-					eventually(t, "it is served", func() bool { return e.At(z) != nil && e.At(z).Open() != nil })
 					set, _ := e.At(z).Open().RRset(z, zone.TypeDNSKEY)
 					keys[z] = string(set.Rdata)
 				}

@@ -100,9 +100,7 @@ func anotherOther(t *testing.T, n byte) *other {
 	return o
 }
 
-// fixedKey gives the same key each time.
-func fixedKey(t *testing.T, flags uint16) sign.Key { return numberedKey(t, flags, 7) }
-
+// numberedKey gives the same key for the same number.
 func numberedKey(t *testing.T, flags uint16, n byte) sign.Key {
 	private, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), append(make([]byte, 31), byte(flags)+n))
 	require.NoError(t, err)
