@@ -162,6 +162,7 @@ func (z *step) settleOwners() {
 		if z.f.Keys[k].Owner != 0 {
 			z.observeAbsence(k)
 			z.observeSilence(k)
+			z.observeGiven(k)
 		}
 	}
 }
@@ -187,6 +188,24 @@ func (z *step) observeSilence(place int) {
 	k.Signing = false
 }
 
+// observeGiven notes until when anybody may have given out data signed by a key that nobody is seen
+// to own: one who has lost it, by servers that have not got anything newer, or we have. Whoever is
+// not seen may give out such data still, and whoever is seen did so until the first look.
+func (z *step) observeGiven(place int) {
+	k := &z.f.Keys[place]
+	if k.Owner >= 0 {
+		return
+	}
+	before := k.Giving || k.Created == z.t
+	k.Giving = !z.fresh[0] || !z.peersFresh()
+	for n := range z.addresses(0) {
+		k.Giving = k.Giving || contains(z.views[0].Addresses[n].DataSigners, k.ID)
+	}
+	if before || k.Giving {
+		k.Given = z.t
+	}
+}
+
 // settle takes in who signs something at signer i; data, if that is not the DNSKEY
 // RRset, gets their places.
 func (z *step) settle(i int, signers []KeyID, data *keySet) {
@@ -200,7 +219,7 @@ func (z *step) settle(i int, signers []KeyID, data *keySet) {
 		}
 		k := &z.f.Keys[n]
 		if k.Owner < 0 {
-			k.Owner, k.Evidence, k.Candidates, k.Expired = int8(i), signs, 0, false
+			k.Owner, k.Evidence, k.Candidates, k.Expired, k.Giving = int8(i), signs, 0, false, false
 		}
 		if int(k.Owner) != i || i == 0 {
 			continue

@@ -1,9 +1,9 @@
 package roll
 
 // Which of the peers' keys stand in our DNSKEY RRset: each from the moment its owner shows it
-// anywhere, until its owner was seen without it for so long that nobody can need our copy
-// (RFC 8901 6.2; PROTOCOL owner-withdraws-first). How many there may be, PROTOCOL
-// keys-have-limits says.
+// anywhere, or anybody while no owner is known, until its owner was seen without it for so long
+// that nobody can need our copy (RFC 8901 6.2; PROTOCOL owner-withdraws-first). How many there may
+// be, PROTOCOL keys-have-limits says.
 
 // peerKeys finds which of the peers' keys are shown by an owner, and which nobody owns any more.
 func (z *step) peerKeys() {
@@ -13,7 +13,7 @@ func (z *step) peerKeys() {
 	for k := range z.f.Keys {
 		key := &z.f.Keys[k]
 		switch {
-		case key.Owner == 0, key.Owner < 0 && !z.mayBeForeign(key):
+		case key.Owner == 0:
 		case key.Owner < 0 && z.expire(k):
 			z.copies[k] = expiredCopy
 		case !z.ownerShows(k):
@@ -65,16 +65,27 @@ func (z *step) mayBeForeign(key *key) bool {
 	return false
 }
 
-// expire gives up a key that nobody was ever seen to sign with, and that not all signers
-// publish although they have had twice the time in which a withdrawn key is forgotten.
-// Else two signers that lost their state could take each other for the owner of a key for
-// ever, when its owner has long dropped it. Should it sign one day, it is taken over at
-// once (PROTOCOL unowned-copy-expires).
+// expire gives up a key that nobody was ever seen to sign with. Else signers that lost their
+// state could take each other for the owner of a key for ever, when its owner has long dropped
+// it. Should it sign one day, it is taken over at once (PROTOCOL unowned-copy-expires).
 func (z *step) expire(k int) bool {
 	key := &z.f.Keys[k]
-	if key.Expired {
-		return true
+	switch {
+	case key.Expired:
+	case z.mayBeForeign(key):
+		key.Expired = z.isUnclaimed(key, k)
+	default: // its owner would be seen to sign with it
+		var h hold
+		z.copyUnneeded(&h, k)
+		z.wakeAt(h.until)
+		key.Expired = !h.blocked && !z.f.Orders.Frozen
 	}
+	return key.Expired
+}
+
+// isUnclaimed reports whether not all signers publish key, at place k, although they have had twice the
+// time in which a withdrawn key is forgotten.
+func (z *step) isUnclaimed(key *key, k int) bool {
 	lacking := false
 	for i := 1; i < len(z.f.Signers); i++ {
 		if !z.member(i) || !z.fresh[i] {
@@ -95,8 +106,7 @@ func (z *step) expire(k int) bool {
 	}
 	end := key.Lacking + 2*moment(z.p.retain())
 	z.wakeAt(end)
-	key.Expired = z.t >= end
-	return key.Expired
+	return z.t >= end
 }
 
 // ownerShows reports whether any address of the key's owner publishes it.
@@ -145,11 +155,29 @@ func (z *step) ownerGone(h *hold, k int) {
 }
 
 // copyUnneeded holds until nothing that key k, a peer's, has signed can be in a cache: its owner may
-// be too fast with it.
+// be too fast with it, or have lost it.
 func (z *step) copyUnneeded(h *hold, k int) {
-	if key := &z.f.Keys[k]; key.LastSig != 0 {
+	key := &z.f.Keys[k]
+	if key.Giving {
+		z.givenNoMore(h, k)
+	}
+	if last := max(key.LastSig, key.Given); last != 0 {
 		needed := z.copyNeeded(key)
-		z.pass(h, rrsigOutOfCaches, k, key.LastSig, needed[:]...)
+		z.pass(h, rrsigOutOfCaches, k, last, needed[:]...)
+	}
+}
+
+// givenNoMore holds while anybody may give out data that key k has signed, of which no owner is known.
+func (z *step) givenNoMore(h *hold, k int) {
+	for i := range z.f.Signers {
+		if z.awaited(i) && !z.fresh[i] {
+			z.notFresh(h, i)
+		}
+	}
+	for n := range z.addresses(0) {
+		if contains(z.views[0].Addresses[n].DataSigners, z.f.Keys[k].ID) {
+			h.needs(ownDataWithout, k, at(0, n))
+		}
 	}
 }
 
@@ -166,7 +194,11 @@ func (z *step) copyNeeded(key *key) [4]term {
 			}
 		}
 	}
-	return [...]term{z.ownerTTL(key), plain(resigning, resign), plain(twoLooks, 2*moment(z.p.interval())), plain(propagation, way)}
+	signed := z.ownerTTL(key)
+	if key.Owner < 0 { // what its owner served nobody knows any more
+		signed.long = max(signed.long, moment(unknownTTL))
+	}
+	return [...]term{signed, plain(resigning, resign), plain(twoLooks, 2*moment(z.p.interval())), plain(propagation, way)}
 }
 
 // still reports whether rollovers stand still: by order, or because something is broken

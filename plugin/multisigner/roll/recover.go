@@ -241,12 +241,17 @@ func (z *step) shownInstead(k int) bool {
 // knownToAll reports whether every peer was seen to have a key that signs our data.
 func (z *step) knownToAll() bool {
 	signers := z.signedBefore(z.t + 1)
+	return z.peersFresh() && !z.anyPeer(func(keys *keySet) bool { return !keys.meets(&signers) })
+}
+
+// peersFresh reports whether all addresses of every peer were seen lately.
+func (z *step) peersFresh() bool {
 	for i := 1; i < len(z.f.Signers); i++ {
 		if z.awaited(i) && !z.fresh[i] {
 			return false
 		}
 	}
-	return !z.anyPeer(func(keys *keySet) bool { return !keys.meets(&signers) })
+	return true
 }
 
 // signedBefore are our keys that sign our data, and did so before t.

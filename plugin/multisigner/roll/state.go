@@ -95,6 +95,8 @@ type key struct {
 	Absent  moment `json:"absent,omitempty"`   // a peer's: its owner was seen without it since then
 	Lacking moment `json:"lacking,omitempty"`  // a peer's whose owner is not known: some signer has been seen without it since then
 	Expired bool   `json:"expired,omitempty"`  // and it was given up
+	Giving  bool   `json:"giving,omitempty"`   // one whose owner is not known: somebody may give out data that it has signed,
+	Given   moment `json:"given,omitempty"`    // and may have until then
 	Shown   moment `json:"shown,omitempty"`    // anyone was last seen to publish it
 	DSSince moment `json:"ds_since,omitempty"` // every address of the parent has its DS since then
 	DSGone  moment `json:"ds_gone,omitempty"`  // no address of the parent has it since then
@@ -205,7 +207,7 @@ func share[S ~[]T, T comparable](list *S, old S) {
 
 // sameKey leaves out the moments that move with every look.
 func sameKey(a, b key) bool {
-	a.LastSig, b.LastSig, a.Shown, b.Shown = 0, 0, 0, 0
+	a.LastSig, b.LastSig, a.Given, b.Given, a.Shown, b.Shown = 0, 0, 0, 0, 0, 0
 	return a == b
 }
 
