@@ -217,8 +217,8 @@ func serial(s lab.Signer) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	for rdata := range soa.Rdata.All() {
-		return zone.SOASerial(rdata), nil
+	if !soa.Exists() {
+		return 0, errors.New("an SOA RRset without a record")
 	}
-	return 0, errors.New("an SOA RRset without a record")
+	return soa.Rdata.Serial(), nil
 }

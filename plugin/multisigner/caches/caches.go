@@ -103,17 +103,17 @@ func AtSigner(who string, at netip.AddrPort, sets iter.Seq[zone.RRset], least ui
 // LargestTTL is the largest TTL of the data of a version of ours, by the SOA RRset that it has: of all
 // that it was served with while the same keys signed; 0: nobody remembers. current is what we serve.
 func (m *Memory) LargestTTL(soa zone.RRset, current *zone.Version) uint32 {
-	by, serial := signatories(soa.Sigs), soaSerial(soa.Rdata)
+	by, serial := signatories(soa.Sigs), soa.Rdata.Serial()
 	reached := func(later uint32, sigs zone.Packed) bool {
 		return !zone.SerialAfter(serial, later) && slices.Equal(by, signatories(sigs))
 	}
 	var of *Held
 	for i := range m.held {
 		h := &m.held[i]
-		if h.Type != zone.TypeSOA || h.At.IsValid() || !reached(soaSerial(zone.Packed(h.Rdata)), zone.Packed(h.Sigs)) {
+		if h.Type != zone.TypeSOA || h.At.IsValid() || !reached(zone.Packed(h.Rdata).Serial(), zone.Packed(h.Sigs)) {
 			continue
 		}
-		if of == nil || zone.SerialAfter(soaSerial(zone.Packed(of.Rdata)), soaSerial(zone.Packed(h.Rdata))) {
+		if of == nil || zone.SerialAfter(zone.Packed(of.Rdata).Serial(), zone.Packed(h.Rdata).Serial()) {
 			of = h
 		}
 	}
@@ -124,13 +124,6 @@ func (m *Memory) LargestTTL(soa zone.RRset, current *zone.Version) uint32 {
 		return current.MaxTTL()
 	}
 	return 0
-}
-
-func soaSerial(rdata zone.Packed) (serial uint32) {
-	for each := range rdata.All() {
-		serial = zone.SOASerial(each)
-	}
-	return serial
 }
 
 // Of gives the addresses of a signer, or of the parent, that are remembered to serve something.

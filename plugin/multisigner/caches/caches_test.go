@@ -244,3 +244,14 @@ func TestGivenOnce(t *testing.T) {
 	m.Look([]Shown{{"the parent", peer, zone.TypeDS, ds('a')}, {"the parent", parent, zone.TypeDS, ds('a')}}, nil, minutes(70))
 	require.Len(t, m.Now(apex, false, minutes(70)).DS, 1)
 }
+
+// The addresses of somebody are those at which something is served now, and no other's.
+func TestOf(t *testing.T) {
+	m := &Memory{}
+	gone := netip.MustParseAddrPort("192.0.2.10:53")
+	m.Look([]Shown{{"the parent", parent, zone.TypeDS, ds('a')}, {"the parent", gone, zone.TypeDS, ds('a')}, {"b", peer, zone.TypeDNSKEY, keys('a', 3600)}},
+		map[netip.AddrPort]bool{parent: true, gone: true, peer: true}, minutes(0))
+	m.Look(nil, map[netip.AddrPort]bool{parent: true, peer: true}, minutes(10))
+	require.Equal(t, []netip.AddrPort{parent}, m.Of("the parent"))
+	require.Equal(t, []netip.AddrPort{peer}, m.Of("b"))
+}

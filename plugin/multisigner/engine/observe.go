@@ -157,9 +157,7 @@ func (w *work) address(a peer.Address) roll.Address {
 	for _, set := range a.Sets {
 		out.MaxTTL = max(out.MaxTTL, seconds(set.TTL))
 	}
-	for rdata := range a.Sets[zone.TypeSOA].Rdata.All() {
-		out.Serial = zone.SOASerial(rdata)
-	}
+	out.Serial = a.Sets[zone.TypeSOA].Rdata.Serial()
 	return out
 }
 

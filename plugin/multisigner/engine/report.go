@@ -339,9 +339,7 @@ func (w *work) reportAddresses(r peer.Report) []status.Address {
 		for rdata := range a.Sets[zone.TypeCDS].Rdata.All() {
 			s.CDS = append(s.CDS, zone.DS(rdata).Tag())
 		}
-		for rdata := range a.Sets[zone.TypeSOA].Rdata.All() {
-			s.Serial = zone.SOASerial(rdata)
-		}
+		s.Serial = a.Sets[zone.TypeSOA].Rdata.Serial()
 		out = append(out, s)
 	}
 	return out

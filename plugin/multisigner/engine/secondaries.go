@@ -145,10 +145,7 @@ func (e *Engine) tellBehind(z *Zone, cfg *Config) {
 // lacks reports whether an address was seen without serial, or a later one.
 func lacks(a peer.Address, serial uint32) bool {
 	soa := a.Sets[zone.TypeSOA]
-	for rdata := range soa.Rdata.All() {
-		return zone.SerialAfter(serial, zone.SOASerial(rdata))
-	}
-	return true
+	return !soa.Exists() || zone.SerialAfter(serial, soa.Rdata.Serial())
 }
 
 // Transferred notes what came of a transfer that somebody asked for: full, current, or

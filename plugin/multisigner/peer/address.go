@@ -161,11 +161,11 @@ func (l *look) withSerial(ctx context.Context, a Address) Address {
 
 // seenSerial is the serial in a SOA RRset; nil: it is none.
 func seenSerial(set zone.RRset) *uint32 {
-	for rdata := range set.Rdata.All() {
-		serial := zone.SOASerial(rdata)
-		return &serial
+	if !set.Exists() {
+		return nil
 	}
-	return nil
+	serial := set.Rdata.Serial()
+	return &serial
 }
 
 // other asks s for an RRset besides DNSKEY, or for the proof that it has none. A set comes with a fault

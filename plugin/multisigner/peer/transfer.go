@@ -36,7 +36,7 @@ func (l *look) transfer(ctx context.Context, r *Report) {
 		return
 	}
 	from := r.Addresses[i]
-	serial := serialOf(from.Sets[zone.TypeSOA])
+	serial := from.Sets[zone.TypeSOA].Rdata.Serial()
 	if done := l.Memory.Transferred; done != nil && *done == serial {
 		r.TransferErr = l.Memory.CutOff
 		return
@@ -73,13 +73,6 @@ func (l *look) source(addresses []Address) int {
 		return i
 	}
 	return slices.IndexFunc(addresses, usable)
-}
-
-func serialOf(soa zone.RRset) uint32 {
-	for rdata := range soa.Rdata.All() {
-		return zone.SOASerial(rdata)
-	}
-	return 0
 }
 
 // transferred judges a transferred apex as that of an address.

@@ -111,7 +111,7 @@ func (e Entry) overSOA(base zone.RRset) zone.RRset {
 		}
 		s = e.Added
 		s.TTL = base.TTL
-		if serial := serialOf(base.Rdata); zone.SerialAfter(serial, serialOf(s.Rdata)) {
+		if serial := base.Rdata.Serial(); zone.SerialAfter(serial, s.Rdata.Serial()) {
 			s = s.WithSerial(serial)
 		}
 	}
@@ -119,13 +119,6 @@ func (e Entry) overSOA(base zone.RRset) zone.RRset {
 		s.TTL = e.TTL
 	}
 	return s
-}
-
-func serialOf(soa zone.Packed) uint32 {
-	for rdata := range soa.All() {
-		return zone.SOASerial(rdata)
-	}
-	return 0
 }
 
 // sameSOA compares all but the serials.

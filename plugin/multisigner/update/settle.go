@@ -22,7 +22,7 @@ func Settle(base *zone.Version, o Overlay) []Edit {
 func (e Entry) settle(base zone.RRset) Entry {
 	if e.Type == zone.TypeSOA {
 		switch {
-		case sameSOA(base.Rdata, e.Added.Rdata) && !zone.SerialAfter(serialOf(e.Added.Rdata), serialOf(base.Rdata)):
+		case sameSOA(base.Rdata, e.Added.Rdata) && !zone.SerialAfter(e.Added.Rdata.Serial(), base.Rdata.Serial()):
 			return Entry{Key: e.Key, By: e.By, Since: e.Since}
 		case e.TTLSet && e.TTL == base.TTL:
 			e.TTL, e.TTLSet = 0, false

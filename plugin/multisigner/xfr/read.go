@@ -120,17 +120,10 @@ func readDiff(d *deframer) (zone.Diff, error) {
 	case len(soas) != 4 || soas[0].Rdata != soas[2].Rdata || soas[0].Rdata != soas[3].Rdata:
 		return zone.Diff{}, errors.New("it has not the SOAs of a difference")
 	}
-	diff := zone.Diff{Apex: d.apex, From: serial(soas[1]), To: serial(soas[0])}
+	diff := zone.Diff{Apex: d.apex, From: soas[1].Rdata.Serial(), To: soas[0].Rdata.Serial()}
 	for _, c := range changes {
 		diff.Changes = append(diff.Changes, c)
 	}
 	slices.SortFunc(diff.Changes, zone.Canonically)
 	return diff, nil
-}
-
-func serial(soa zone.RRset) uint32 {
-	for rdata := range soa.Rdata.All() {
-		return zone.SOASerial(rdata)
-	}
-	return 0
 }

@@ -11,6 +11,14 @@ func SOAMName(rdata string) Name { return Name(rdata[:nameSize([]byte(rdata))]) 
 // SOASerial reads the serial of SOA rdata.
 func SOASerial(rdata string) uint32 { return u32(soaNumbers(rdata)) }
 
+// Serial is that of an SOA RRset's rdata; 0: there is none.
+func (p Packed) Serial() uint32 {
+	for rdata := range p.All() {
+		return SOASerial(rdata)
+	}
+	return 0
+}
+
 // SOARefresh is in seconds.
 func SOARefresh(rdata string) uint32 { return u32(soaNumbers(rdata)[4:]) }
 

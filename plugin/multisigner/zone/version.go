@@ -26,12 +26,7 @@ func (v *Version) SOA() RRset {
 }
 
 // Serial is that of the SOA, 0 without one.
-func (v *Version) Serial() uint32 {
-	for rdata := range v.SOA().Rdata.All() {
-		return SOASerial(rdata)
-	}
-	return 0
-}
+func (v *Version) Serial() uint32 { return v.SOA().Rdata.Serial() }
 
 // Get gives the node of name n; nil when it does not exist.
 func (v *Version) Get(n Name) *Node { return v.names.named(n) }
