@@ -22,6 +22,7 @@ const (
 	hiddenOfForeign         Avoidance = "hidden-of-foreign"
 	hiddenOfJoiner          Avoidance = "hidden-of-joiner"
 	lostStateBesideHidden   Avoidance = "lost-state-beside-hidden"
+	lostStateBesideLeaver   Avoidance = "lost-state-beside-leaver"
 	longTTLBesideFaults     Avoidance = "long-ttl-beside-faults"
 	oldDSUnseen             Avoidance = "old-ds-unseen"
 	oldDSWithoutSigner      Avoidance = "old-ds-without-signer"
@@ -75,6 +76,7 @@ var avoided = []struct {
 	{hiddenOfForeign, "hidden servers of a foreign signer", "its timers know nothing of them", forGood},
 	{hiddenOfJoiner, "hidden servers of a signer that joins", "they get nothing before it answers everybody", forGood},
 	{lostStateBesideHidden, "hidden servers, and a state that is lost", "they get nothing while their signer refuses, and `propagation` is no limit then", forGood},
+	{lostStateBesideLeaver, "a state that is lost while resolvers may still ask a nameserver that nothing names any more", "only that state knew the server: nobody can look at it", forGood},
 	{longTTLBesideFaults, "beside faults, data with a TTL of more than a day", "a lost state, or an old one, takes a TTL that it does not know for a day (`lost-ttl-was-a-day`)", forGood},
 	{oldDSUnseen, "a parent that goes back to an old DS RRset while a signer does not see it, or may have decided by the one before: it is down, out of sight, looks late, or is told that there is no parent", "no signer can see what happens between a look and the step that this look allows", forGood},
 	{oldDSWithoutSigner, "a parent that goes back to a DS RRset from before a signer joined", "nothing of that signer's could validate under it", forGood},

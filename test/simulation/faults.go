@@ -492,7 +492,8 @@ func (s *signer) amnesia() {
 		}
 	}
 	if w.moot(!w.Lost || !s.canCrash() || len(w.parent.ds) == 0 || s.refuses || s.outside || s.version == nil) || w.avoids(oldStateAcrossMove, w.t < w.grand) ||
-		w.avoids(lostStateUnseen, s.policy.Parent == roll.ParentNone || w.parent.until > w.t || w.Late) {
+		w.avoids(lostStateUnseen, s.policy.Parent == roll.ParentNone || w.parent.until > w.t || w.Late) ||
+		w.avoids(lostStateBesideLeaver, slices.ContainsFunc(w.signers, func(of *signer) bool { return of.leaving != nil })) {
 		return
 	}
 	if len(w.signers) > 1 && !w.avoids(lostStateBesideForeign, w.Foreign > 0) && !w.avoids(lostKeysUnsettled, !w.complete()) && w.chance(40) { // nobody can help one that is alone

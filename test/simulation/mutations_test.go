@@ -96,7 +96,7 @@ var mutations = []mutation{
 	{"CDS of nobody is asked for first", "cds.go", "want[w] |= entry[w] & seps[w]", "want[w] |= entry[w] & seps[w] & 0", nil},
 	{"a peer stopped signing when it was last seen to", "ownership.go", "\tk.LastSig = z.t\n\ti := int(k.Owner)", "\ti := int(k.Owner)", nil},
 	{"a retired key does not show whose it is", "show.go", "if entry || key.published() && !key.signing() {", "if entry {", nil},
-	{"keys that may be copies are taken over", "peerkeys.go", "case key.Owner == 0, key.Owner < 0 && !z.mayBeForeign(key):\n\t\tcase key.Owner < 0 && z.expire(k):", "case key.Owner == 0:\n\t\tcase false:", nil},
+	{"a copy of a key that nobody owns is kept for ever", "peerkeys.go", "case key.Owner < 0 && z.expire(k):", "case false:", nil},
 	{"an old CDS is held against members alone", "cds.go", "!z.member(i) && !z.inChain(i)", "!z.member(i)", nil},
 	{"a restored state is believed", "rules.go", "finds: (*step).restored}", "finds: func(*step) {}}", nil},
 	{"an old state does not notice that its keys went on", "rules.go", "finds: (*step).outrun}", "finds: func(*step) {}}", nil},

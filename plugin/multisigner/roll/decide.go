@@ -136,19 +136,20 @@ func (z *step) hasDSOf(algorithm uint8) bool {
 
 // checkHealth finds keys that sign now and that a signer does not publish. That is an
 // injury, whoever did it; until it is healed nothing else is begun (RFC 8901 3;
-// PROTOCOL injury-stops-rollovers).
+// PROTOCOL injury-stops-rollovers). Where the DS RRset is gone nobody is harmed before it is back.
 func (z *step) checkHealth() {
 	if len(z.strange) > 0 {
 		z.red = true
 		z.alarm(AlarmPeerGone, z.strange[0], "peer "+z.strange[0]+" cannot be counted: this zone has had too many peers, of which none can be forgotten, and nothing is done without looking at all",
 			"take its block out; give a peer that has another name by now the name that it had")
 	}
-	if z.f.Joining != 0 || z.p.Parent != ParentNone && (z.f.NoDS != 0 || !z.f.Secured) {
+	gone := z.p.Parent != ParentNone && z.f.NoDS != 0
+	if z.f.Joining != 0 || z.p.Parent != ParentNone && !z.f.Secured || gone && z.goesInsecure() {
 		return
 	}
 	for i := 1; i < len(z.f.Signers); i++ {
 		v := z.views[i]
-		if v == nil || !v.Trusted || !z.inChain(i) {
+		if v == nil || !v.Trusted || !z.inChain(i) && !(gone && z.member(i)) {
 			continue
 		}
 		for _, k := range z.ours {
@@ -159,7 +160,7 @@ func (z *step) checkHealth() {
 			for n := range v.Addresses {
 				a := &v.Addresses[n]
 				if a.shows() && !a.Transfer && !z.sight(i, n).keys.has(k) {
-					z.red = true
+					z.red = z.red || !gone
 					z.alarm(AlarmPeerLacksKey, z.name(i)+" "+a.Addr+" "+label(key), "peer "+z.whereIs(i, a)+" does not publish "+label(key)+", which signs our data",
 						"add it to the peer's DNSKEY RRset")
 				}

@@ -158,10 +158,12 @@ func (z *step) ownerGone(h *hold, k int) {
 // be too fast with it, or have lost it.
 func (z *step) copyUnneeded(h *hold, k int) {
 	key := &z.f.Keys[k]
+	last := max(key.LastSig, key.Given)
 	if key.Giving {
 		z.givenNoMore(h, k)
+		last = 0 // caches begin to lose them then
 	}
-	if last := max(key.LastSig, key.Given); last != 0 {
+	if last != 0 || key.Giving {
 		needed := z.copyNeeded(key)
 		z.pass(h, rrsigOutOfCaches, k, last, needed[:]...)
 	}
