@@ -49,7 +49,7 @@ type injury struct {
 }
 
 // watch sees to it that whoever sees an injury raises the alarm, and begins nothing; where the parent
-// has no DS any more no resolver is injured, and the alarm is about that.
+// has no DS any more no resolver is injured, and the alarm is about that. Who refuses injures nobody.
 func (s *signer) watch(plan *roll.Plan) {
 	w := s.w
 	if len(w.injuries) == 0 || w.Late || len(w.parent.shown[0])+len(w.parent.shown[1]) == 0 {
@@ -57,7 +57,7 @@ func (s *signer) watch(plan *roll.Plan) {
 	}
 	for _, in := range w.injuries {
 		server := in.by.s.servers[0]
-		if in.of != s || in.healed || s.version == nil || server.cur == nil || w.cut[s.n][in.by.s.n] > w.t || slices.Contains(server.cur.dnskey, in.id) ||
+		if in.of != s || in.healed || s.version == nil || s.refuses || server.cur == nil || w.cut[s.n][in.by.s.n] > w.t || slices.Contains(server.cur.dnskey, in.id) ||
 			server.changed+int64(time.Second) > w.t {
 			continue
 		}

@@ -64,7 +64,7 @@ func (z *step) askFor(h *hold, i, k int) {
 	if i == 0 {
 		g = ownPublish
 	}
-	z.askEach(h, i, g, k, func(a *Address) bool { return contains(a.DNSKEY, id) })
+	z.askEach(h, i, g, k, func(a *Address) bool { return contains(a.DNSKEY, id) && (i > 0 || !z.isCopyIn(k, a.Entry)) })
 }
 
 // askEach names the addresses of signer i that were not seen to have something, and

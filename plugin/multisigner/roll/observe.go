@@ -113,16 +113,37 @@ func (z *step) observeSigner(i int) {
 func (z *step) sharedAt(i int, v *View) (shared keySet) {
 	if shared = allKeys; i == 0 {
 		shared = z.setOf(z.seen.Published.DNSKEY)
+		if entry := z.seen.Published.Entry; entry != nil {
+			z.dropCopies(&shared, entry)
+		}
 	}
 	for n := range v.Addresses {
 		switch a := &v.Addresses[n]; {
 		case a.State == Unsigned: // it is no evidence of anything, but caches may hold it
 			return keySet{}
 		case a.shows() && !a.Transfer:
-			shared.keep(&z.sight(i, n).keys)
+			if shared.keep(&z.sight(i, n).keys); i == 0 {
+				z.dropCopies(&shared, a.Entry)
+			}
 		}
 	}
 	return shared
+}
+
+// dropCopies takes out keys of ours for DS RRsets that do not sign the DNSKEY RRset where they were seen:
+// they were copies then, because our key store did not have them (PROTOCOL own-copy-is-no-key).
+func (z *step) dropCopies(keys *keySet, entry []KeyID) {
+	for _, k := range z.ours {
+		if keys.has(k) && z.isCopyIn(k, entry) {
+			keys.drop(k)
+		}
+	}
+}
+
+// isCopyIn reports whether key k does not sign a DNSKEY RRset that entry sign, as our keys for DS RRsets do.
+func (z *step) isCopyIn(k int, entry []KeyID) bool {
+	key := &z.f.Keys[k]
+	return key.Owner == 0 && key.Role.Entry() && !contains(entry, key.ID)
 }
 
 // observeAddresses compares each look with the one before it. It reports whether every

@@ -17,6 +17,7 @@ type keySet [(keysAtMost + 1) / 64]uint64
 var allKeys = keySet{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
 
 func (s *keySet) add(k int)      { s[uint8(k)>>6] |= 1 << (k & 63) }
+func (s *keySet) drop(k int)     { s[uint8(k)>>6] &^= 1 << (k & 63) }
 func (s *keySet) has(k int) bool { return s[uint8(k)>>6]&(1<<(k&63)) != 0 }
 
 func (s *keySet) meets(o *keySet) bool {
