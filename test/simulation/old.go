@@ -36,7 +36,7 @@ func (s *signer) oldDisk() {
 	}{s.disk, s.own, slices.Clone(s.trusts), s.second.disk}
 	s.steps = roll.Steps{}
 	length := w.between(10*minute, 50*minute)
-	s.oldUntil = w.t + length
+	s.oldUntil, w.fragile = w.t+length, w.t+10*minute
 	s.state, s.disk, s.own = s.backup, s.backup, slices.Clone(s.backupOwn)
 	s.trustsOf(s.backupTrusts)
 	s.begins(s.second.backup)

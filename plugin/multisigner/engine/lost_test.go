@@ -105,6 +105,34 @@ func TestLostState(t *testing.T) {
 	}
 }
 
+// The key files of a signer that has lost its state may come back after it has started, and has published its
+// former keys for others, which show them. It serves nothing before the order that it says it needs.
+func TestLostKeysComeBack(t *testing.T) {
+	t.Parallel()
+	g := newGroup(t, "a b", nil)
+	g.begin()
+	a := g.signers[0]
+	before := published(t, a.e.Load())
+	a.stop()
+	backup := t.TempDir()
+	restore(t, backup, a.dir)
+	for _, name := range []string{"state.db", "keys", "zones"} {
+		require.NoError(t, os.RemoveAll(filepath.Join(a.dir, name)))
+	}
+	a.start()
+	a.serial = 0 // nobody knows it any more
+	g.rounds(6)
+	restore(t, filepath.Join(a.dir, "keys"), filepath.Join(backup, "keys"))
+	a.stop()
+	a.start()
+	g.rounds(6)
+	require.True(t, alarmed(t, a.e.Load(), "a key in our key store"), "%+v", settled(t, a.e.Load()).Alarms)
+	require.Nil(t, a.version())
+	a.do("recover")
+	g.until("a serves again", func() bool { return a.version() != nil && g.calm() })
+	require.Equal(t, before, published(t, a.e.Load()))
+}
+
 // A signer that has lost its keys makes new ones by order, and the others trust them when
 // an operator says so, or a DS vouches for them: a DS of the new key in the configuration,
 // or at the parent. Then it is as after a join: all that is answered meanwhile is good

@@ -205,7 +205,7 @@ func (z *step) live(k int) bool {
 func (z *step) ownerTTL(key *key) term {
 	most := &z.f.Signers[0].MaxTTL
 	for i := 1; i < len(z.f.Signers); i++ {
-		if z.ownedBy(key, i) {
+		if z.mayHaveOwned(key, i) {
 			most = larger(most, &z.f.Signers[i].MaxTTL)
 		}
 	}

@@ -2,6 +2,7 @@ package roll_test
 
 import (
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -129,4 +130,30 @@ func TestReadsFormat4(t *testing.T) {
 	s.now = start.Add(42 * time.Hour)
 	s.state, s.plan = roll.Step(s.state, s.policy, s.observation(), s.now)
 	require.Equal(t, s.ids([]string{"a3"}), s.plan.SignData)
+}
+
+// A state of format 5 may say of keys that nobody is seen to own no more than that they were met. They are
+// published for as long as if they were met with the next step, which comes 25 hours later here.
+func TestKeysOfNobodyFromBefore(t *testing.T) {
+	s := begin(t)
+	s.plays(`peer b
+peer c
+at 0s peer b publishes ksk b1 zsk b2
+at 0s peer c publishes ksk c1 zsk c2
+at 0s peer b mirrors
+at 0s peer c mirrors
+at 0s parent ds
+at 8h parent ds a1 b1 c1
+at 20h peer b stops-mirroring
+at 20h peer b publishes ksk b1 zsk b2 copy a1 a2 c1 c2 x1
+`)
+	require.Contains(t, string(s.state.Encode()), `"given":`)
+	before := regexp.MustCompile(`,"(unseen|given)":[0-9]+`).ReplaceAll(s.state.Encode(), nil)
+	var err error
+	s.state, err = roll.Decode(before)
+	require.NoError(t, err)
+	s.plays(`at 60h begin
+at 100h begin
+`)
+	require.Contains(t, s.out.String(), "at 60h begin\n> 70h40m0s  dnskey: a1 a2 b1 b2 c1 c2\n")
 }

@@ -19,18 +19,18 @@ const (
 	keysMet = 2 * keysPerPeer
 )
 
-// take publishes key k for the peer that owns it, if there is room. One that is in use takes the
-// place of one that is not. Nobody needs two keys of one tag from one peer; and while a key of
+// take publishes key k for the peer that owns it, if there is room. One that is needed more takes the
+// place of one that is needed less. Nobody needs two keys of one tag from one peer; and while a key of
 // that tag is there already, another one is taken only if it is in use: its owner's data would
 // else be bogus to whoever has our keys.
 func (z *step) take(k int) {
 	key := &z.f.Keys[k]
-	used, i := z.inUse(key), z.ownerOf(key)
+	i := z.quotaOf(key)
 	likes := func(n int) bool { return z.f.Keys[n].sameTag(key) }
-	of := func(n int) bool { return z.f.Keys[n].Owner != 0 && z.ownerOf(&z.f.Keys[n]) == i }
+	of := func(n int) bool { return z.f.Keys[n].Owner != 0 && z.quotaOf(&z.f.Keys[n]) == i }
 	var going keySet // what makes room
-	fits := z.room(&going, k, 1, used, true, func(n int) bool { return of(n) && likes(n) }) && z.room(&going, k, keysPerPeer, used, true, of) &&
-		z.room(&going, k, 1, used, false, likes) && z.room(&going, k, keysInAll, used, false, func(int) bool { return true })
+	fits := z.room(&going, k, 1, true, func(n int) bool { return of(n) && likes(n) }) && z.room(&going, k, keysPerPeer, true, of) &&
+		z.room(&going, k, 1, false, likes) && z.room(&going, k, keysInAll, false, func(int) bool { return true })
 	if !fits {
 		return // leftOut tells
 	}
@@ -57,11 +57,34 @@ func (z *step) stays(k int) bool {
 	return true
 }
 
+// quotaOf is whose limit key counts for: of all that nobody is seen to own, and that no signer of other
+// software may own, there may be as many as of one peer.
+func (z *step) quotaOf(key *key) int {
+	if key.Owner < 0 && !z.mayBeForeign(key) {
+		return nobody
+	}
+	return z.ownerOf(key)
+}
+
+const nobody = -1
+
+// need is how much key is needed: it is in use, or it may be soon, or it is somebody's copy.
+func (z *step) need(key *key) int {
+	switch {
+	case z.inUse(key):
+		return 2
+	case z.quotaOf(key) != nobody:
+		return 1
+	}
+	return 0
+}
+
 // room reports whether fewer than most published keys are so, key k and those that are
-// going left out; if k is in use, one that is not goes. strict: there is no room even for
+// going left out; else one goes that is needed less than k. strict: there is no room even for
 // a key in use when all are.
-func (z *step) room(going *keySet, k, most int, used, strict bool, is func(n int) bool) bool {
-	there, spare := 0, -1
+func (z *step) room(going *keySet, k, most int, strict bool, is func(n int) bool) bool {
+	there, spare, need := 0, -1, z.need(&z.f.Keys[k])
+	used := z.inUse(&z.f.Keys[k])
 	for n := range z.f.Keys {
 		other := &z.f.Keys[n]
 		soon := other.Owner == 0 && other.Pub == 0 && !other.Compromised // ours, just made
@@ -69,20 +92,18 @@ func (z *step) room(going *keySet, k, most int, used, strict bool, is func(n int
 			continue
 		}
 		there++
-		if other.Owner != 0 && !z.inUse(other) {
-			spare = n
+		if least := z.need(other); other.Owner != 0 && least < need {
+			spare, need = n, least
 		}
 	}
 	switch {
 	case there < most:
 		return true
-	case !used:
-		return false
 	case spare >= 0:
 		going.add(spare)
 		return true
 	}
-	return !strict
+	return used && !strict
 }
 
 func (k *key) sameTag(o *key) bool {

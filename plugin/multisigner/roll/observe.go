@@ -42,8 +42,12 @@ func (z *step) observeOwn() {
 		if k < 0 {
 			k = z.add(key{ID: own.ID, Role: z.roleOf(own), SEP: own.SEP, Owner: 0})
 		}
-		if z.f.Keys[k].Evidence != held {
-			z.f.Keys[k].Owner, z.f.Keys[k].Evidence, z.f.Keys[k].Candidates = 0, held, 0
+		if key := &z.f.Keys[k]; key.Evidence != held {
+			if key.Owner < 0 { // it was published as a copy: what it did as ours nobody knows
+				key.unpublished()
+				key.Role, key.SEP = z.roleOf(own), own.SEP
+			}
+			key.Owner, key.Evidence, key.Candidates = 0, held, 0
 		}
 		z.held[k] = true
 	}

@@ -100,15 +100,17 @@ func (z *step) ownedBy(k *key, i int) bool {
 
 // meetKey notes that signer i publishes id. A key that is known already gains
 // nothing by being copied. A new one may be i's: all signers that show it at our first
-// sight are candidates until it signs somewhere. It is a SEP when it is one of seps. It
+// sight are candidates until it signs somewhere, and a signer of other software is from when it shows
+// the key, which may have been copied from it before we saw it there. It is a SEP when it is one of seps. It
 // returns its place, or -1.
 func (z *step) meetKey(i int, id KeyID, seps []KeyID) int {
 	k := z.key(id)
 	if k >= 0 {
 		key := &z.f.Keys[k]
 		key.Shown = z.t
-		if key.Owner < 0 && key.Created == z.t {
+		if key.Owner < 0 && key.Candidates&(1<<i) == 0 && (key.Created == z.t || z.peers[i] != nil && z.peers[i].Foreign) {
 			key.Candidates |= 1 << i
+			key.Expired = false
 		}
 		return k
 	}
@@ -189,19 +191,32 @@ func (z *step) observeSilence(place int) {
 }
 
 // observeGiven notes until when anybody may have given out data signed by a key that nobody is seen
-// to own: one who has lost it, by servers that have not got anything newer, or we have. Whoever is
-// not seen may give out such data still, and whoever is seen did so until the first look.
+// to own: one who has lost it, by servers that have not got anything newer, or we have. Whoever was
+// seen without such data gives out none later, but our own servers may go back.
 func (z *step) observeGiven(place int) {
 	k := &z.f.Keys[place]
 	if k.Owner >= 0 {
 		return
 	}
-	before := k.Giving || k.Created == z.t
-	k.Giving = !z.fresh[0] || !z.peersFresh()
-	for n := range z.addresses(0) {
-		k.Giving = k.Giving || contains(z.views[0].Addresses[n].DataSigners, k.ID)
+	if k.Given == 0 {
+		for i := range z.f.Signers {
+			if z.awaited(i) {
+				k.Unseen |= 1 << i
+			}
+		}
 	}
-	if before || k.Giving {
+	before := k.Unseen
+	for i := range z.f.Signers {
+		if z.fresh[i] {
+			k.Unseen &^= 1 << i
+		}
+	}
+	for n := range z.addresses(0) {
+		if contains(z.views[0].Addresses[n].DataSigners, k.ID) {
+			k.Unseen |= 1
+		}
+	}
+	if before|k.Unseen != 0 {
 		k.Given = z.t
 	}
 }
@@ -219,7 +234,7 @@ func (z *step) settle(i int, signers []KeyID, data *keySet) {
 		}
 		k := &z.f.Keys[n]
 		if k.Owner < 0 {
-			k.Owner, k.Evidence, k.Candidates, k.Expired, k.Giving = int8(i), signs, 0, false, false
+			k.Owner, k.Evidence, k.Candidates, k.Expired, k.Unseen = int8(i), signs, 0, false, 0
 		}
 		if int(k.Owner) != i || i == 0 {
 			continue

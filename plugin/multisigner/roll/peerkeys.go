@@ -20,7 +20,7 @@ func (z *step) peerKeys() {
 			z.copies[k] = unshownCopy
 		case z.knowsAlgorithm(key.ID.Algorithm):
 			z.copies[k] = shownCopy
-		case !z.moves(key): // else we publish ours at the same time
+		case !z.moves(key) && (key.Owner > 0 || z.mayBeForeign(key)): // else we publish ours at the same time, or it is a copy
 			z.alarm(AlarmPeerAlgorithm, label(key), "a peer publishes "+label(key)+" of algorithm "+itoa(int(key.ID.Algorithm))+", with which we do not sign: it is not taken over",
 				"give all signers the same algorithm")
 		}
@@ -72,13 +72,15 @@ func (z *step) expire(k int) bool {
 	key := &z.f.Keys[k]
 	switch {
 	case key.Expired:
+	case key.Hasty:
+		key.Expired = true
 	case z.mayBeForeign(key):
 		key.Expired = z.isUnclaimed(key, k)
 	default: // its owner would be seen to sign with it
 		var h hold
 		z.copyUnneeded(&h, k)
 		z.wakeAt(h.until)
-		key.Expired = !h.blocked && !z.f.Orders.Frozen
+		key.Expired = !h.blocked && (!z.f.Orders.Frozen || key.Compromised)
 	}
 	return key.Expired
 }
@@ -159,11 +161,11 @@ func (z *step) ownerGone(h *hold, k int) {
 func (z *step) copyUnneeded(h *hold, k int) {
 	key := &z.f.Keys[k]
 	last := max(key.LastSig, key.Given)
-	if key.Giving {
+	if key.Unseen != 0 {
 		z.givenNoMore(h, k)
 		last = 0 // caches begin to lose them then
 	}
-	if last != 0 || key.Giving {
+	if last != 0 || key.Unseen != 0 {
 		needed := z.copyNeeded(key)
 		z.pass(h, rrsigOutOfCaches, k, last, needed[:]...)
 	}
@@ -172,7 +174,7 @@ func (z *step) copyUnneeded(h *hold, k int) {
 // givenNoMore holds while anybody may give out data that key k has signed, of which no owner is known.
 func (z *step) givenNoMore(h *hold, k int) {
 	for i := range z.f.Signers {
-		if z.awaited(i) && !z.fresh[i] {
+		if z.f.Keys[k].Unseen&(1<<i) != 0 && !z.fresh[i] {
 			z.notFresh(h, i)
 		}
 	}
@@ -188,10 +190,10 @@ func (z *step) givenNoMore(h *hold, k int) {
 // nobody sees (PROTOCOL copy-out-of-use).
 func (z *step) copyNeeded(key *key) [4]term {
 	var resign, way moment
-	for i := 1; i < len(z.f.Signers); i++ {
-		if z.ownedBy(key, i) {
+	for i := range z.f.Signers {
+		if z.mayHaveOwned(key, i) {
 			way = max(way, z.propagation(i))
-			if z.peers[i] != nil {
+			if i > 0 && z.peers[i] != nil {
 				resign = max(resign, moment(z.peers[i].Resign))
 			}
 		}
@@ -202,6 +204,9 @@ func (z *step) copyNeeded(key *key) [4]term {
 	}
 	return [...]term{signed, plain(resigning, resign), plain(twoLooks, 2*moment(z.p.interval())), plain(propagation, way)}
 }
+
+// mayHaveOwned reports whether signer i owns key, or nobody is seen to and it may have lost it.
+func (z *step) mayHaveOwned(key *key, i int) bool { return key.Owner < 0 || int(key.Owner) == i }
 
 // still reports whether rollovers stand still: by order, or because something is broken
 // that the next step could make worse (PROTOCOL freeze-stops-rollovers,

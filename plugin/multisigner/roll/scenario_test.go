@@ -74,6 +74,7 @@ type story struct {
 	blind     bool // a process has started, and has looked at nobody yet
 	shown     map[string]string
 	backupOwn []roll.OwnKey
+	lost      []roll.OwnKey
 }
 
 type peer struct {
@@ -275,8 +276,16 @@ func (s *story) do(f []string) {
 		if f[1] == "state" {
 			s.state = roll.State{}
 		} else {
-			s.own = slices.DeleteFunc(s.own, func(o roll.OwnKey) bool { return s.names[o.ID] == f[2] })
+			s.own = slices.DeleteFunc(s.own, func(o roll.OwnKey) bool {
+				is := s.names[o.ID] == f[2]
+				if is {
+					s.lost = append(s.lost, o)
+				}
+				return is
+			})
 		}
+	case "find": // the keys that were lost
+		s.own, s.lost = append(s.own, s.lost...), nil
 	case "crashes": // when it has saved what comes next, before that is shown
 		s.crashes = true
 	case "backup":

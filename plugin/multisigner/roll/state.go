@@ -95,8 +95,8 @@ type key struct {
 	Absent  moment `json:"absent,omitempty"`   // a peer's: its owner was seen without it since then
 	Lacking moment `json:"lacking,omitempty"`  // a peer's whose owner is not known: some signer has been seen without it since then
 	Expired bool   `json:"expired,omitempty"`  // and it was given up
-	Giving  bool   `json:"giving,omitempty"`   // one whose owner is not known: somebody may give out data that it has signed,
-	Given   moment `json:"given,omitempty"`    // and may have until then
+	Unseen  uint32 `json:"unseen,omitempty"`   // one whose owner is not known: signers that may give out data that it has signed, as bits
+	Given   moment `json:"given,omitempty"`    // until when anybody may have given out such data
 	Shown   moment `json:"shown,omitempty"`    // anyone was last seen to publish it
 	DSSince moment `json:"ds_since,omitempty"` // every address of the parent has its DS since then
 	DSGone  moment `json:"ds_gone,omitempty"`  // no address of the parent has it since then
