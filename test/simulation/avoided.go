@@ -85,7 +85,7 @@ var avoided = []struct {
 	{dsFaultsWhileMoving, "while the group changes its algorithm or goes insecure, a parent that goes back, has a DS that nobody knows, or loses its DS RRset", "the signers could not tell it from their own work: an algorithm that came or went, a DS that was deleted by order", forGood},
 	{vanishedDSUnsettled, "a DS RRset that disappears within six days of a change, or in a world of late looks", "what a signer has just decided by it is not undone", whenRecorded},
 	{relapseWhileMoving, "a secondary that goes back to an old copy while the algorithm changes, or from signed to unsigned", "it has no signature by the algorithm that all have by now", forGood},
-	{relapseUnseen, "a secondary that goes back while looks are late, or while its signer is down and has decided", "nobody sees it in time", forGood},
+	{relapseUnseen, "a secondary that goes back while its signer does not see all of it, looks late, or is down and has decided", "nobody sees it in time", forGood},
 	{relapseThatBreaks, "a secondary that goes back to a copy which is bogus at once", "no signer can take it back", forGood},
 	{briefRelapse, "a secondary that goes back for less than half an hour", "nobody sees what comes and goes between two looks", forGood},
 	{nameserversWhileMoving, "nameservers that come or go while the algorithm changes", "one that comes has an old copy, as above", whenRecorded},

@@ -84,7 +84,8 @@ func (w *world) partition() {
 
 func (w *world) cutOff(i, j int, length int64) {
 	until := w.t + length
-	if w.moot(w.cut[i][j] >= until) || j < len(w.signers) && w.avoids(unseenTTL, w.signers[j].justRaised()) {
+	if w.moot(w.cut[i][j] >= until) || j < len(w.signers) && w.avoids(unseenTTL, w.signers[j].justRaised()) ||
+		i == j && w.avoids(relapseUnseen, slices.ContainsFunc(w.signers[i].servers, func(s *server) bool { return s.back > w.t })) {
 		return
 	}
 	w.cut[i][j] = until
@@ -276,6 +277,9 @@ func (w *world) vanish() {
 func (w *world) answerInPart(s *signer) {
 	server := s.servers[w.random.IntN(len(s.servers))]
 	length := w.between(minute, 2*day)
+	if w.avoids(relapseUnseen, server.back > w.t) {
+		return
+	}
 	server.inPart = w.t + length
 	w.note("%s answers in part for %.1f h", server.name, float64(length)/float64(hour))
 	w.did("answers in part")
@@ -297,6 +301,9 @@ func (w *world) relapse(s *signer) {
 		return
 	}
 	server, o := s.servers[1], &w.oracle
+	if w.avoids(relapseUnseen, server.inPart > w.t || w.cut[s.n][s.n] > w.t) {
+		return
+	}
 	v := server.before
 	if w.moot(v == nil || server.cur == nil) || w.avoids(relapseWhileMoving, server.cur.unsigned != v.unsigned || w.t < w.grand) {
 		return

@@ -89,7 +89,10 @@ func (z *step) observeSigner(i int) {
 	if v == nil || i > 0 && !v.Trusted && !v.unsigned() {
 		return
 	}
-	complete, restart := z.observeAddresses(i, v)
+	complete, restart, gap := z.observeAddresses(i, v)
+	if i == 0 && gap {
+		z.servedUnseen()
+	}
 	z.restarted = z.restarted || restart && i > 0
 	if i == 0 && len(v.Addresses) == 0 {
 		complete = len(z.seen.Published.DNSKEY) > 0
@@ -153,8 +156,8 @@ func (z *step) isCopyIn(k int, entry []KeyID) bool {
 // observeAddresses compares each look with the one before it. It reports whether every
 // address answered, and whether something may have been missed in between: a gap, an
 // address that was not there, a set signed anew for no visible reason
-// (PROTOCOL unseen-change-restarts).
-func (z *step) observeAddresses(i int, v *View) (complete, restart bool) {
+// (PROTOCOL unseen-change-restarts); and whether there was a gap.
+func (z *step) observeAddresses(i int, v *View) (complete, restart, gap bool) {
 	complete, z.fresh[i] = true, true
 	asked := 0
 	var sum uint64
@@ -192,7 +195,8 @@ func (z *step) observeAddresses(i int, v *View) (complete, restart bool) {
 			restart = true
 			z.f.Addresses = append(z.f.Addresses, now)
 		} else {
-			restart = restart || z.missed(last, &now, a)
+			gap = z.unseenFor(last, &now, a) || gap
+			restart = z.missed(last, &now) || gap || restart
 			if int32(now.Serial-last.Serial) < 0 && now.Seen >= last.Seen { // and not an answer that came late
 				z.f.Signers[i].Proofs = proofs{} // serials begin anew: they say nothing of what was before
 			}
@@ -208,16 +212,21 @@ func (z *step) observeAddresses(i int, v *View) (complete, restart bool) {
 	}
 	if asked == 0 {
 		z.fresh[i] = i == 0 && len(z.seen.Published.DNSKEY) > 0
-		return false, false
+		return false, false, false
 	}
 	z.forgetAddresses(int8(i), asked, func(addr string) bool {
 		return slices.ContainsFunc(v.Addresses, func(a Address) bool { return a.Addr == addr })
 	})
-	return complete, restart
+	return complete, restart, gap
 }
 
-// missed reports whether something may have come and gone between two looks.
-func (z *step) missed(last, now *address, a *Address) bool {
+// unseenFor reports whether an address was not seen for so long that something may have come and gone.
+func (z *step) unseenFor(last, now *address, a *Address) bool {
+	return now.Seen-last.Seen > 2*moment(z.p.interval()) && (a.Since.IsZero() || z.at(a.Since) > last.Seen)
+}
+
+// missed reports whether an address was signed anew, or went back, between two looks.
+func (z *step) missed(last, now *address) bool {
 	moved := last.Mark != 0 && now.Mark != 0 && last.Mark != now.Mark
 	switch {
 	case now.Seen <= last.Seen:
@@ -227,10 +236,6 @@ func (z *step) missed(last, now *address, a *Address) bool {
 		now.Anew = last.Seen
 	case moved:
 		now.Anew = last.Anew
-	}
-	gap := now.Seen-last.Seen > 2*moment(z.p.interval())
-	if gap && (a.Since.IsZero() || z.at(a.Since) > last.Seen) {
-		return true
 	}
 	return moved && last.Set == now.Set || int32(now.Serial-last.Serial) < 0 // RFC 1982: it went back
 }

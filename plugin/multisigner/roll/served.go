@@ -119,6 +119,18 @@ func (z *step) observeServed() {
 	us.MaxTTL, us.DNSKEYTTL = z.ownTTLs()
 }
 
+// servedUnseen notes that a server of ours was not seen for a while: it may have gone back to any version that is
+// remembered, and have given it out until now (PROTOCOL version-counts-until-passed).
+func (z *step) servedUnseen() {
+	for i := range z.f.Served {
+		if v := &z.f.Served[i]; v.Passed != 0 {
+			v.Passed = z.t
+		}
+	}
+	us := &z.f.Signers[0]
+	us.MaxTTL, us.DNSKEYTTL = z.ownTTLs()
+}
+
 // left reports whether no cache can hold anything of v. It is remembered for longer: a
 // server of ours may go back to it.
 func (z *step) left(v *served) bool {
