@@ -94,7 +94,7 @@ var avoided = []struct {
 	{oldStateOfOtherDS, "an old state while the parent goes back or has lost the DS RRset", "a DS at the parent is what vouches for a peer that has rolled its KSK since", forGood},
 	{oldStateWithFewTags, "an old state in a world of few key tags", "its key and a later one of a peer may have one tag, and then nobody tells them apart", forGood},
 	{oldStateAcrossMove, "a state that is lost, or restored, from before the group changed its algorithm or went insecure", "it has no key of the algorithm that the DS RRset has now", forGood},
-	{oldKeysUnsettled, "an old state with the keys of its time while something is under way", "as long as others have a key that was withdrawn, nobody can know that it was", forGood},
+	{oldKeysUnsettled, "an old state with the keys of its time while something is under way, or another old state after it", "as long as others have a key that was withdrawn, nobody can know that it was", forGood},
 	{lostStateUnseen, "a state that is lost while the DS RRset is gone, the signer is told that there is no parent, or looks are late", "the zone looks like a new one", forGood},
 	{joinBesideVanishedDS, "a signer that starts to join while the DS RRset is gone without an order, or the parent goes back", "nothing shows it that there is a DS, and it answers everybody at once", forGood},
 	{lostKeysUnsettled, "keys that are lost while another signer does not answer", "nobody is left who answers", forGood},

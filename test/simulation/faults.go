@@ -443,7 +443,8 @@ func (s *signer) alone() bool {
 func (s *signer) restore() {
 	w := s.w
 	if w.moot(s.backup.Empty() || !w.Faults) || !w.chance(25) || w.avoids(oldStateUnseen, len(w.signers) == 1 || w.Late) || w.avoids(oldStateBesideForeign, w.Foreign > 0) ||
-		w.avoids(oldStateOfOtherDS, w.parent.until > w.t) || w.avoids(oldStateWithFewTags, w.Tags > 0) || w.avoids(oldStateAcrossMove, w.t < w.grand) || w.avoids(oldStateUnseen, !s.told() || s.alone()) {
+		w.avoids(oldStateOfOtherDS, w.parent.until > w.t) || w.avoids(oldStateWithFewTags, w.Tags > 0) || w.avoids(oldStateAcrossMove, w.t < w.grand) || w.avoids(oldStateUnseen, !s.told() || s.alone()) ||
+		w.avoids(oldKeysUnsettled, s.oldUntil > w.t) {
 		return
 	}
 	w.note("%s is restored to an old state", s.name)

@@ -288,6 +288,7 @@ var redundant = []struct{ part, why string }{
 	{"disowned does not mind a.UnknownDS", "it names who holds a step; where it names nobody, all of them hold it"},
 	{"algorithmUnasked does not mind z.unknownDS", "while it is there the wait for caches does not end: it tells who has to remove it"},
 	{"unseen does not mind", "the other reasons of the same look hold: only what is told changes"},
+	{"tellGivers", "the wait for caches begins anew at each look: only what is told changes"},
 	{"parentLooked", "it holds whatever it can say: only what is told changes"},
 	{"the gate parentAsked", "`parentLooked` holds whatever it can say: only what is told changes"},
 	{"the gate parentSeenAnew", "`parentLooked` holds whatever it can say: only what is told changes"},

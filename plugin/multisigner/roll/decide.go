@@ -149,7 +149,7 @@ func (z *step) checkHealth() {
 	}
 	for i := 1; i < len(z.f.Signers); i++ {
 		v := z.views[i]
-		if v == nil || !v.Trusted || !z.inChain(i) && !(gone && z.member(i)) {
+		if v == nil || !v.Trusted || !z.inChain(i) && !(gone && z.f.Signers[i].Knew) {
 			continue
 		}
 		for _, k := range z.ours {

@@ -57,23 +57,31 @@ func (z *step) stays(k int) bool {
 	return true
 }
 
-// quotaOf is whose limit key counts for: of all that nobody is seen to own, and that no signer of other
+// quotaOf is for whose limit key counts: of all that nobody is seen to own, and that no signer of other
 // software may own, there may be as many as of one peer.
 func (z *step) quotaOf(key *key) int {
-	if key.Owner < 0 && !z.mayBeForeign(key) {
-		return nobody
+	if key.Owner >= 0 {
+		return int(key.Owner)
 	}
-	return z.ownerOf(key)
+	for i := 1; i < len(z.f.Signers); i++ {
+		if z.ownedBy(key, i) && z.peers[i] != nil && z.peers[i].Foreign {
+			return i
+		}
+	}
+	return nobody
 }
 
 const nobody = -1
 
-// need is how much key is needed: it is in use, or it may be soon, or it is somebody's copy.
+// need is how much key is needed: it is in use, or may be soon, by a signer that is seen to own it or
+// may do so, or it is somebody's copy.
 func (z *step) need(key *key) int {
 	switch {
 	case z.inUse(key):
+		return 3
+	case key.Owner >= 0:
 		return 2
-	case z.quotaOf(key) != nobody:
+	case z.mayBeForeign(key):
 		return 1
 	}
 	return 0

@@ -195,8 +195,10 @@ func (z *step) observeAddresses(i int, v *View) (complete, restart, gap bool) {
 			restart = true
 			z.f.Addresses = append(z.f.Addresses, now)
 		} else {
-			gap = z.unseenFor(last, &now, a) || gap
-			restart = z.missed(last, &now) || gap || restart
+			if z.unseenFor(last, &now, a) {
+				gap, restart = true, true
+			}
+			restart = z.missed(last, &now) || restart
 			if int32(now.Serial-last.Serial) < 0 && now.Seen >= last.Seen { // and not an answer that came late
 				z.f.Signers[i].Proofs = proofs{} // serials begin anew: they say nothing of what was before
 			}

@@ -192,33 +192,41 @@ func (z *step) observeSilence(place int) {
 
 // observeGiven notes until when anybody may have given out data signed by a key that nobody is seen
 // to own: one who has lost it, by servers that have not got anything newer, or we have. Whoever was
-// seen without such data gives out none later, but our own servers may go back.
+// seen without such data gives out none later, if he was not out of sight for long. While we refuse, servers
+// of ours that nobody looks at get nothing newer.
 func (z *step) observeGiven(place int) {
 	k := &z.f.Keys[place]
 	if k.Owner >= 0 {
 		return
 	}
-	if k.Given == 0 {
-		for i := range z.f.Signers {
-			if z.awaited(i) {
-				k.Unseen |= 1 << i
-			}
-		}
-	}
-	before := k.Unseen
+	before, now := k.Unseen, uint32(0)
 	for i := range z.f.Signers {
-		if z.fresh[i] {
-			k.Unseen &^= 1 << i
+		if z.awaited(i) && !z.fresh[i] && (k.Given == 0 || before&(1<<i) != 0 || z.lostSight(i)) {
+			now |= 1 << i
 		}
 	}
 	for n := range z.addresses(0) {
 		if contains(z.views[0].Addresses[n].DataSigners, k.ID) {
-			k.Unseen |= 1
+			now |= 1
 		}
 	}
-	if before|k.Unseen != 0 {
+	if k.Unseen = now; k.Given == 0 || before|now != 0 || z.f.Joining != 0 {
 		k.Given = z.t
 	}
+}
+
+// lostSight reports whether some address of signer i was not seen for so long that a key may have come and gone
+// there: a key is shown by its owner for a margin before it signs, and for another one after.
+func (z *step) lostSight(i int) bool {
+	none := true
+	for n := range z.f.Addresses {
+		if a := &z.f.Addresses[n]; int(a.Signer) == i {
+			if none = false; z.t-a.Seen > z.margin() {
+				return true
+			}
+		}
+	}
+	return none
 }
 
 // settle takes in who signs something at signer i; data, if that is not the DNSKEY

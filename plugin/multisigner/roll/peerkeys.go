@@ -56,14 +56,7 @@ func (z *step) isToBeTaken(k int) bool { return z.copies[k] == shownCopy && !z.f
 // mayBeForeign reports whether a key that was not seen to sign anything may belong to
 // a signer of other software. Signers of our kind sign their DNSKEY RRset with every
 // key of their own, so with them such a key is a copy, or will soon be seen at its owner.
-func (z *step) mayBeForeign(key *key) bool {
-	for i := 1; i < len(z.f.Signers); i++ {
-		if z.ownedBy(key, i) && z.peers[i] != nil && z.peers[i].Foreign {
-			return true
-		}
-	}
-	return false
-}
+func (z *step) mayBeForeign(key *key) bool { return key.Owner < 0 && z.quotaOf(key) != nobody }
 
 // expire gives up a key that nobody was ever seen to sign with. Else signers that lost their
 // state could take each other for the owner of a key for ever, when its owner has long dropped
@@ -76,6 +69,7 @@ func (z *step) expire(k int) bool {
 		key.Expired = true
 	case z.mayBeForeign(key):
 		key.Expired = z.isUnclaimed(key, k)
+	case !z.peersFresh():
 	default: // its owner would be seen to sign with it
 		var h hold
 		z.copyUnneeded(&h, k)
@@ -103,7 +97,7 @@ func (z *step) isUnclaimed(key *key, k int) bool {
 	case key.Lacking == 0:
 		key.Lacking = z.t
 	}
-	if key.Lacking == 0 || z.f.Orders.Frozen {
+	if key.Lacking == 0 || z.f.Orders.Frozen && !key.Compromised {
 		return false
 	}
 	end := key.Lacking + 2*moment(z.p.retain())
@@ -160,28 +154,25 @@ func (z *step) ownerGone(h *hold, k int) {
 // be too fast with it, or have lost it.
 func (z *step) copyUnneeded(h *hold, k int) {
 	key := &z.f.Keys[k]
-	last := max(key.LastSig, key.Given)
-	if key.Unseen != 0 {
-		z.givenNoMore(h, k)
-		last = 0 // caches begin to lose them then
+	if key.Unseen != 0 || key.Owner < 0 && z.f.Joining != 0 {
+		z.tellGivers(h, k)
 	}
-	if last != 0 || key.Unseen != 0 {
+	if last := max(key.LastSig, key.Given); last != 0 {
 		needed := z.copyNeeded(key)
 		z.pass(h, rrsigOutOfCaches, k, last, needed[:]...)
 	}
 }
 
-// givenNoMore holds while anybody may give out data that key k has signed, of which no owner is known.
-func (z *step) givenNoMore(h *hold, k int) {
+// tellGivers names who may give out data signed by key k, of which no owner is known. Until nobody does, the
+// wait for caches begins anew at each look.
+func (z *step) tellGivers(h *hold, k int) {
 	for i := range z.f.Signers {
-		if z.f.Keys[k].Unseen&(1<<i) != 0 && !z.fresh[i] {
+		if z.awaited(i) && !z.fresh[i] {
 			z.notFresh(h, i)
 		}
 	}
-	for n := range z.addresses(0) {
-		if contains(z.views[0].Addresses[n].DataSigners, z.f.Keys[k].ID) {
-			h.needs(ownDataWithout, k, at(0, n))
-		}
+	if z.f.Keys[k].Unseen&1 != 0 || z.f.Joining != 0 {
+		h.needs(ownDataWithout, k, all(0))
 	}
 }
 

@@ -300,7 +300,7 @@ func (z *step) adoptShown() bool {
 	found := false
 	for _, k := range z.ours {
 		key := &z.f.Keys[k]
-		if key.Pub != 0 || key.Gone != 0 || !z.held[k] || key.Shown != z.t {
+		if key.Pub != 0 || key.Gone != 0 || !z.held[k] || key.Shown != z.t || key.Compromised {
 			continue
 		}
 		found = true

@@ -191,7 +191,7 @@ func (z *step) signer(name string) int {
 
 // member reports whether signer i counts: we do, and a peer whose keys were once ours to
 // publish. One that was never reached or trusted holds up nothing but the first DS, and that keys
-// go which may be its own.
+// go which nobody is seen to own.
 func (z *step) member(i int) bool { return i == 0 || z.f.Signers[i].Since != 0 }
 
 // awaited reports whether signer i is a member or, by configuration, is to become one: CDS is
