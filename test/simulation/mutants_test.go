@@ -268,7 +268,7 @@ func TestMutantsAreOfEveryKind(t *testing.T) {
 		require.Greater(t, n, 4, "%s: %d mutants", k.what, n)
 	}
 	for _, name := range []string{"the gate dnskeyInCaches is always open", "no wait has a margin", "everywhere goes without z.servedAt(h, i, k)",
-		"servedAt does not wait for z.keyTTL(i)", "apply goes on although h.blocked", "row sign goes without (*step).everywhere", "step believes seen.Looked", "missed does not mind gap"} {
+		"servedAt does not wait for z.keyTTL(i)", "apply goes on although h.blocked", "row sign goes without (*step).everywhere", "step believes seen.Looked", "observeParent does not mind gap"} {
 		require.True(t, slices.Contains(w.names, name), "there is no mutant %q", name)
 	}
 	for _, r := range redundant {
