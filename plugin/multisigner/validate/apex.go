@@ -10,17 +10,26 @@ import (
 
 // What is held against the apex alone: the keys, and what parents are told of them.
 
-// entries holds the DNSKEY RRset against each DS RRset.
+// entries holds the DNSKEY RRset against each DS RRset, with each algorithm by which it followed before:
+// validators that insist on each algorithm of the DS RRset want each to sign the keys, too.
 func (g *guard) entries() (faults []Fault) {
 	is, was := g.dnskey(), g.wasDNSKEY()
 	if is == was {
 		return nil
 	}
 	for _, ds := range g.DS {
-		if _, err := entry(is, ds, g.new.Apex(), g.ends); err != nil {
-			if _, before := entry(was, ds, g.new.Apex(), clock{}); before == nil {
-				faults = append(faults, Fault{g.new.Apex(), zone.TypeDNSKEY, "the parent", err.Error()})
+		before, _ := entry(was, ds, g.new.Apex(), clock{})
+		after, why := entry(is, ds, g.new.Apex(), g.ends)
+		for _, k := range before {
+			algorithm := k.record.Algorithm()
+			if slices.ContainsFunc(after, func(k *key) bool { return k.record.Algorithm() == algorithm }) {
+				continue
 			}
+			if why == nil {
+				why = fmt.Errorf("no key of algorithm %d that has a DS signs it any more", algorithm)
+			}
+			faults = append(faults, Fault{g.new.Apex(), zone.TypeDNSKEY, "the parent", why.Error()})
+			break
 		}
 	}
 	return faults
