@@ -50,3 +50,34 @@ func TestGuardKeysBelowTheApex(t *testing.T) {
 	require.Equal(t, fmt.Sprintf("new.nasty.example. A: no key with tag %d and algorithm 15 (for the peer)", key(t, 256, 3).Record.Tag()),
 		faults(first.Version, zone.Compare(first.Version, bad), bad, held(t, first.Version), now))
 }
+
+// One RRset of the apex, or one that has the type of the keys and stands elsewhere, is signed by a ZSK that the
+// peer does not have yet: neither is excused for where it stands or what it is.
+func TestGuardKeysAtTheApexAndElsewhere(t *testing.T) {
+	in, first := twoZSKs(t)
+	in.Content = with(in.Content, rrset(zone.MustName("ns1.nasty.example."), zone.TypeDNSKEY, string(key(t, 256, 20).Record)))
+	_, out := turn(t, in, first)
+	in.Keys.Data = []sign.Key{key(t, 256, 3)}
+	_, early := turn(t, in, first)
+	require.Empty(t, faults(first.Version, zone.Compare(first.Version, out.Version), out.Version, held(t, first.Version), now))
+	for name, kind := range map[string]zone.Type{"nasty.example.": zone.TypeMX, "ns1.nasty.example.": zone.TypeDNSKEY} {
+		s, ok := early.Version.RRset(zone.MustName(name), kind)
+		require.True(t, ok)
+		bad := with(out.Version, s)
+		require.Equal(t, fmt.Sprintf("%s %s: no key with tag %d and algorithm 15 (for the peer)", name, kind, key(t, 256, 3).Record.Tag()),
+			faults(first.Version, zone.Compare(first.Version, bad), bad, held(t, first.Version), now))
+	}
+}
+
+// The ZSK, which the peer has, signed our keys as well, and does so no more. Nobody trusts keys because other keys
+// signed them: a DS leads to them.
+func TestGuardLetsZSKLeaveTheKeys(t *testing.T) {
+	in := input(t, nasty(t), denial.NSEC)
+	ksk := in.Keys.DNSKEY
+	in.Keys.DNSKEY = append(ksk[:1:1], in.Keys.Data...)
+	first := must(t, in).Version
+	in.Old, in.Content, in.Serial, in.Keys.DNSKEY = first, nil, 101, ksk
+	out := must(t, in)
+	require.NotEqual(t, dnskeys(first).Sigs, dnskeys(out.Version).Sigs)
+	require.Empty(t, faults(first, out.Diff, out.Version, held(t, first), now))
+}

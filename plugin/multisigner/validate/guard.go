@@ -70,7 +70,7 @@ const maxFaults = 100
 func (c Guard) Faults(old *zone.Version, d zone.Diff, new *zone.Version) []Fault {
 	g := newGuard(c, old, new)
 	faults := g.serial()
-	if len(g.own) == 0 && !g.dnskey().Exists() {
+	if !g.dnskey().Exists() {
 		if old == nil || g.wasDNSKEY().Exists() {
 			faults = append(faults, g.insecure()...)
 		}
@@ -142,7 +142,7 @@ func (g *guard) wasDNSKEY() zone.RRset { return top(g.old, zone.TypeDNSKEY) }
 
 // top gives an RRset of the apex; one that does not Exist when there is no version.
 func top(v *zone.Version, t zone.Type) zone.RRset {
-	if v == nil || v.Top() == nil {
+	if v == nil {
 		return zone.RRset{}
 	}
 	s, _ := v.Top().Get(t)

@@ -80,7 +80,8 @@ func (g *guard) pairs(d zone.Diff) (pairs []pair) {
 	for s := range g.new.Top().All() {
 		add(s, s)
 	}
-	return g.ofTheRest(pairs)
+	g.ofTheRest(add)
+	return pairs
 }
 
 // signedBefore is s if it was the zone's to sign: what was glue was not, and that
@@ -117,12 +118,12 @@ func (g *guard) surfaced(top zone.Name) (sets []zone.RRset) {
 	return sets
 }
 
-// ofTheRest adds some RRsets that are as they were.
-func (g *guard) ofTheRest(pairs []pair) []pair {
+// ofTheRest adds some RRsets that are as they were, besides those of the apex.
+func (g *guard) ofTheRest(add func(was, is zone.RRset)) {
 	take := func(n *zone.Node, count *int) bool {
 		for s := range n.All() {
 			if was, _ := g.old.RRset(s.Name, s.Type); was == s && authoritative(g.new, s) {
-				pairs = append(pairs, pair{s, s})
+				add(s, s)
 				*count++
 			}
 		}
@@ -136,19 +137,15 @@ func (g *guard) ofTheRest(pairs []pair) []pair {
 	}
 	count, looked = 0, 0
 	for n := range g.new.Backward("\x01\xff" + g.new.Apex()) {
-		if looked++; looked > 8*sampleSize || n.IsApex() || !take(n, &count) {
+		if looked++; looked > 8*sampleSize || !take(n, &count) {
 			break
 		}
 	}
-	return pairs
 }
 
 // sampled keeps the apex and about Sample others of the pairs, each time others.
 func (g *guard) sampled(pairs []pair) []pair {
 	step, at := g.every(len(pairs))
-	if step == 1 {
-		return pairs
-	}
 	kept := pairs[:0:0]
 	for i, p := range pairs {
 		if p.is.Name == g.new.Apex() || i%step == at {
@@ -160,7 +157,7 @@ func (g *guard) sampled(pairs []pair) []pair {
 
 // every says that of count RRsets each step-th is verified, beginning with that at.
 func (g *guard) every(count int) (step, at int) {
-	if g.Sample <= 0 || count <= g.Sample {
+	if g.Sample <= 0 {
 		return 1, 0
 	}
 	// An odd step, so that of names and their denial records, which take turns, both
@@ -181,9 +178,6 @@ func authoritative(v *zone.Version, s zone.RRset) bool {
 
 // authoritativeAt is authoritative of a type at its node.
 func authoritativeAt(n *zone.Node, t zone.Type) bool {
-	if t == zone.TypeNSEC3 {
-		return true
-	}
 	return !n.Occluded() && (!n.IsCut() || t == zone.TypeDS || t == zone.TypeNSEC || t == zone.TypeCNAME)
 }
 

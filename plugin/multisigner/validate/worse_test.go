@@ -49,7 +49,7 @@ func TestGuardSeesWhatSurfaces(t *testing.T) {
 			b = out.Version.Edit()
 			b.Put(glue.WithSigs(""))
 			bad = b.Version()
-			require.Contains(t, faults(first.Version, zone.Compare(first.Version, bad), bad, held(t, first.Version), now), "no signature", "%v %s", m, tc.glue)
+			require.Equal(t, tc.glue+" A: no signature", faults(first.Version, zone.Compare(first.Version, bad), bad, held(t, first.Version), now), m) // and once
 		}
 	}
 }
@@ -184,6 +184,39 @@ func TestGuardInception(t *testing.T) {
 	in.Serial = 101
 	_, back := turn(t, in, first)
 	require.Empty(t, faults(first.Version, back.Diff, back.Version, held(t, first.Version), in.Now))
+
+	// So does what a version leaves as it is, when its keys are others and all of the apex is looked at.
+	in.Old, in.Content = first.Version, nil
+	in.Apex = []zone.RRset{merge(in.Apex[0], rrset(first.Version.Apex(), zone.TypeDNSKEY, string(key(t, 256, 13).Record)))}
+	rekeyed := must(t, in).Version
+	v := with(first.Version, dnskeys(rekeyed), rekeyed.SOA())
+	require.Empty(t, faults(first.Version, zone.Compare(first.Version, v), v, held(t, first.Version), in.Now))
+}
+
+// In 2040, when signatures end beyond 2^31 seconds, a fault is a fault as today.
+func TestGuardIn2040(t *testing.T) {
+	in := input(t, nasty(t), denial.NSEC)
+	in.Now = time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)
+	first := must(t, in)
+	_, out := turn(t, in, first)
+	require.Empty(t, faults(first.Version, out.Diff, out.Version, validate.Held{}, in.Now))
+	bad := with(out.Version, spoilt(out.Version.SOA()))
+	require.Contains(t, faults(first.Version, zone.Compare(first.Version, bad), bad, validate.Held{}, in.Now), "SOA: signature by key")
+}
+
+// What a wildcard made is no record of the zone: a name that is there is signed under its own name.
+func TestGuardWantsNamesOfTheirOwn(t *testing.T) {
+	in := input(t, nasty(t), denial.NSEC)
+	first := must(t, in)
+	out := after(t, in, first, func(b *zone.Builder) {
+		b.Put(rrset(zone.MustName("new.wild.nasty.example."), zone.TypeA, "\xc0\x00\x02\x1e"))
+	})
+	s, ok := out.Version.RRset(zone.MustName("*.wild.nasty.example."), zone.TypeA)
+	require.True(t, ok)
+	s.Name = zone.MustName("new.wild.nasty.example.")
+	bad := with(out.Version, s)
+	require.Equal(t, "new.wild.nasty.example. A: signature is over TTL 3600 and 3 labels",
+		faults(first.Version, zone.Compare(first.Version, bad), bad, held(t, first.Version), now))
 }
 
 // Who has taken the keys from us asks others, too: a key that still signs there is
