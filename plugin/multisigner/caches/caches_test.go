@@ -61,6 +61,24 @@ func (m *Memory) has(at time.Time) (text string) {
 
 func minutes(n int) time.Time { return start.Add(time.Duration(n) * time.Minute) }
 
+// What one address shows anew must be saved, though another shows what it did; and so must what is shown again.
+func TestUnsaved(t *testing.T) {
+	m, other := &Memory{}, netip.MustParseAddrPort("192.0.2.77:53")
+	look := func(at, elsewhere zone.RRset) bool {
+		m.Saved()
+		m.Look([]Shown{{"b", peer, zone.TypeDNSKEY, at}, {"b", other, zone.TypeDNSKEY, elsewhere}}, map[netip.AddrPort]bool{peer: true, other: true}, start)
+		return m.Unsaved()
+	}
+	for _, step := range []struct {
+		at   zone.RRset
+		want bool
+	}{
+		{keys('a', 60), true}, {keys('a', 60), false}, {keys('b', 60), true}, {keys('b', 60), false}, {zone.RRset{}, true}, {keys('b', 60), true}, {keys('b', 60), false},
+	} {
+		require.Equal(t, step.want, look(step.at, keys('c', 60)), step.at)
+	}
+}
+
 // A set counts until the last copy of it may have left the caches, from the look that first saw another
 // in its place. A TTL that was lowered counts as it was for the copies of before, and no longer. An
 // address that does not answer has not replaced anything.

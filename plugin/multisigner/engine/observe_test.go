@@ -104,6 +104,7 @@ func TestObservedFaults(t *testing.T) {
 		a := look(tc.status, tc.believed)
 		require.Equal(t, tc.state, a.State, "%v", tc.status)
 		require.Equal(t, tc.keys, a.DNSKEY, "%v", tc.status)
+		require.False(t, a.Unclaimed, "%v: an operator has named it", tc.status)
 		if tc.keys != nil {
 			require.Equal(t, []roll.KeyID{keyID(ksk)}, a.SEP)
 			require.Equal(t, time.Minute, a.DNSKEYTTL)
@@ -116,6 +117,8 @@ func TestObservedFaults(t *testing.T) {
 			require.Empty(t, a.Algorithms, "%v: what is bad in part proves nothing of the whole", tc.status)
 		}
 	}
+	found := w.address(peer.Address{Server: ask.Server{Addr: heldServer}, Host: "ns.example.", Status: peer.Good, Believed: true})
+	require.False(t, found.Unclaimed, "a name led there, and it has shown whose it is")
 }
 
 // Resolvers ask an address for as long as what names it is cached. Of a host whose address nobody knows they ask
@@ -135,6 +138,24 @@ func TestObservedNames(t *testing.T) {
 		{Addr: heldServer.String(), State: roll.Unreachable, Named: time.Hour, Unclaimed: true},
 		{Addr: "elsewhere.example.", State: roll.Unfound, Unclaimed: true},
 	}, v.Addresses)
+}
+
+// A peer asks the parent to delete the DS RRset by CDS, by CDNSKEY, or not at all.
+func TestObservedDeletion(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		cds, cdnskey string
+		deletes      bool
+	}{{"", "", false}, {cdsDelete, "", true}, {"", cdnskeyDelete, true}, {cdsDelete, cdnskeyDelete, true}} {
+		sets := map[zone.Type]zone.RRset{}
+		for kind, rdata := range map[zone.Type]string{zone.TypeCDS: tc.cds, zone.TypeCDNSKEY: tc.cdnskey} {
+			if rdata != "" {
+				sets[kind] = zone.RRset{Name: heldApex, Type: kind, TTL: 60, Rdata: zone.Pack(rdata)}
+			}
+		}
+		a := newHolder().address(peer.Address{Server: ask.Server{Addr: heldServer}, Status: peer.Good, Believed: true, Sets: sets})
+		require.Equal(t, tc.deletes, a.CDSDelete, "%q %q", tc.cds, tc.cdnskey)
+	}
 }
 
 // What a server of the parent says counts if it could be validated; and one that was found by its name is
