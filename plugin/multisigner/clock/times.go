@@ -68,8 +68,8 @@ func (t *Times) Advance(wall time.Time, steady time.Duration) (set time.Duration
 	if set > slack {
 		t.setAt = steady
 	}
-	if lasted := t.setAt != 0 && steady-t.setAt >= stepLasts; lasted || wall.Sub(t.run) <= slack {
-		t.run, t.setAt = wall, 0
+	if steady-t.setAt >= stepLasts || wall.Sub(t.run) <= slack {
+		t.run = wall
 	}
 	if set >= -slack && set <= slack {
 		return 0

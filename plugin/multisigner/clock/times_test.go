@@ -96,6 +96,18 @@ func TestClockWasSet(t *testing.T) {
 	require.Contains(t, times.Alarm(), "has already passed")
 }
 
+// A step forward lasts from any moment on, from the steady clock's zero as well.
+func TestStepAtZero(t *testing.T) {
+	wall := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	clock := Begin(time.Time{}, wall, 0)
+	require.Equal(t, time.Hour, clock.Advance(wall.Add(time.Hour), 0))
+	require.Equal(t, wall, clock.Judged())
+	require.Zero(t, clock.Advance(wall.Add(24*time.Hour), 23*time.Hour))
+	require.Equal(t, wall.Add(23*time.Hour), clock.Judged())
+	require.Zero(t, clock.Advance(wall.Add(25*time.Hour), 24*time.Hour))
+	require.Equal(t, wall.Add(25*time.Hour), clock.Judged())
+}
+
 // A zone that has no mark yet begins with what the clock shows, else its signatures would begin long ago; but no
 // machine starts before this program was written.
 func TestMarkBegins(t *testing.T) {
