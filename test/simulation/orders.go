@@ -119,7 +119,7 @@ func (s *signer) orphan() {
 	s.policy.Parent = roll.ParentNone
 	s.turn()
 	s.w.after(s.w.between(hour, 9*day), func() {
-		s.policy.Parent = was
+		s.policy.Parent, s.reach[len(s.w.signers)] = was, s.w.t // nobody has looked meanwhile
 		s.turn()
 	})
 }
