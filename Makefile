@@ -24,8 +24,11 @@ test: ## every test that needs Go alone, the end-to-end ones too; and signers th
 	$(GO) test -tags failpoints -run 'Crashes|ProcessDies|Disk|FrozenZone|LongBefore|WhileNothing|OthersAreAway' ./plugin/multisigner/engine
 	$(GO) test -tags failpoints -run CrashesInAlgorithmRollovers ./test/player
 
+# Long stories of groups whose goroutines shorter tests run, too: `test` has them.
+LONG = ^(TestLostKeysAreTrustedAnew|TestLostKeysComeBack|TestLostState|TestRestoredBackup|TestTenThousandMembers)$$
+
 race: ## the packages that share memory between goroutines, under the race detector
-	$(GO) test -race -timeout 30m ./plugin/... ./test/lab/...
+	$(GO) test -race -skip '$(LONG)' -timeout 30m ./plugin/... ./test/lab/...
 
 interop: ## the tests against other people's validators and servers, which it installs first
 	.ci/packages && $(SBIN) $(GO) test -tags interop -parallel 8 -timeout 45m -run '^($(INTEROP_TESTS))$$' $(INTEROP_PACKAGES)

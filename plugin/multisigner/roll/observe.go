@@ -194,12 +194,14 @@ func (z *step) observeAddresses(i int, v *View) (complete, restart, gap bool) {
 		if last := z.address(int8(i), a.Addr); last == nil {
 			restart = true
 			z.f.Addresses = append(z.f.Addresses, now)
+		} else if now.cameLate(last) {
+			complete, z.fresh[i] = false, false
 		} else {
 			if z.unseenFor(last, &now, a) {
 				gap, restart = true, true
 			}
 			restart = z.missed(last, &now) || restart
-			if int32(now.Serial-last.Serial) < 0 && now.Seen >= last.Seen { // and not an answer that came late
+			if int32(now.Serial-last.Serial) < 0 && now.Seen >= last.Seen {
 				z.f.Signers[i].Proofs = proofs{} // serials begin anew: they say nothing of what was before
 			}
 			*last = now
@@ -221,6 +223,13 @@ func (z *step) observeAddresses(i int, v *View) (complete, restart, gap bool) {
 	})
 	return complete, restart, gap
 }
+
+// lateBy is by how much looks may seem older than the same looks did at the step before, where the wall clock
+// runs faster than time passes: our choice.
+const lateBy = moment(time.Minute)
+
+// cameLate reports whether a look is older than one that was known before: what was seen since may be otherwise.
+func (a *address) cameLate(last *address) bool { return a.Seen < last.Seen-lateBy }
 
 // unseenFor reports whether an address was not seen for so long that something may have come and gone.
 func (z *step) unseenFor(last, now *address, a *Address) bool {
@@ -299,6 +308,8 @@ func (z *step) observeParent() {
 		if last := z.address(-1, a.Addr); last == nil {
 			restart = true
 			z.f.Addresses = append(z.f.Addresses, now)
+		} else if now.cameLate(last) {
+			complete, z.parentFresh = false, false
 		} else {
 			gap := now.Seen-last.Seen > 2*moment(z.p.interval())
 			restart = restart || gap && (a.Since.IsZero() || z.at(a.Since) > last.Seen)
