@@ -9,9 +9,10 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"syscall"
 )
 
-// found has the addresses that Free has found.
+// found has the addresses that Free has found, and by what other processes see that.
 var found sync.Map
 
 // Address gives a test what Free finds at 127.0.0.1, and ends the test if there is none.
@@ -28,8 +29,8 @@ func Address(t interface {
 }
 
 // Free gives a port of host, an address of this machine, at which nobody listens over UDP
-// or TCP: a DNS server needs both. No other call in this process has had it. It holds nothing:
-// another process may take it before the caller does.
+// or TCP: a DNS server needs both. No other call has had it, in this process or in one that runs beside it:
+// tests of several packages do. It holds no port: what does not ask here may take it before the caller does.
 func Free(host string) (netip.AddrPort, error) {
 	address, err := netip.ParseAddr(host)
 	if err != nil {
@@ -41,11 +42,25 @@ func Free(host string) (netip.AddrPort, error) {
 		if _, had := found.LoadOrStore(at, true); had {
 			continue
 		}
-		if taken = Check(at.String()); taken == nil {
+		if taken = Check(at.String()); taken != nil {
+			continue
+		}
+		if taken = claim(at); taken == nil {
 			return at, nil
 		}
 	}
 	return netip.AddrPort{}, fmt.Errorf("no port of %s is free over UDP and TCP: %w", host, taken)
+}
+
+// claim tells other processes that at was found here, for as long as this one runs: by a socket that has a name and
+// no file (unix(7)). Where the system has none such it tells nobody.
+func claim(at netip.AddrPort) error {
+	l, err := net.Listen("unix", "@multisigner/"+at.String())
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return err
+	}
+	found.Store(at, l)
+	return nil
 }
 
 // Port is one at random that the system does not give to those who ask others, and neither the

@@ -3,6 +3,7 @@ package loopback_test
 import (
 	"net"
 	"net/netip"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,4 +33,11 @@ func TestFree(t *testing.T) {
 	}
 	_, err = loopback.Free("192.0.2.1")
 	require.Error(t, err, "it is no address of this machine")
+}
+
+// Two processes that look for ports at the same time find others.
+func TestFreeInOtherProcesses(t *testing.T) {
+	at := loopback.Address(t)
+	_, err := net.Listen("unix", "@multisigner/"+at.String())
+	require.ErrorIs(t, err, syscall.EADDRINUSE, "this is how another process would claim it")
 }
