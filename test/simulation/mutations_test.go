@@ -85,7 +85,7 @@ var mutations = []mutation{
 	{"an address that does not answer counts as good", "observe.go", "complete, z.fresh[i] = false, false\n\t\t\tcontinue", "continue", nil},
 	{"a step does not need a fresh look", "hold.go", "if since == 0 || !z.fresh[i] {", "if since == 0 {", nil},
 	{"a regress does not restart a wait", "observe.go", "case !shared.has(k):\n\t\t\tz.setSpread(i, k, 0)\n", "case !shared.has(k):\n", nil},
-	{"a gap does not restart a wait", "observe.go", "\t\t\tif z.unseenFor(last, &now, a) {", "\t\t\tif a == nil {", nil},
+	{"a gap does not restart a wait", "observe.go", "\t\t\tif z.unseenFor(last, &now, a.Since) {", "\t\t\tif a == nil {", nil},
 	{"only one address of the parent is asked", "observe.go", "if a.State != Good {\n\t\t\tcontinue\n\t\t}\n\t\thas, uneven := z.setOf(a.DS)", "if a.State != Good || n > 0 {\n\t\t\tcontinue\n\t\t}\n\t\thas, uneven := z.setOf(a.DS)", nil},
 	{"only one address of a signer is asked", "observe.go", "\tfor n := range v.Addresses {\n\t\tswitch a := &v.Addresses[n]; {", "\tfor n := range v.Addresses[:min(1, len(v.Addresses))] {\n\t\tswitch a := &v.Addresses[n]; {", nil},
 	{"the wall clock is believed", "clock.go", "if !steady.IsZero() && f.Steady != 0 {", "if false {", nil},
@@ -176,7 +176,7 @@ var mutations = []mutation{
 	// What the parent hears (PROTOCOL I5, I8, cds-is-safe-for-all).
 	{"the parent is told before everyone agrees", "rules.go", "\t\t\tkeyless((*step).agreed),\n", "", nil},
 	{"CDS is signed by data keys alone", "show.go", "if entry || key.signing() {", "if key.signing() {", nil},
-	{"a gap between looks at the parent restarts no wait", "observe.go", "restart = restart || gap && (a.Since.IsZero() || z.at(a.Since) > last.Seen)\n\t\t\t*last = now", "restart = restart || gap && false\n\t\t\t*last = now", nil},
+	{"a gap between looks at the parent restarts no wait", "observe.go", "restart = restart || gap\n\t\t\t*last = now", "restart = restart || gap && false\n\t\t\t*last = now", nil},
 
 	// Injuries and clashes (PROTOCOL injury-stops-rollovers,
 	// used-key-with-a-shared-tag-rolls).

@@ -27,11 +27,19 @@ func (g *group) rounds(n int) {
 
 // backup copies a signer's state directory, as it is between two runs.
 func (m *member) backup(t *testing.T) string {
-	dir := t.TempDir()
+	return m.loses(t)
+}
+
+// loses starts a signer without some of its state directory, and gives a copy of what that was.
+func (m *member) loses(t *testing.T, names ...string) (backup string) {
+	backup = t.TempDir()
 	m.stop()
-	restore(t, dir, m.dir)
+	restore(t, backup, m.dir)
+	for _, name := range names {
+		require.NoError(t, os.RemoveAll(filepath.Join(m.dir, name)))
+	}
 	m.start()
-	return dir
+	return backup
 }
 
 // What becomes of a signer in a group whose state directory is lost, in part or
@@ -39,38 +47,27 @@ func (m *member) backup(t *testing.T) string {
 // settles it, and the others' answers stay good all the while.
 func TestLostState(t *testing.T) {
 	t.Parallel()
-	wipe := func(names ...string) func(*testing.T, *member) {
-		return func(t *testing.T, m *member) {
-			for _, name := range names {
-				require.NoError(t, os.RemoveAll(filepath.Join(m.dir, name)))
-			}
-		}
-	}
 	for _, tc := range []struct {
 		name   string
-		lose   func(*testing.T, *member)
+		lose   []string
 		alarm  string // what the alarm says
 		serves bool   // the last version, all the same
 		keys   int    // private keys there are then
 		settle string // the command that settles it, or "" to put back the keys
 	}{
-		{name: "everything", lose: wipe("state.db", "keys", "zones"), alarm: "its own keys are lost", settle: "rejoin"},
-		{name: "state and snapshot", lose: wipe("state.db", "zones"), alarm: "a key in our key store", keys: 2, settle: "recover"},
-		{name: "state", lose: wipe("state.db"), alarm: "a key in our key store", keys: 2, settle: "recover"},
-		{name: "keys", lose: wipe("keys"), alarm: "put it back", serves: true},
-		{name: "keys and snapshot", lose: wipe("keys", "zones"), alarm: "put it back"},
-		{name: "snapshot", lose: wipe("zones"), serves: true, keys: 2},
+		{name: "everything", lose: []string{"state.db", "keys", "zones"}, alarm: "its own keys are lost", settle: "rejoin"},
+		{name: "state and snapshot", lose: []string{"state.db", "zones"}, alarm: "a key in our key store", keys: 2, settle: "recover"},
+		{name: "state", lose: []string{"state.db"}, alarm: "a key in our key store", keys: 2, settle: "recover"},
+		{name: "keys", lose: []string{"keys"}, alarm: "put it back", serves: true},
+		{name: "keys and snapshot", lose: []string{"keys", "zones"}, alarm: "put it back"},
+		{name: "snapshot", lose: []string{"zones"}, serves: true, keys: 2},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			g := newGroup(t, "a b", nil)
 			g.begin()
 			a := g.signers[0]
 			before := published(t, a.e.Load())
-			a.stop()
-			backup := t.TempDir()
-			restore(t, backup, a.dir)
-			tc.lose(t, a)
-			a.start()
+			backup := a.loses(t, tc.lose...)
 			g.rounds(6)
 			if tc.alarm != "" {
 				require.True(t, alarmed(t, a.e.Load(), tc.alarm), "%+v", settled(t, a.e.Load()).Alarms)
@@ -113,13 +110,7 @@ func TestLostKeysComeBack(t *testing.T) {
 	g.begin()
 	a := g.signers[0]
 	before := published(t, a.e.Load())
-	a.stop()
-	backup := t.TempDir()
-	restore(t, backup, a.dir)
-	for _, name := range []string{"state.db", "keys", "zones"} {
-		require.NoError(t, os.RemoveAll(filepath.Join(a.dir, name)))
-	}
-	a.start()
+	backup := a.loses(t, "state.db", "keys", "zones")
 	a.serial = 0 // nobody knows it any more
 	g.rounds(6)
 	restore(t, filepath.Join(a.dir, "keys"), filepath.Join(backup, "keys"))

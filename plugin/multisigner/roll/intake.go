@@ -60,18 +60,11 @@ func (z *step) stays(k int) bool {
 // quotaOf is for whose limit key counts: of all that nobody is seen to own, and that no signer of other
 // software may own, there may be as many as of one peer.
 func (z *step) quotaOf(key *key) int {
-	if key.Owner >= 0 {
-		return int(key.Owner)
+	if key.Owner < 0 {
+		return z.foreignOwner(key)
 	}
-	for i := 1; i < len(z.f.Signers); i++ {
-		if z.ownedBy(key, i) && z.peers[i] != nil && z.peers[i].Foreign {
-			return i
-		}
-	}
-	return nobody
+	return int(key.Owner)
 }
-
-const nobody = -1
 
 // need is how much key is needed: it is in use, or may be soon, by a signer that is seen to own it or
 // may do so, or it is somebody's copy.
@@ -92,7 +85,6 @@ func (z *step) need(key *key) int {
 // a key in use when all are.
 func (z *step) room(going *keySet, k, most int, strict bool, is func(n int) bool) bool {
 	there, spare, need := 0, -1, z.need(&z.f.Keys[k])
-	used := z.inUse(&z.f.Keys[k])
 	for n := range z.f.Keys {
 		other := &z.f.Keys[n]
 		soon := other.Owner == 0 && other.Pub == 0 && !other.Compromised // ours, just made
@@ -111,7 +103,7 @@ func (z *step) room(going *keySet, k, most int, strict bool, is func(n int) bool
 		going.add(spare)
 		return true
 	}
-	return used && !strict
+	return z.inUse(&z.f.Keys[k]) && !strict
 }
 
 func (k *key) sameTag(o *key) bool {

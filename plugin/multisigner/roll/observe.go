@@ -197,7 +197,7 @@ func (z *step) observeAddresses(i int, v *View) (complete, restart, gap bool) {
 		} else if now.cameLate(last) {
 			complete, z.fresh[i] = false, false
 		} else {
-			if z.unseenFor(last, &now, a) {
+			if z.unseenFor(last, &now, a.Since) {
 				gap, restart = true, true
 			}
 			restart = z.missed(last, &now) || restart
@@ -232,8 +232,9 @@ const lateBy = moment(time.Minute)
 func (a *address) cameLate(last *address) bool { return a.Seen < last.Seen-lateBy }
 
 // unseenFor reports whether an address was not seen for so long that something may have come and gone.
-func (z *step) unseenFor(last, now *address, a *Address) bool {
-	return now.Seen-last.Seen > 2*moment(z.p.interval()) && (a.Since.IsZero() || z.at(a.Since) > last.Seen)
+// since is that of the look: all looks were good from then on.
+func (z *step) unseenFor(last, now *address, since time.Time) bool {
+	return now.Seen-last.Seen > 2*moment(z.p.interval()) && (since.IsZero() || z.at(since) > last.Seen)
 }
 
 // missed reports whether an address was signed anew, or went back, between two looks.
@@ -311,8 +312,8 @@ func (z *step) observeParent() {
 		} else if now.cameLate(last) {
 			complete, z.parentFresh = false, false
 		} else {
-			gap := now.Seen-last.Seen > 2*moment(z.p.interval())
-			restart = restart || gap && (a.Since.IsZero() || z.at(a.Since) > last.Seen)
+			gap := z.unseenFor(last, &now, a.Since)
+			restart = restart || gap
 			*last = now
 		}
 	}

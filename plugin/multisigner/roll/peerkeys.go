@@ -20,7 +20,7 @@ func (z *step) peerKeys() {
 			z.copies[k] = unshownCopy
 		case z.knowsAlgorithm(key.ID.Algorithm):
 			z.copies[k] = shownCopy
-		case !z.moves(key) && (key.Owner > 0 || z.mayBeForeign(key)): // else we publish ours at the same time, or it is a copy
+		case !z.moves(key) && z.quotaOf(key) != nobody: // else we publish ours at the same time, or it is a copy
 			z.alarm(AlarmPeerAlgorithm, label(key), "a peer publishes "+label(key)+" of algorithm "+itoa(int(key.ID.Algorithm))+", with which we do not sign: it is not taken over",
 				"give all signers the same algorithm")
 		}
@@ -56,7 +56,20 @@ func (z *step) isToBeTaken(k int) bool { return z.copies[k] == shownCopy && !z.f
 // mayBeForeign reports whether a key that was not seen to sign anything may belong to
 // a signer of other software. Signers of our kind sign their DNSKEY RRset with every
 // key of their own, so with them such a key is a copy, or will soon be seen at its owner.
-func (z *step) mayBeForeign(key *key) bool { return key.Owner < 0 && z.quotaOf(key) != nobody }
+func (z *step) mayBeForeign(key *key) bool { return key.Owner < 0 && z.foreignOwner(key) != nobody }
+
+// foreignOwner is the first signer of other software that may own key, or nobody.
+func (z *step) foreignOwner(key *key) int {
+	for i := 1; i < len(z.f.Signers); i++ {
+		if z.ownedBy(key, i) && z.peers[i] != nil && z.peers[i].Foreign {
+			return i
+		}
+	}
+	return nobody
+}
+
+// nobody stands in the place of a signer.
+const nobody = -1
 
 // expire gives up a key that nobody was ever seen to sign with. Else signers that lost their
 // state could take each other for the owner of a key for ever, when its owner has long dropped
